@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* Calls of bind() on IPv4 and IPv6 sockets: what was asked for, what came of it. */
+#include "trace.h"
+
+enum bind_option {
+	FREE_BIND = 1,
+	TRANSPARENT = 2,
+	BIND_ADDRESS_NO_PORT = 4,
+	REUSE_ADDRESS = 8,
+	REUSE_PORT = 16,
+};
+
+struct bind_record {
+	struct origin origin;
+	struct endpoint requested; /* family 0xffff: the call gave no whole address */
+	__u8 address[16];
+	__u32 interface_index;
+	__u16 address_family;
+	__u16 port;
+	__u16 protocol_number;
+	__u16 socket_type;
+	__u8 options;
+	__u8 ipv6_only;
+	__u16 reserved;
+};
+
+#define NO_ADDRESS 0xffff
+
+struct bind_count_key {
+	__u8 address[16];
+	__u32 interface_index;
+	__s32 error_code;
+	__u16 address_family;
+	__u16 port;
+	__u16 protocol_number;
+	__u16 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct bind_count_key);
+	__type(value, __u64);
+} counts SEC(".maps");
+
+
+
+
+/* sockaddr, sockaddr_in and sockaddr_in6 in one (ip(7), ipv6(7)). */
+struct raw_address {
+	__u16 family;
+	__be16 port;
+	__u32 ipv4_or_flowinfo;
+	__u8 ipv6[16];
+	__u32 scope_id;
+};
+
+static __always_inline void parse_address(struct endpoint *requested, const struct raw_address *raw, int length)
+{
+	__builtin_memset(requested, 0, sizeof(*requested));
+	requested->family = NO_ADDRESS;
+
+	/* A kernel accepts AF_UNSPEC for the IPv4 any-address (29c486df6a20); both end at byte 8. */
+	if ((raw->family == AF_INET || raw->family == AF_UNSPEC) && length >= 8) {
+		requested->family = AF_INET;
+		__builtin_memcpy(requested->address, &raw->ipv4_or_flowinfo, 4);
+	} else if (raw->family == AF_INET6 && length >= 24) {
+		requested->family = AF_INET6;
+		__builtin_memcpy(requested->address, raw->ipv6, 16);
+		if (length >= 28)
+			requested->scope_id = raw->scope_id;
+	} else {
+		return;
+	}
+	requested->port = bpf_ntohs(raw->port);
+}
+
+static __always_inline void read_kernel_address(struct endpoint *requested, void *address, int length)
+{
+	struct raw_address raw = {};
+
+	bpf_probe_read_kernel(&raw, sizeof(raw), address);
+	parse_address(requested, &raw, length);
+}
+
+static __always_inline void read_user_address(struct endpoint *requested, void *address, int length)
+{
+	struct raw_address raw = {};
+	__u32 size = length;
+
+	/* The kernel itself takes 0 to 128 bytes. Beyond what is given the page may end. */
+	if (size > 128)
+		size = 0;
+	if (size > sizeof(raw))
+		size = sizeof(raw);
+	/* Older verifiers do not carry the bound over without being shown it. */
+	barrier_var(size);
+	size &= 31;
+	if (bpf_probe_read_user(&raw, size, address))
+		size = 0;
+	parse_address(requested, &raw, size);
+}
+
+static __always_inline __u8 options_of(bool typed, struct sock *sk)
+{
+	struct sock_common *common = &sk->__sk_common;
+	struct inet_sock *inet = (struct inet_sock *)sk;
+	struct inet_sock___bits *bits = (struct inet_sock___bits *)sk;
+	__u8 options = 0;
+
+	if (LOAD_BITS(typed, common, skc_reuse))
+		options |= REUSE_ADDRESS;
+	if (LOAD_BITS(typed, common, skc_reuseport))
+		options |= REUSE_PORT;
+
+	/* Typed pointers end with struct sock; the rest of inet_sock always needs the helper. */
+	if (bpf_core_field_exists(inet->inet_flags)) {
+		/* Since 6.6: c274af224269 (inet_flags), 3f7e753206bb, 4bd0623f04ee, ca571e2eb7eb. */
+		unsigned long flags = BPF_CORE_READ(inet, inet_flags);
+
+		if (flags >> (config.freebind_bit & 63) & 1)
+			options |= FREE_BIND;
+		if (flags >> (config.transparent_bit & 63) & 1)
+			options |= TRANSPARENT;
+		if (flags >> (config.bind_address_no_port_bit & 63) & 1)
+			options |= BIND_ADDRESS_NO_PORT;
+	} else {
+		if (BPF_CORE_READ_BITFIELD_PROBED(bits, freebind))
+			options |= FREE_BIND;
+		if (BPF_CORE_READ_BITFIELD_PROBED(bits, transparent))
+			options |= TRANSPARENT;
+		if (BPF_CORE_READ_BITFIELD_PROBED(bits, bind_address_no_port))
+			options |= BIND_ADDRESS_NO_PORT;
+	}
+	return options;
+}
+
+/* The one place where a call is judged and reported. `sk` is null for a descriptor that is no socket. */
+static __always_inline int report(bool typed, struct sock *sk, const struct endpoint *requested, int ret)
+{
+	struct endpoint bound = {};
+	struct bind_record *record;
+	__u16 protocol = 0, type = 0;
+	__u32 interface_index = 0;
+
+	if (ret && !config.include_error)
+		goto filtered;
+
+	if (sk) {
+		bound.family = LOAD(typed, sk, __sk_common.skc_family);
+		protocol = LOAD(typed, sk, sk_protocol);
+		type = LOAD(typed, sk, sk_type);
+	} else {
+		bound.family = requested->family;
+	}
+	if (!family_wanted(bound.family) || !protocol_wanted(protocol))
+		goto filtered;
+
+	/* After a failure the socket tells nothing of the call: it is empty, or of an earlier bind. */
+	if (ret) {
+		bound.port = requested->port;
+		if (bound.family == requested->family)
+			__builtin_memcpy(bound.address, requested->address, sizeof(bound.address));
+	} else if (sk) {
+		/* The number of a raw socket is its protocol. */
+		bound.port = type == SOCK_RAW ? 0 : LOAD(typed, sk, __sk_common.skc_num);
+		if (bound.family == AF_INET) {
+			/* Not inet_saddr, which is 0 for multicast and broadcast addresses. */
+			*(__u32 *)bound.address = LOAD(typed, sk, __sk_common.skc_rcv_saddr);
+		} else {
+			struct sock_common___ipv6 *common = (void *)sk;
+
+			if (bpf_core_field_exists(common->skc_v6_rcv_saddr))
+				bpf_core_read(bound.address, sizeof(bound.address), &common->skc_v6_rcv_saddr);
+		}
+	}
+
+	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port))
+		goto filtered;
+	if (config.by_address && !prefix_matches(&address_filter, &bound) &&
+	    !prefix_matches(&address_filter, requested))
+		goto filtered;
+	if (!origin_wanted())
+		goto filtered;
+
+	if (sk)
+		interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);
+
+	if (config.count) {
+		struct bind_count_key key = {
+			.interface_index = interface_index,
+			.error_code = -ret,
+			.address_family = bound.family,
+			.port = bound.port,
+			.protocol_number = protocol,
+		};
+		__u64 one = 1, *count;
+
+		__builtin_memcpy(key.address, bound.address, sizeof(key.address));
+		count = bpf_map_lookup_elem(&counts, &key);
+		if (!count && bpf_map_update_elem(&counts, &key, &one, BPF_NOEXIST)) {
+			/* Full; or another CPU was first, and then the entry is there now. */
+			count = bpf_map_lookup_elem(&counts, &key);
+			if (!count) {
+				COUNT(dropped);
+				return 0;
+			}
+		}
+		if (count)
+			__sync_fetch_and_add(count, 1);
+		COUNT(emitted);
+		return 0;
+	}
+
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record) {
+		COUNT(dropped);
+		return 0;
+	}
+	if (sk) {
+		struct net *net = LOAD(typed, sk, __sk_common.skc_net.net);
+
+		fill_origin(&record->origin, LOAD(typed, net, ns.inum), ret);
+		record->options = options_of(typed, sk);
+		record->ipv6_only = LOAD_BITS(typed, (&sk->__sk_common), skc_ipv6only) != 0;
+	} else {
+		fill_origin(&record->origin, 0, ret);
+		record->options = 0;
+		record->ipv6_only = 0;
+	}
+	record->requested = *requested;
+	__builtin_memcpy(record->address, bound.address, sizeof(record->address));
+	record->interface_index = interface_index;
+	record->address_family = bound.family;
+	record->port = bound.port;
+	record->protocol_number = protocol;
+	record->socket_type = type;
+	record->reserved = 0;
+	submit(record);
+	return 0;
+
+filtered:
+	COUNT(filtered);
+	return 0;
+}
+
+enum function { INET_BIND, INET6_BIND, MPTCP_BIND, SECURITY_SOCKET_BIND, SYS_BIND };
+
+/*
+ * One return of a bind function that has the socket and the kernel's copy of the address.
+ * security_socket_bind() is of interest only where a security module refuses, since then no bind
+ * function runs at all.
+ */
+static __always_inline int returned(bool typed, enum function function, struct socket *sock, void *address,
+				    int length, int ret)
+{
+	struct endpoint requested;
+	struct sock *sk = LOAD(typed, sock, sk);
+	__u16 family;
+
+	if (function == SECURITY_SOCKET_BIND) {
+		family = LOAD(typed, sk, __sk_common.skc_family);
+		if (!ret || (family != AF_INET && family != AF_INET6))
+			return 0;
+	}
+	/* Up to 6.5 mptcp_bind() binds its first subflow through here and then tells the same story. */
+	if (function == INET_BIND || function == INET6_BIND) {
+		struct tcp_sock *tcp = (struct tcp_sock *)sk;
+
+		if (bpf_core_field_exists(tcp->is_mptcp) && LOAD(typed, sk, sk_protocol) == IPPROTO_TCP &&
+		    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
+			return 0;
+	}
+	read_kernel_address(&requested, address, length);
+	return report(typed, sk, &requested, ret);
+}
+
+static __always_inline int system_call_returned(int fd, void *address, int length, int ret)
+{
+	struct endpoint requested;
+	struct socket *sock = socket_of(fd);
+	struct sock *sk = sock ? BPF_CORE_READ(sock, sk) : NULL;
+	__u16 family;
+
+	read_user_address(&requested, address, length);
+	family = sk ? BPF_CORE_READ(sk, __sk_common.skc_family) : requested.family;
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	return report(false, sk, &requested, ret);
+}
+
+/* Failures before any bind function is called; all others are reported from there. */
+static __always_inline bool fails_early(int length, int ret)
+{
+	return ret == -EBADF || ret == -ENOTSOCK || ret == -EFAULT ||
+	       (ret == -EINVAL && (__u32)length > 128);
+}
+
+#define FEXIT(function, id)                                                                        \
+	SEC("fexit/" #function)                                                                    \
+	int BPF_PROG(fexit_##function, struct socket *sock, void *address, int length, int ret)    \
+	{                                                                                          \
+		return returned(true, id, sock, address, length, ret);                             \
+	}
+
+FEXIT(inet_bind, INET_BIND)
+FEXIT(inet6_bind, INET6_BIND)
+FEXIT(mptcp_bind, MPTCP_BIND)
+FEXIT(security_socket_bind, SECURITY_SOCKET_BIND)
+
+SEC("fexit/__sys_bind")
+int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
+{
+	return fails_early(length, ret) ? system_call_returned(fd, address, length, ret) : 0;
+}
+
+#define KPROBE(function, id)                                                                       \
+	SEC("kprobe/" #function)                                                                   \
+	int BPF_KPROBE(kprobe_##function, void *sock, void *address, int length)                   \
+	{                                                                                          \
+		return enter(id, (__u64)sock, (__u64)address, length);                             \
+	}                                                                                          \
+	SEC("kretprobe/" #function)                                                                \
+	int BPF_KRETPROBE(kretprobe_##function, int ret)                                           \
+	{                                                                                          \
+		struct call call;                                                                  \
+                                                                                                   \
+		if (!leave(id, &call))                                                             \
+			return 0;                                                                  \
+		return returned(false, id, (void *)call.args[0], (void *)call.args[1],             \
+				call.args[2], ret);                                                \
+	}
+
+KPROBE(inet_bind, INET_BIND)
+KPROBE(inet6_bind, INET6_BIND)
+KPROBE(mptcp_bind, MPTCP_BIND)
+KPROBE(security_socket_bind, SECURITY_SOCKET_BIND)
+
+SEC("kprobe/__sys_bind")
+int BPF_KPROBE(kprobe___sys_bind, int fd, void *address, int length)
+{
+	return enter(SYS_BIND, fd, (__u64)address, length);
+}
+
+SEC("kretprobe/__sys_bind")
+int BPF_KRETPROBE(kretprobe___sys_bind, int ret)
+{
+	struct call call;
+
+	if (!leave(SYS_BIND, &call) || !fails_early(call.args[2], ret))
+		return 0;
+	return system_call_returned(call.args[0], (void *)call.args[1], call.args[2], ret);
+}
+
+SEC("tracepoint/syscalls/sys_enter_bind")
+int sys_enter_bind(struct sys_enter *ctx)
+{
+	return enter(SYS_BIND, ctx->args[0], ctx->args[1], ctx->args[2]);
+}
+
+SEC("tracepoint/syscalls/sys_exit_bind")
+int sys_exit_bind(struct sys_exit *ctx)
+{
+	struct call call;
+
+	if (!leave(SYS_BIND, &call))
+		return 0;
+	return system_call_returned(call.args[0], (void *)call.args[1], call.args[2], ctx->ret);
+}

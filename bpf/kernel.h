@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * The kernel types the programs read, and nothing more of them: the loader moves every access to
+ * where the running kernel has the field (CO-RE). Where kernels differ by more than an offset, the
+ * difference is handled here, beside the commit that made it.
+ */
+#ifndef BINDSNOOP_KERNEL_H
+#define BINDSNOOP_KERNEL_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+/* Kernel and user space agree on these for x86-64 and arm64; their headers cannot be included here. */
+#define AF_UNSPEC 0
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_RAW 3
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+#define EBADF 9
+#define EFAULT 14
+#define EEXIST 17
+#define EINVAL 22
+#define ENOTSOCK 88
+#define TASK_COMM_LEN 16
+
+/* What bpf_tracing.h takes function arguments from. Registers are ABI: no relocation. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+	unsigned long rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs, eflags, rsp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	__u64 regs[31], sp, pc, pstate;
+};
+struct pt_regs;
+#endif
+#include <bpf/bpf_tracing.h>
+
+/* Layout of the syscalls:sys_enter_* and sys_exit_* tracepoints (their "format" file); an ABI too. */
+struct sys_enter {
+	__u64 common;
+	__s64 number;
+	__u64 args[6];
+};
+
+struct sys_exit {
+	__u64 common;
+	__s64 number;
+	__s64 ret;
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+	struct net *net_ns;
+};
+
+struct file {
+	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct task_struct {
+	int tgid;
+	struct task_struct *real_parent;
+	struct nsproxy *nsproxy;
+	struct files_struct *files;
+};
+
+struct in6_address {
+	__u8 bytes[16];
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	unsigned char skc_reuse : 4;
+	unsigned char skc_reuseport : 1;
+	unsigned char skc_ipv6only : 1;
+	int skc_bound_dev_if;
+	possible_net_t skc_net;
+};
+
+/* Absent from a kernel built without IPv6; in6_addr is an anonymous union, so only its place is used. */
+struct in6_addr {
+};
+
+struct sock_common___ipv6 {
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+/* sk_protocol is a u16 of its own since 5.6 (bf9765145b85); no older kernel has our ring buffer. */
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type;
+	__u16 sk_protocol;
+};
+
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+
+struct inet_sock {
+	struct sock sk;
+	unsigned long inet_flags;
+};
+
+struct inet_sock___bits {
+	__u8 freebind : 1;
+	__u8 transparent : 1;
+	__u8 bind_address_no_port : 1;
+};
+
+struct tcp_sock {
+	__u8 is_mptcp : 1;
+};
+
+#pragma clang attribute pop
+
+#define kernel_has_helper(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
+
+/*
+ * Reads a field of kernel memory. Programs on a trampoline hold typed pointers, which the verifier
+ * lets them follow by plain loads; the others have to ask a helper. `typed` is known when compiling.
+ */
+#define LOAD(typed, pointer, field)                                                                \
+	({                                                                                         \
+		typeof((pointer)->field) value_;                                                   \
+		if (typed)                                                                         \
+			value_ = (pointer)->field;                                                 \
+		else                                                                               \
+			bpf_core_read(&value_, sizeof(value_), &(pointer)->field);                 \
+		value_;                                                                            \
+	})
+
+#define LOAD_BITS(typed, pointer, field)                                                           \
+	((typed) ? BPF_CORE_READ_BITFIELD(pointer, field) :                                        \
+		   BPF_CORE_READ_BITFIELD_PROBED(pointer, field))
+
+/* bpf_get_current_task_btf() is of 5.11 (3ca1032ab7ab); before, the current task is an untyped number. */
+#define LOAD_TASK(task, field) LOAD(kernel_has_helper(get_current_task_btf), task, field)
+
+static __always_inline struct task_struct *current_task(void)
+{
+	if (kernel_has_helper(get_current_task_btf))
+		return (void *)bpf_get_current_task_btf();
+	return (void *)bpf_get_current_task();
+}
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * What every tracer shares: the configuration user space fills in before loading, the filters, the
+ * head of every record, the ring buffer and the accounting. A tracer adds its hooks and its record.
+ */
+#ifndef BINDSNOOP_TRACE_H
+#define BINDSNOOP_TRACE_H
+
+#include "kernel.h"
+
+/* Addresses are in network byte order, an IPv4 one in the first four bytes; ports in host order. */
+struct endpoint {
+	__u8 address[16];
+	__u32 scope_id;
+	__u16 family;
+	__u16 port;
+};
+
+/* Who did it and how it ended: the first part of every record. */
+struct origin {
+	__u64 time;      /* ns, CLOCK_BOOTTIME */
+	__u64 cgroup_id;
+	__u32 process_id;
+	__u32 thread_id;
+	__u32 parent_process_id;
+	__u32 uid;
+	__u32 gid;
+	__u32 network_namespace;
+	__u32 mount_namespace;
+	__s32 error_code; /* 0 or a positive errno */
+	char comm[TASK_COMM_LEN];
+};
+
+/* Set by user space before loading, so that the verifier drops the code of what is not asked for. */
+struct config {
+	__u64 protocols[8];   /* bit n: protocol n */
+	__u32 cgroups;        /* how many of cgroup_filter are set */
+	__u8 by_port;
+	__u8 by_remote_port;
+	__u8 by_process;
+	__u8 by_uid;
+	__u8 by_gid;
+	__u8 by_protocol;
+	__u8 by_address;
+	__u8 by_remote_address;
+	__u8 by_comm;
+	__u8 by_cgroup_map;
+	__u8 by_mount_namespace_map;
+	__u8 ipv4;
+	__u8 ipv6;
+	__u8 include_error;
+	__u8 include_would_block;
+	__u8 count;
+	/* Bit numbers in inet_sock.inet_flags, of an enum without a name, which CO-RE cannot find. */
+	__u8 freebind_bit;
+	__u8 transparent_bit;
+	__u8 bind_address_no_port_bit;
+	__u8 reserved;
+};
+
+const volatile struct config config SEC(".rodata.config") = {};
+
+/* One bit a port, so that a range costs no more than a number. */
+const volatile __u64 ports[1024] SEC(".rodata.ports") = {};
+const volatile __u64 remote_ports[1024] SEC(".rodata.remote") = {};
+
+#define FILTER_MAP(name, key_type, value_type)                                                     \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(max_entries, 1);                                                            \
+		__type(key, key_type);                                                             \
+		__type(value, value_type);                                                         \
+	} name SEC(".maps")
+
+struct comm {
+	char bytes[TASK_COMM_LEN];
+};
+
+FILTER_MAP(process_filter, __u32, __u8);
+FILTER_MAP(uid_filter, __u32, __u8);
+FILTER_MAP(gid_filter, __u32, __u8);
+FILTER_MAP(comm_filter, struct comm, __u8);
+
+/* Replaced by pinned maps of the user's; key and value sizes are those that bcc's tools document. */
+FILTER_MAP(cgroup_map, __u64, __u64);
+FILTER_MAP(mount_namespace_map, __u64, __u32);
+
+struct address_key {
+	__u32 prefix_length; /* counts the family's 32 bits too */
+	__u32 family;
+	__u8 address[16];
+};
+
+#define ADDRESS_FILTER_MAP(name)                                                                   \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
+		__uint(max_entries, 1);                                                            \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__type(key, struct address_key);                                                   \
+		__type(value, __u8);                                                               \
+	} name SEC(".maps")
+
+ADDRESS_FILTER_MAP(address_filter);
+ADDRESS_FILTER_MAP(remote_address_filter);
+
+/* Asked with bpf_current_task_under_cgroup(), which takes in the whole subtree. */
+#define MAX_CGROUPS 64
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} cgroup_filter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+/* Every call that the hooks saw ends up in exactly one of these. */
+struct counters {
+	__u64 emitted;  /* sent, or counted in count mode */
+	__u64 dropped;  /* the buffer, or the count map, was full */
+	__u64 filtered; /* not asked for */
+	__u64 missed;   /* its return was never seen, or there was no room to remember its entry */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} counters SEC(".maps");
+
+#define COUNT(member)                                                                              \
+	do {                                                                                       \
+		__u32 zero_ = 0;                                                                   \
+		struct counters *counters_ = bpf_map_lookup_elem(&counters, &zero_);               \
+		if (counters_)                                                                     \
+			counters_->member++;                                                       \
+	} while (0)
+
+/*
+ * Set by the reader before it goes to sleep for long. Waking it costs more than all the rest of an
+ * event, so it is done once, for the first event after that; while busy, the reader comes by itself.
+ */
+volatile __u32 reader_waiting SEC(".data.reader") = 0;
+
+static __always_inline void submit(void *record)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (reader_waiting) {
+		reader_waiting = 0;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit(record, flags);
+	COUNT(emitted);
+}
+
+static __always_inline bool in_bitmap(const volatile __u64 *bitmap, __u16 bit)
+{
+	return bitmap[(bit >> 6) & 1023] >> (bit & 63) & 1;
+}
+
+static __always_inline bool is_mapped(const __u8 *address)
+{
+	const __u32 *word = (const void *)address;
+
+	return !word[0] && !word[1] && word[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool prefix_matches(void *filter, const struct endpoint *endpoint)
+{
+	struct address_key key = { .family = endpoint->family };
+
+	__builtin_memcpy(key.address, endpoint->address, sizeof(key.address));
+	key.prefix_length = endpoint->family == AF_INET ? 64 : 160;
+	if (bpf_map_lookup_elem(filter, &key))
+		return true;
+	if (endpoint->family != AF_INET6 || !is_mapped(endpoint->address))
+		return false;
+
+	/* ::ffff:192.0.2.1 takes 192.0.2.1 away from others, so a filter for the latter wants it. */
+	key.family = AF_INET;
+	key.prefix_length = 64;
+	__builtin_memcpy(key.address, endpoint->address + 12, 4);
+	return bpf_map_lookup_elem(filter, &key);
+}
+
+static __always_inline bool cgroup_matches(void)
+{
+	for (__u32 i = 0; i < MAX_CGROUPS; i++) {
+		if (i >= config.cgroups)
+			break;
+		if (bpf_current_task_under_cgroup(&cgroup_filter, i) == 1)
+			return true;
+	}
+	return false;
+}
+
+/* The filters on who makes the call; those on what it names are the tracer's own. */
+static __always_inline bool origin_wanted(void)
+{
+	if (config.by_process) {
+		__u32 process_id = bpf_get_current_pid_tgid() >> 32;
+
+		if (!bpf_map_lookup_elem(&process_filter, &process_id))
+			return false;
+	}
+	if (config.by_uid) {
+		__u32 uid = bpf_get_current_uid_gid();
+
+		if (!bpf_map_lookup_elem(&uid_filter, &uid))
+			return false;
+	}
+	if (config.by_gid) {
+		__u32 gid = bpf_get_current_uid_gid() >> 32;
+
+		if (!bpf_map_lookup_elem(&gid_filter, &gid))
+			return false;
+	}
+	if (config.by_comm) {
+		struct comm comm = {};
+
+		bpf_get_current_comm(&comm, sizeof(comm));
+		if (!bpf_map_lookup_elem(&comm_filter, &comm))
+			return false;
+	}
+	if (config.cgroups && !cgroup_matches())
+		return false;
+	if (config.by_cgroup_map) {
+		__u64 cgroup_id = bpf_get_current_cgroup_id();
+
+		if (!bpf_map_lookup_elem(&cgroup_map, &cgroup_id))
+			return false;
+	}
+	if (config.by_mount_namespace_map) {
+		struct task_struct *task = current_task();
+		struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
+		struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
+		__u64 inode = LOAD_TASK(mnt_ns, ns.inum);
+
+		if (!bpf_map_lookup_elem(&mount_namespace_map, &inode))
+			return false;
+	}
+	return true;
+}
+
+static __always_inline bool protocol_wanted(__u16 protocol)
+{
+	if (!config.by_protocol)
+		return true;
+	return protocol < 512 && config.protocols[(protocol >> 6) & 7] >> (protocol & 63) & 1;
+}
+
+static __always_inline bool family_wanted(__u16 family)
+{
+	return family == AF_INET ? config.ipv4 : config.ipv6;
+}
+
+static __always_inline void fill_origin(struct origin *origin, __u32 network_namespace, int ret)
+{
+	struct task_struct *task = current_task();
+	struct task_struct *parent = LOAD_TASK(task, real_parent);
+	struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
+	struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
+	__u64 ids = bpf_get_current_pid_tgid();
+	__u64 users = bpf_get_current_uid_gid();
+
+	origin->time = bpf_ktime_get_boot_ns();
+	origin->cgroup_id = bpf_get_current_cgroup_id();
+	origin->process_id = ids >> 32;
+	origin->thread_id = ids;
+	origin->parent_process_id = LOAD_TASK(parent, tgid);
+	origin->uid = users;
+	origin->gid = users >> 32;
+	if (!network_namespace) {
+		struct net *net_ns = LOAD_TASK(nsproxy, net_ns);
+
+		network_namespace = LOAD_TASK(net_ns, ns.inum);
+	}
+	origin->network_namespace = network_namespace;
+	origin->mount_namespace = LOAD_TASK(mnt_ns, ns.inum);
+	origin->error_code = ret < 0 ? -ret : 0;
+	bpf_get_current_comm(origin->comm, sizeof(origin->comm));
+}
+
+/*
+ * The arguments of a call between its entry and its return, for hooks that see only one of them at a
+ * time. Keyed by thread and function: mptcp_bind() may call inet_bind() within the same thread.
+ */
+struct call_key {
+	__u32 thread_id;
+	__u32 function;
+};
+
+struct call {
+	__u64 args[3];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct call_key);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 arg2)
+{
+	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
+	struct call call = { .args = { arg0, arg1, arg2 } };
+	long error = bpf_map_update_elem(&calls, &key, &call, BPF_NOEXIST);
+
+	if (!error)
+		return 0;
+	/* Full, or the thread's last call never came to its return: either way one call is lost. */
+	COUNT(missed);
+	if (error == -EEXIST)
+		bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
+	return 0;
+}
+
+static __always_inline bool leave(__u32 function, struct call *call)
+{
+	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
+	struct call *entered = bpf_map_lookup_elem(&calls, &key);
+
+	if (!entered)
+		return false;
+	*call = *entered;
+	bpf_map_delete_elem(&calls, &key);
+	return true;
+}
+
+/* The socket behind a descriptor of the calling thread, or null. */
+static __always_inline struct socket *socket_of(int fd)
+{
+	struct task_struct *task = current_task();
+	struct files_struct *files = LOAD_TASK(task, files);
+	struct fdtable *fdt = BPF_CORE_READ(files, fdt);
+	struct file **slot = BPF_CORE_READ(fdt, fd);
+	struct file *file = NULL;
+	struct socket *sock;
+
+	if ((__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
+	if (!file)
+		return NULL;
+	sock = BPF_CORE_READ(file, private_data);
+	/* private_data is a socket only in a socket's file, and only a socket points back at it. */
+	return sock && BPF_CORE_READ(sock, file) == file ? sock : NULL;
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+#endif

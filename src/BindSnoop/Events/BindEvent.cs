@@ -1,0 +1,95 @@
+using BindSnoop.Events;
+using BindSnoop.Kernel;
+
+namespace BindSnoop;
+
+/// <summary>Socket options that decide what a bind may do; the values are those of the record.</summary>
+[Flags]
+public enum BindOptions
+{
+    /// <summary>None of them.</summary>
+    None = 0,
+
+    /// <summary>IP_FREEBIND: the address need not be this machine's.</summary>
+    FreeBind = 1,
+
+    /// <summary>IP_TRANSPARENT: the socket may act for others' addresses.</summary>
+    Transparent = 2,
+
+    /// <summary>IP_BIND_ADDRESS_NO_PORT: the port is chosen only when connecting.</summary>
+    BindAddressNoPort = 4,
+
+    /// <summary>SO_REUSEADDR.</summary>
+    ReuseAddress = 8,
+
+    /// <summary>SO_REUSEPORT.</summary>
+    ReusePort = 16,
+}
+
+/// <summary>One call of bind() on an IPv4 or IPv6 socket.</summary>
+public sealed class BindEvent : TraceEvent
+{
+    private const ushort NoAddress = 0xffff;
+
+    private readonly BindRecord _record;
+
+    internal BindEvent(in BindRecord record, long utcTicks, Backend backend)
+        : base(record.Origin, utcTicks, backend)
+    {
+        _record = record;
+        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ProcessId);
+    }
+
+    /// <summary>The protocol's name, else its number; empty when the call named no socket (EBADF, ENOTSOCK).</summary>
+    public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
+
+    /// <summary>The protocol's number (262 is MPTCP); 0 when the call named no socket.</summary>
+    public int ProtocolNumber => _record.ProtocolNumber;
+
+    /// <summary>STREAM, DGRAM, RAW and so on; empty when the call named no socket.</summary>
+    public string SocketType => SocketTypes.NameOf(_record.SocketType);
+
+    /// <summary>IPv4 or IPv6: the socket's family, or the address's when the call named no socket.</summary>
+    public string AddressFamily => FamilyName(_record.AddressFamily);
+
+    /// <summary>
+    /// The address the socket has after the call; of a failed call the requested one. A link-local IPv6
+    /// address has its scope (interface index) behind a percent sign. Null if the call failed and gave none.
+    /// </summary>
+    public string? Address =>
+        ErrorCode == 0 ? AddressText(_record.Address, _record.AddressFamily, _record.InterfaceIndex) : RequestedAddress;
+
+    /// <summary>The port the socket has after the call; of a failed call the requested one; 0 of raw sockets.</summary>
+    public int Port => _record.Port;
+
+    /// <summary>The address asked for; null if the call gave no whole IPv4 or IPv6 address.</summary>
+    public string? RequestedAddress =>
+        _record.Requested.Family == NoAddress
+            ? null
+            : AddressText(_record.Requested.Address, _record.Requested.Family, _record.Requested.ScopeId);
+
+    /// <summary>The port asked for; 0 asks the kernel to choose.</summary>
+    public int RequestedPort => _record.Requested.Port;
+
+    /// <summary>The socket's options at the time of the call.</summary>
+    public BindOptions Options => (BindOptions)_record.Options;
+
+    /// <summary>The options as bindsnoop shows them: a letter of FTNRr for each that is set, else a dot.</summary>
+    public string OptionString => s_optionStrings[_record.Options & 31];
+
+    /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone.</summary>
+    public bool IPv6Only => _record.Ipv6Only != 0;
+
+    /// <summary>The interface that the socket is bound to, or 0.</summary>
+    public int InterfaceIndex => (int)_record.InterfaceIndex;
+
+    /// <summary>Its name in the socket's network namespace; empty if there is none or it could not be found out.</summary>
+    public string InterfaceName { get; }
+
+    private static readonly string[] s_optionStrings =
+        [.. Enumerable.Range(0, 32).Select(options => string.Concat("FTNRr".Select((letter, bit) => (options >> bit & 1) != 0 ? letter : '.')))];
+
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"{Comm}[{ProcessId}] {Protocol} {(Address?.Contains(':', StringComparison.Ordinal) == true ? $"[{Address}]" : Address)}:{Port} {(ErrorCode == 0 ? OptionString : ErrorName)}";
+}

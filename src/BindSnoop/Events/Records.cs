@@ -1,0 +1,75 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace BindSnoop.Events;
+
+/// <summary>An address in network byte order; an IPv4 one takes the first four bytes.</summary>
+[InlineArray(16)]
+internal struct AddressBytes
+{
+    private byte _first;
+}
+
+/// <summary>The name of a thread, padded with zeros.</summary>
+[InlineArray(16)]
+internal struct CommBytes
+{
+    private byte _first;
+}
+
+/// <summary><c>struct endpoint</c> of bpf/trace.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct EndpointRecord
+{
+    public AddressBytes Address;
+    public uint ScopeId;
+    public ushort Family;
+    public ushort Port;
+}
+
+/// <summary><c>struct origin</c> of bpf/trace.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct OriginRecord
+{
+    public ulong Time;
+    public ulong CgroupId;
+    public uint ProcessId;
+    public uint ThreadId;
+    public uint ParentProcessId;
+    public uint Uid;
+    public uint Gid;
+    public uint NetworkNamespace;
+    public uint MountNamespace;
+    public int ErrorCode;
+    public CommBytes Comm;
+}
+
+/// <summary><c>struct bind_record</c> of bpf/bind.bpf.c.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct BindRecord
+{
+    public OriginRecord Origin;
+    public EndpointRecord Requested;
+    public AddressBytes Address;
+    public uint InterfaceIndex;
+    public ushort AddressFamily;
+    public ushort Port;
+    public ushort ProtocolNumber;
+    public ushort SocketType;
+    public byte Options;
+    public byte Ipv6Only;
+    public ushort Reserved;
+}
+
+/// <summary><c>struct bind_count_key</c> of bpf/bind.bpf.c.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct BindCountKey
+{
+    public AddressBytes Address;
+    public uint InterfaceIndex;
+    public int ErrorCode;
+    public ushort AddressFamily;
+    public ushort Port;
+    public ushort ProtocolNumber;
+    public ushort Reserved;
+}

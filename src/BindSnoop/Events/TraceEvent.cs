@@ -1,0 +1,116 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Runtime.InteropServices;
+using BindSnoop.Events;
+using BindSnoop.Kernel;
+
+namespace BindSnoop;
+
+/// <summary>What every event tells: when, who, and how it ended.</summary>
+public abstract class TraceEvent
+{
+    private static readonly ConcurrentDictionary<UInt128, string> s_comms = new();
+
+    private protected TraceEvent(in OriginRecord origin, long utcTicks, Backend backend)
+    {
+        KernelTime = (long)origin.Time;
+        Time = new DateTime(utcTicks, DateTimeKind.Utc).ToLocalTime();
+        Uid = origin.Uid;
+        Gid = origin.Gid;
+        ProcessId = (int)origin.ProcessId;
+        ThreadId = (int)origin.ThreadId;
+        ParentProcessId = (int)origin.ParentProcessId;
+        Comm = CommOf(origin.Comm);
+        ErrorCode = origin.ErrorCode;
+        NetworkNamespace = origin.NetworkNamespace;
+        MountNamespace = origin.MountNamespace;
+        CgroupId = origin.CgroupId;
+        CgroupPath = Cgroups.PathOf(origin.CgroupId);
+        Backend = BackendName(backend);
+    }
+
+    /// <summary>When the call returned: local time, from the kernel's clock.</summary>
+    public DateTime Time { get; }
+
+    /// <summary>The same moment in nanoseconds since boot (CLOCK_BOOTTIME), which no clock step moves.</summary>
+    public long KernelTime { get; }
+
+    /// <summary>The caller's real user id, as the host numbers it.</summary>
+    public uint Uid { get; }
+
+    /// <summary>The caller's real group id, as the host numbers it.</summary>
+    public uint Gid { get; }
+
+    /// <summary>The name of <see cref="Uid"/> on this machine, or the number.</summary>
+    public string UserName => Users.NameOf(Uid);
+
+    /// <summary>The process, in the initial PID namespace.</summary>
+    public int ProcessId { get; }
+
+    /// <summary>The thread that made the call.</summary>
+    public int ThreadId { get; }
+
+    /// <summary>The process's parent at that moment.</summary>
+    public int ParentProcessId { get; }
+
+    /// <summary>The thread's name, safe to print; see <see cref="DisplayText"/> for how bytes are escaped.</summary>
+    public string Comm { get; }
+
+    /// <summary>0, or a positive errno.</summary>
+    public int ErrorCode { get; }
+
+    /// <summary>The name of <see cref="ErrorCode"/> such as EADDRINUSE; empty on success.</summary>
+    public string ErrorName => Errno.NameOf(ErrorCode);
+
+    /// <summary>The text of <see cref="ErrorCode"/>; empty on success.</summary>
+    public string ErrorMessage => ErrorCode == 0 ? "" : Errno.TextOf(ErrorCode);
+
+    /// <summary>Inode number of the socket's network namespace.</summary>
+    public uint NetworkNamespace { get; }
+
+    /// <summary>Inode number of the caller's mount namespace.</summary>
+    public uint MountNamespace { get; }
+
+    /// <summary>The caller's cgroup in the version 2 hierarchy.</summary>
+    public ulong CgroupId { get; }
+
+    /// <summary>Its path in the hierarchy; empty where it could not be found out.</summary>
+    public string CgroupPath { get; }
+
+    /// <summary>The back end that saw it: Fentry, Kprobe or Tracepoint.</summary>
+    public string Backend { get; }
+
+    private protected static string FamilyName(int family) => family == (int)IPFamily.IPv4 ? nameof(IPFamily.IPv4) : nameof(IPFamily.IPv6);
+
+    private protected static string AddressText(in AddressBytes address, int family, uint scopeId)
+    {
+        ReadOnlySpan<byte> bytes = address;
+        IPAddress ip = family == (int)IPFamily.IPv4 ? new(bytes[..4]) : new(bytes, 0);
+        return ip.IsIPv6LinkLocal && scopeId != 0 ? new IPAddress(bytes, scopeId).ToString() : ip.ToString();
+    }
+
+    private static string BackendName(Backend backend) => backend switch
+    {
+        BindSnoop.Backend.Fentry => nameof(BindSnoop.Backend.Fentry),
+        BindSnoop.Backend.Kprobe => nameof(BindSnoop.Backend.Kprobe),
+        _ => nameof(BindSnoop.Backend.Tracepoint),
+    };
+
+    private static string CommOf(in CommBytes comm)
+    {
+        ReadOnlySpan<byte> bytes = comm;
+        UInt128 key = MemoryMarshal.Read<UInt128>(bytes);
+        if (s_comms.TryGetValue(key, out string? known))
+        {
+            return known;
+        }
+
+        if (s_comms.Count > 4096)
+        {
+            s_comms.Clear();
+        }
+
+        int length = bytes.IndexOf((byte)0);
+        return s_comms[key] = DisplayText.Escape(length < 0 ? bytes : bytes[..length]);
+    }
+}

@@ -1,0 +1,66 @@
+namespace BindSnoop;
+
+/// <summary>IP versions of sockets.</summary>
+public enum IPFamily
+{
+    /// <summary>AF_INET.</summary>
+    IPv4 = 2,
+
+    /// <summary>AF_INET6.</summary>
+    IPv6 = 10,
+}
+
+/// <summary>
+/// What is to be traced. Every filter is applied in the kernel; an empty one lets all through, filters
+/// combine with AND, the values within one with OR.
+/// </summary>
+public sealed record TraceFilter
+{
+    /// <summary>Ports, requested or resulting; of accepts the local port.</summary>
+    public IReadOnlyList<PortRange> Port { get; init; } = [];
+
+    /// <summary>Ports of the other end (accepts only).</summary>
+    public IReadOnlyList<PortRange> RemotePort { get; init; } = [];
+
+    /// <summary>Process ids, of the initial PID namespace.</summary>
+    public IReadOnlyList<uint> ProcessId { get; init; } = [];
+
+    /// <summary>Real user ids.</summary>
+    public IReadOnlyList<uint> Uid { get; init; } = [];
+
+    /// <summary>Real group ids.</summary>
+    public IReadOnlyList<uint> Gid { get; init; } = [];
+
+    /// <summary>Protocol numbers, up to 511.</summary>
+    public IReadOnlyList<ushort> Protocol { get; init; } = [];
+
+    /// <summary>IP versions of the socket.</summary>
+    public IReadOnlyList<IPFamily> AddressFamily { get; init; } = [];
+
+    /// <summary>
+    /// Addresses, requested or resulting; of accepts the local one. An IPv4-mapped IPv6 address counts as
+    /// both of what it is.
+    /// </summary>
+    public IReadOnlyList<AddressPrefix> Address { get; init; } = [];
+
+    /// <summary>Addresses of the other end (accepts only).</summary>
+    public IReadOnlyList<AddressPrefix> RemoteAddress { get; init; } = [];
+
+    /// <summary>Names of threads (comm), exactly, up to 15 bytes; as events show them, escapes included.</summary>
+    public IReadOnlyList<string> Comm { get; init; } = [];
+
+    /// <summary>Cgroups of version 2, by path; each takes in its whole subtree. At most 64.</summary>
+    public IReadOnlyList<string> Cgroup { get; init; } = [];
+
+    /// <summary>Path of a pinned hash map of cgroup ids (key u64, value u64); it may change while tracing.</summary>
+    public string? CgroupMap { get; init; }
+
+    /// <summary>Path of a pinned hash map of mount namespace inodes (key u64, value u32); it may change while tracing.</summary>
+    public string? MountNamespaceMap { get; init; }
+
+    /// <summary>Failed calls too.</summary>
+    public bool IncludeError { get; init; }
+
+    /// <summary>Together with <see cref="IncludeError"/>: accepts that only would have blocked (EAGAIN), too.</summary>
+    public bool IncludeWouldBlock { get; init; }
+}

@@ -1,0 +1,96 @@
+using System.Globalization;
+using BindSnoop.Native;
+
+namespace BindSnoop.Kernel;
+
+/// <summary>What this machine and this process may do.</summary>
+internal static class Platform
+{
+    private const int CapSysAdmin = 21;
+    private const int CapPerfMon = 38;
+    private const int CapBpf = 39;
+
+    private const string LockdownPath = "/sys/kernel/security/lockdown";
+
+    /// <summary>The lockdown mode: none, integrity, confidentiality, or nothing where there is no lockdown.</summary>
+    public static string Lockdown
+    {
+        get
+        {
+            // The mode in force stands in brackets: none [integrity] confidentiality.
+            string text = ReadFile(LockdownPath);
+            int open = text.IndexOf('[', StringComparison.Ordinal);
+            int close = text.IndexOf(']', StringComparison.Ordinal);
+            return open >= 0 && close > open ? text[(open + 1)..close] : "";
+        }
+    }
+
+    /// <summary>The effective capabilities of this process, as bits.</summary>
+    public static ulong EffectiveCapabilities
+    {
+        get
+        {
+            const string Field = "CapEff:";
+            string? line = ReadFile("/proc/self/status").Split('\n').FirstOrDefault(l => l.StartsWith(Field, StringComparison.Ordinal));
+            return line is not null && ulong.TryParse(line.AsSpan(Field.Length).Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong bits)
+                ? bits
+                : 0;
+        }
+    }
+
+    /// <summary>Whether this process has what loading tracing programs takes.</summary>
+    public static bool IsPrivileged => Has(CapSysAdmin) || (Has(CapBpf) && Has(CapPerfMon));
+
+    /// <summary>Fails early, with the reason, where nothing could work.</summary>
+    public static void EnsureUsable()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            throw new TraceException(
+                "NotLinux",
+                TraceErrorKind.NotImplemented,
+                "BindSnoop traces the Linux kernel; this is not Linux.",
+                "Run it on Linux, kernel 5.10 or later.");
+        }
+
+        LibBpf.EnsureLoaded();
+        if (!IsPrivileged)
+        {
+            throw new TraceException(
+                "NotPrivileged",
+                TraceErrorKind.PermissionDenied,
+                "Tracing takes the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.",
+                "Run as root, for example with sudo.");
+        }
+    }
+
+    /// <summary>What to do about an error of bpf(2) or perf_event_open(2) in a process that has the capabilities.</summary>
+    public static string AdviceFor(int errno) => errno switch
+    {
+        Errno.EPERM or Errno.EINVAL when Lockdown == "confidentiality" =>
+            "The kernel is locked down in confidentiality mode, which forbids reading kernel memory; boot with lockdown=integrity or none.",
+        Errno.EPERM or Errno.EACCES =>
+            "This kernel does not permit it; in a container, CAP_BPF and CAP_PERFMON must hold on the host. Try another back end.",
+        Errno.ENOMEM or Errno.E2BIG => "Give a smaller buffer or smaller filters, or raise the memory limit of this process.",
+        Errno.EMFILE or Errno.ENFILE => "Raise the limit of open files ('ulimit -n'), or stop other traces.",
+        _ => "Try another back end; Get-BindTraceSupport tells which ones work.",
+    };
+
+    private static bool Has(int capability) => (EffectiveCapabilities >> capability & 1) != 0;
+
+    private static string ReadFile(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+}

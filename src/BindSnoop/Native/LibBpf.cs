@@ -1,0 +1,133 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace BindSnoop.Native;
+
+/// <summary>The part of libbpf 1.x that the engine uses. Names and semantics are libbpf's own.</summary>
+internal static unsafe partial class LibBpf
+{
+    private const string Library = "libbpf.so.1";
+
+    static LibBpf() => NativeLibrary.SetDllImportResolver(typeof(LibBpf).Assembly, Resolve);
+
+    /// <summary>
+    /// Fails with one clear error where libbpf is missing, instead of a <see cref="DllNotFoundException"/>
+    /// from the depth of whatever touches it first.
+    /// </summary>
+    public static void EnsureLoaded()
+    {
+        if (!NativeLibrary.TryLoad(Library, typeof(LibBpf).Assembly, null, out _))
+        {
+            throw new TraceException(
+                "LibBpfNotFound",
+                TraceErrorKind.NotInstalled,
+                $"The library {Library} is not installed on this machine.",
+                "Install libbpf 1.0 or later: 'apt install libbpf1' (Debian, Ubuntu), 'dnf install libbpf' (Fedora).");
+        }
+    }
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
+    {
+        if (name == Library && AppContext.GetData("BindSnoop.LibBpf") is string other)
+        {
+            return NativeLibrary.TryLoad(other, out nint handle) ? handle : throw new DllNotFoundException(other);
+        }
+
+        return 0;
+    }
+
+    [LibraryImport(Library)]
+    public static partial nint libbpf_set_print(delegate* unmanaged<int, byte*, nint, int> print);
+
+    [LibraryImport(Library)]
+    public static partial byte* libbpf_version_string();
+
+    [LibraryImport(Library)]
+    public static partial int libbpf_num_possible_cpus();
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial BpfObject bpf_object__open_mem(byte* image, nuint size, nint options);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_object__load(BpfObject @object);
+
+    [LibraryImport(Library)]
+    public static partial void bpf_object__close(nint @object);
+
+    [LibraryImport(Library)]
+    public static partial nint bpf_object__next_program(BpfObject @object, nint previous);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint bpf_object__find_map_by_name(BpfObject @object, string name);
+
+    [LibraryImport(Library)]
+    public static partial byte* bpf_program__name(nint program);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_program__set_autoload(nint program, [MarshalAs(UnmanagedType.U1)] bool autoload);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_program__fd(nint program);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial BpfLink bpf_program__attach_trace(nint program);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial BpfLink bpf_program__attach_kprobe(
+        nint program, [MarshalAs(UnmanagedType.U1)] bool retprobe, string function);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial BpfLink bpf_program__attach_perf_event(nint program, int perfEvent);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_link__destroy(nint link);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_map__fd(nint map);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_map__set_max_entries(nint map, uint entries);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_map__reuse_fd(nint map, int fd);
+
+    [LibraryImport(Library)]
+    public static partial void* bpf_map__initial_value(nint map, out nuint size);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int bpf_obj_get(string path);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_obj_get_info_by_fd(int fd, void* info, ref uint length);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_map_update_elem(int map, void* key, void* value, ulong flags);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_map_lookup_elem(int map, void* key, void* value);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_map_lookup_batch(
+        int map, void* inBatch, void* outBatch, void* keys, void* values, ref uint count, nint options);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial BtfHandle btf__load_vmlinux_btf();
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial BtfHandle btf__new(byte* data, uint size);
+
+    [LibraryImport(Library)]
+    public static partial void btf__free(nint btf);
+
+    [LibraryImport(Library)]
+    [SuppressGCTransition]
+    public static partial uint btf__type_cnt(nint btf);
+
+    [LibraryImport(Library)]
+    [SuppressGCTransition]
+    public static partial uint* btf__type_by_id(nint btf, uint id);
+
+    [LibraryImport(Library)]
+    [SuppressGCTransition]
+    public static partial byte* btf__name_by_offset(nint btf, uint offset);
+}

@@ -1,0 +1,16 @@
+using System.Runtime.InteropServices;
+using BindSnoop.Events;
+using BindSnoop.Kernel;
+using BindSnoop.Tracing;
+
+namespace BindSnoop;
+
+/// <summary>Traces calls of bind().</summary>
+public sealed class BindTracer(TraceOptions options) : Tracer<BindEvent>(TracerDefinition.Bind, options)
+{
+    private protected override BindEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock)
+    {
+        ref readonly BindRecord bind = ref MemoryMarshal.AsRef<BindRecord>(record);
+        return new BindEvent(bind, clock.ToUtcTicks(bind.Origin.Time), Backend);
+    }
+}

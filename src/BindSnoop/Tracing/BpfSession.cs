@@ -1,0 +1,336 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+using BindSnoop.Kernel;
+using BindSnoop.Native;
+
+namespace BindSnoop.Tracing;
+
+/// <summary>One BPF object, loaded for one back end and attached. Disposal leaves nothing in the kernel.</summary>
+internal sealed unsafe class BpfSession : IDisposable
+{
+    private const int PerfTypeTracepoint = 2;
+    private const nint PerfFlagCloseOnExec = 8;
+
+    private readonly BpfObject _object;
+    private readonly List<BpfLink> _links = [];
+    private readonly List<FileDescriptor> _perfEvents = [];
+    private readonly List<nint> _programs = [];
+    private readonly KernelTypes _types;
+    private readonly object _lock = new();
+
+    private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
+    {
+        Backend = backend;
+        byte[] image = definition.LoadObject();
+        _types = KernelTypes.Current;
+        LibBpfLog.Begin();
+        try
+        {
+            fixed (byte* pointer = image)
+            {
+                _object = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, 0);
+            }
+
+            if (_object.IsInvalid)
+            {
+                throw Failed("BpfOpenFailed", "Opening the BPF object failed", -Marshal.GetLastPInvokeError());
+            }
+
+            Configure(definition, options, count);
+            Check("BpfLoadFailed", $"The kernel refused the BPF programs of the {backend} back end", LibBpf.bpf_object__load(_object));
+            FilterMaps.Fill(this, options.Filter);
+            if (!count)
+            {
+                Buffer = new RingBuffer(MapFd("events"), options.BufferSize, MapFd(".data.reader"));
+            }
+
+            Attach(definition);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+        finally
+        {
+            LibBpfLog.End();
+        }
+    }
+
+    public Backend Backend { get; }
+
+    /// <summary>Null when counting.</summary>
+    public RingBuffer? Buffer { get; }
+
+    /// <summary>Loads and attaches with the back end asked for, or the first that works.</summary>
+    /// <param name="refusals">The back ends tried before, and why they were refused.</param>
+    public static BpfSession Open(
+        TracerDefinition definition, TraceOptions options, bool count, out IReadOnlyList<BackendRefusal> refusals)
+    {
+        Platform.EnsureUsable();
+        List<BackendRefusal> refused = [];
+        refusals = refused;
+        Backend[] candidates = options.Backend == Backend.Auto
+            ? [Backend.Fentry, Backend.Kprobe, Backend.Tracepoint]
+            : [options.Backend];
+        foreach (Backend backend in candidates)
+        {
+            try
+            {
+                return new BpfSession(definition, backend, options, count);
+            }
+            catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
+                or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
+            {
+                refused.Add(new(backend, exception));
+            }
+        }
+
+        throw new TraceException(
+            "NoBackend",
+            TraceErrorKind.NotImplemented,
+            "No back end works on this machine. " + string.Join(" ", refused.Select(r => $"{r.Backend}: {r.Error.Message}")),
+            "Get-BindTraceSupport tells what is missing and what to do about it.",
+            inner: refused[^1].Error);
+    }
+
+    /// <summary>The map's descriptor, valid as long as the session.</summary>
+    public int MapFd(string name) => LibBpf.bpf_map__fd(Map(name));
+
+    public nint Map(string name)
+    {
+        nint map = LibBpf.bpf_object__find_map_by_name(_object, name);
+        return map != 0 ? map : throw new InvalidOperationException($"The BPF object has no map {name}.");
+    }
+
+    /// <summary>Sums the counters of all CPUs, and what the kernel itself counts as not run.</summary>
+    public TraceStatistics ReadStatistics()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_object.IsClosed, this);
+            int cpus = LibBpf.libbpf_num_possible_cpus();
+            Counters[] perCpu = new Counters[cpus];
+            uint zero = 0;
+            fixed (Counters* values = perCpu)
+            {
+                Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
+            }
+
+            long dropped = _programs.Sum(ProgramMisses);
+            long emitted = 0;
+            long filtered = 0;
+            foreach (Counters counters in perCpu)
+            {
+                emitted += counters.Emitted;
+                filtered += counters.Filtered;
+                dropped += counters.Dropped + counters.Missed;
+            }
+
+            return new TraceStatistics(emitted, dropped, filtered);
+        }
+    }
+
+    /// <summary>Detaches everything; what is in the buffer and the maps can still be read.</summary>
+    public void Detach()
+    {
+        lock (_lock)
+        {
+            foreach (BpfLink link in _links)
+            {
+                link.Dispose();
+            }
+
+            // The link closes the perf event's descriptor along with itself.
+            _links.Clear();
+            foreach (FileDescriptor perfEvent in _perfEvents)
+            {
+                perfEvent.Dispose();
+            }
+
+            _perfEvents.Clear();
+        }
+    }
+
+    public void Dispose()
+    {
+        Detach();
+        lock (_lock)
+        {
+            Buffer?.Dispose();
+            _object?.Dispose();
+        }
+    }
+
+    internal static void Check(string errorId, string what, int result)
+    {
+        if (result < 0)
+        {
+            throw Failed(errorId, what, result);
+        }
+    }
+
+    private static TraceException Failed(string errorId, string what, int result)
+    {
+        string log = LibBpfLog.End();
+        LibBpfLog.Begin();
+        TraceException error = TraceException.FromErrno(errorId, what, -result, Platform.AdviceFor(-result));
+        return new TraceException(
+            errorId, error.Kind, error.Message, error.RecommendedAction, inner: log.Length > 0 ? new InvalidOperationException(log) : null);
+    }
+
+    private static long ProgramMisses(nint program)
+    {
+        // struct bpf_prog_info (linux/bpf.h): recursion_misses is at 208, zero where the kernel is older than 5.12.
+        const int Size = 232;
+        const int RecursionMisses = 208;
+        byte* info = stackalloc byte[Size];
+        new Span<byte>(info, Size).Clear();
+        uint length = Size;
+        return LibBpf.bpf_obj_get_info_by_fd(LibBpf.bpf_program__fd(program), info, ref length) == 0
+            ? *(long*)(info + RecursionMisses)
+            : 0;
+    }
+
+    private void Configure(TracerDefinition definition, TraceOptions options, bool count)
+    {
+        HashSet<string> wanted = [.. ProgramsFor(definition, options.Filter)];
+        for (nint program = 0; (program = LibBpf.bpf_object__next_program(_object, program)) != 0;)
+        {
+            bool load = wanted.Contains(ProgramName(program));
+            Check("BpfOpenFailed", "Choosing the BPF programs failed", LibBpf.bpf_program__set_autoload(program, load));
+            if (load)
+            {
+                _programs.Add(program);
+            }
+        }
+
+        Resize("events", count ? Environment.SystemPageSize : options.BufferSize);
+        if (count)
+        {
+            Resize("counts", options.CountCapacity);
+        }
+
+        FilterMaps.Configure(this, options.Filter, _types, count);
+    }
+
+    internal void Resize(string map, int entries) =>
+        Check("BpfOpenFailed", $"Sizing the BPF map {map} failed", LibBpf.bpf_map__set_max_entries(Map(map), (uint)entries));
+
+    internal Span<byte> InitialValue(string map)
+    {
+        void* value = LibBpf.bpf_map__initial_value(Map(map), out nuint size);
+        return new Span<byte>(value, (int)size);
+    }
+
+    private IEnumerable<string> ProgramsFor(TracerDefinition definition, TraceFilter filter)
+    {
+        if (Backend == Backend.Tracepoint)
+        {
+            return definition.SystemCalls.SelectMany(c => new[] { $"sys_enter_{c}", $"sys_exit_{c}" });
+        }
+
+        List<string> programs = [];
+        foreach (HookedFunction function in definition.Functions.Where(f => filter.IncludeError || !f.ErrorsOnly))
+        {
+            if (!_types.HasFunction(function.Name))
+            {
+                if (function.Required)
+                {
+                    throw new TraceException(
+                        "FunctionNotFound",
+                        TraceErrorKind.NotImplemented,
+                        $"This kernel has no function {function.Name} to hook.",
+                        "Use another back end, or a kernel with IPv4 networking.");
+                }
+            }
+            else if (Backend == Backend.Fentry)
+            {
+                programs.Add($"fexit_{function.Name}");
+            }
+            else
+            {
+                programs.AddRange([$"kprobe_{function.Name}", $"kretprobe_{function.Name}"]);
+            }
+        }
+
+        return programs;
+    }
+
+    private void Attach(TracerDefinition definition)
+    {
+        foreach (nint program in _programs)
+        {
+            string name = ProgramName(program);
+            BpfLink link;
+            if (Backend == Backend.Fentry)
+            {
+                link = LibBpf.bpf_program__attach_trace(program);
+            }
+            else if (Backend == Backend.Kprobe)
+            {
+                bool onReturn = name.StartsWith("kretprobe_", StringComparison.Ordinal);
+                link = LibBpf.bpf_program__attach_kprobe(program, onReturn, name[(name.IndexOf('_', StringComparison.Ordinal) + 1)..]);
+            }
+            else
+            {
+                link = AttachTracepoint(program, name);
+            }
+
+            if (link.IsInvalid)
+            {
+                int errno = Marshal.GetLastPInvokeError();
+                link.Dispose();
+                throw Failed("BpfAttachFailed", $"Attaching {name} failed", -errno);
+            }
+
+            _links.Add(link);
+        }
+    }
+
+    private BpfLink AttachTracepoint(nint program, string name)
+    {
+        // struct perf_event_attr of its first size (perf_event_open(2)): type, size, config, sample period.
+        const int Size = 64;
+        byte* attributes = stackalloc byte[Size];
+        new Span<byte>(attributes, Size).Clear();
+        *(uint*)attributes = PerfTypeTracepoint;
+        *(uint*)(attributes + 4) = Size;
+        *(ulong*)(attributes + 8) = (ulong)TraceFs.TracepointId(name);
+        *(ulong*)(attributes + 16) = 1;
+        FileDescriptor perfEvent = new((int)Libc.syscall5(PerfEventOpenNumber, (nint)attributes, -1, 0, -1, PerfFlagCloseOnExec));
+        if (perfEvent.IsInvalid)
+        {
+            throw Failed("BpfAttachFailed", $"Opening the tracepoint {name} failed", -Marshal.GetLastPInvokeError());
+        }
+
+        BpfLink link = LibBpf.bpf_program__attach_perf_event(program, perfEvent.Value);
+        int errno = Marshal.GetLastPInvokeError();
+        if (link.IsInvalid)
+        {
+            perfEvent.Dispose();
+        }
+        else
+        {
+            perfEvent.SetHandleAsInvalid();
+        }
+
+        Marshal.SetLastPInvokeError(errno);
+        return link;
+    }
+
+    private static long PerfEventOpenNumber => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 241 : 298;
+
+    private static string ProgramName(nint program) =>
+        Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(LibBpf.bpf_program__name(program)));
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Counters
+    {
+        public long Emitted;
+        public long Dropped;
+        public long Filtered;
+        public long Missed;
+    }
+}

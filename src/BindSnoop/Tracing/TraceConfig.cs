@@ -1,0 +1,38 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace BindSnoop.Tracing;
+
+/// <summary><c>struct config</c> of bpf/trace.h; a test compares the two.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TraceConfig
+{
+    public ProtocolBitmap Protocols;
+    public uint Cgroups;
+    public byte ByPort;
+    public byte ByRemotePort;
+    public byte ByProcess;
+    public byte ByUid;
+    public byte ByGid;
+    public byte ByProtocol;
+    public byte ByAddress;
+    public byte ByRemoteAddress;
+    public byte ByComm;
+    public byte ByCgroupMap;
+    public byte ByMountNamespaceMap;
+    public byte Ipv4;
+    public byte Ipv6;
+    public byte IncludeError;
+    public byte IncludeWouldBlock;
+    public byte Count;
+    public byte FreebindBit;
+    public byte TransparentBit;
+    public byte BindAddressNoPortBit;
+    public byte Reserved;
+
+    [InlineArray(8)]
+    public struct ProtocolBitmap
+    {
+        private ulong _first;
+    }
+}

@@ -1,0 +1,147 @@
+using BindSnoop.Kernel;
+using BindSnoop.Tracing;
+
+namespace BindSnoop;
+
+/// <summary>
+/// A running trace that hands events to one reading thread. It is attached when the constructor returns,
+/// and nothing of it is left in the kernel after disposal.
+/// </summary>
+public abstract class Tracer<TEvent> : IDisposable
+    where TEvent : class
+{
+    // Often enough that a step of the wall clock is noticed soon, seldom enough to cost nothing.
+    private const int EventsPerClockCheck = 256;
+
+    private readonly BpfSession _session;
+    private KernelClock _clock;
+    private int _untilClockCheck;
+    private volatile bool _stopRequested;
+
+    private protected Tracer(TracerDefinition definition, TraceOptions options)
+    {
+        if (options.BufferSize < Environment.SystemPageSize || !int.IsPow2(options.BufferSize))
+        {
+            throw new TraceException(
+                "InvalidBufferSize",
+                TraceErrorKind.InvalidArgument,
+                $"A buffer of {options.BufferSize} bytes is not possible.",
+                $"Give a power of two of at least {Environment.SystemPageSize}.",
+                options.BufferSize);
+        }
+
+        _session = BpfSession.Open(definition, options, count: false, out IReadOnlyList<BackendRefusal> refusals);
+        Refusals = refusals;
+    }
+
+    /// <summary>The back end in use.</summary>
+    public Backend Backend => _session.Backend;
+
+    /// <summary>The back ends that were tried before and refused.</summary>
+    public IReadOnlyList<BackendRefusal> Refusals { get; }
+
+    /// <summary>What became of the calls so far.</summary>
+    public TraceStatistics ReadStatistics() => _session.ReadStatistics();
+
+    /// <summary>
+    /// The events as they come. Ends when the token is cancelled (at once), or when the duration is over or
+    /// <see cref="Stop"/> was called (after detaching and handing out all that happened before).
+    /// </summary>
+    public IEnumerable<TEvent> Read(TimeSpan? duration = null, CancellationToken cancellationToken = default)
+    {
+        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
+            static buffer => ((RingBuffer)buffer!).Interrupt(), _session.Buffer);
+        long deadline = duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            while (TryRead() is { } next)
+            {
+                yield return next;
+                if (cancellationToken.IsCancellationRequested)
+                {
+                    yield break;
+                }
+            }
+
+            long left = deadline - Environment.TickCount64;
+            if (left <= 0 || _stopRequested)
+            {
+                break;
+            }
+
+            _session.Buffer!.Wait(deadline == long.MaxValue ? -1 : (int)Math.Min(left, int.MaxValue));
+        }
+
+        if (!cancellationToken.IsCancellationRequested)
+        {
+            foreach (TEvent last in Drain())
+            {
+                yield return last;
+            }
+        }
+    }
+
+    /// <summary>Makes <see cref="Read"/> detach, hand out the rest and end. Safe from any thread.</summary>
+    public void Stop()
+    {
+        _stopRequested = true;
+        _session.Buffer!.Interrupt();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    private protected abstract TEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock);
+
+    /// <summary>Releases everything.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _session.Dispose();
+        }
+    }
+
+    private TEvent? TryRead()
+    {
+        ReadOnlySpan<byte> record = _session.Buffer!.Read();
+        if (record.IsEmpty)
+        {
+            _untilClockCheck = 0;
+            return null;
+        }
+
+        if (_untilClockCheck-- == 0)
+        {
+            _clock.Synchronize();
+            _untilClockCheck = EventsPerClockCheck;
+        }
+
+        return Decode(record, _clock);
+    }
+
+    private IEnumerable<TEvent> Drain()
+    {
+        _session.Detach();
+
+        // A program that was running at the moment of detaching may not have finished its record.
+        for (int looks = 0; looks < 100; looks++)
+        {
+            while (TryRead() is { } last)
+            {
+                yield return last;
+            }
+
+            if (_session.Buffer!.IsEmpty)
+            {
+                break;
+            }
+
+            Thread.Sleep(1);
+        }
+    }
+}

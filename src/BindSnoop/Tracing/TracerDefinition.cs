@@ -1,0 +1,48 @@
+namespace BindSnoop.Tracing;
+
+/// <summary>A kernel function that a tracer hooks by trampoline or kprobe.</summary>
+/// <param name="Name">Its name; the programs are named after it.</param>
+/// <param name="Required">Without it the back end is of no use; others may be absent from a kernel.</param>
+/// <param name="ErrorsOnly">Hooked only if failures are wanted.</param>
+internal sealed record HookedFunction(string Name, bool Required = false, bool ErrorsOnly = false);
+
+/// <summary>
+/// What is particular to one tracer: its BPF object, and what it hooks. Programs are named
+/// <c>fexit_FUNCTION</c>, <c>kprobe_FUNCTION</c>, <c>kretprobe_FUNCTION</c>, <c>sys_enter_CALL</c> and
+/// <c>sys_exit_CALL</c>.
+/// </summary>
+internal sealed record TracerDefinition(
+    string ObjectName, IReadOnlyList<HookedFunction> Functions, IReadOnlyList<string> SystemCalls)
+{
+    public static TracerDefinition Bind { get; } = new(
+        "bind",
+        [
+            new("inet_bind", Required: true),
+            new("inet6_bind"),
+            new("mptcp_bind"),
+            new("security_socket_bind", ErrorsOnly: true),
+            new("__sys_bind", ErrorsOnly: true),
+        ],
+        ["bind"]);
+
+    public static IReadOnlyList<TracerDefinition> All { get; } = [Bind];
+
+    /// <summary>The object for this machine's architecture.</summary>
+    public byte[] LoadObject()
+    {
+        string architecture = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture switch
+        {
+            System.Runtime.InteropServices.Architecture.X64 => "x64",
+            System.Runtime.InteropServices.Architecture.Arm64 => "arm64",
+            var other => throw new TraceException(
+                "ArchitectureNotSupported",
+                TraceErrorKind.NotImplemented,
+                $"There are no BPF programs for {other}.",
+                "Use an x86-64 or arm64 machine."),
+        };
+        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{ObjectName}.{architecture}.o")!;
+        byte[] image = new byte[stream.Length];
+        stream.ReadExactly(image);
+        return image;
+    }
+}
