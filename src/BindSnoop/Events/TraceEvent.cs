@@ -80,9 +80,9 @@ public abstract class TraceEvent
     /// <summary>The back end that saw it: Fentry, Kprobe or Tracepoint.</summary>
     public string Backend { get; }
 
-    private protected static string FamilyName(int family) => family == (int)IPFamily.IPv4 ? nameof(IPFamily.IPv4) : nameof(IPFamily.IPv6);
+    internal static string FamilyName(int family) => family == (int)IPFamily.IPv4 ? nameof(IPFamily.IPv4) : nameof(IPFamily.IPv6);
 
-    private protected static string AddressText(in AddressBytes address, int family, uint scopeId)
+    internal static string AddressText(in AddressBytes address, int family, uint scopeId)
     {
         ReadOnlySpan<byte> bytes = address;
         IPAddress ip = family == (int)IPFamily.IPv4 ? new(bytes[..4]) : new(bytes, 0);

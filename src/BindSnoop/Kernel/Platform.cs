@@ -6,9 +6,15 @@ namespace BindSnoop.Kernel;
 /// <summary>What this machine and this process may do.</summary>
 internal static class Platform
 {
+    private const int CapDacReadSearch = 2;
     private const int CapSysAdmin = 21;
     private const int CapPerfMon = 38;
     private const int CapBpf = 39;
+
+    private static readonly (int Number, string Name)[] s_capabilities =
+    [
+        (CapBpf, "CAP_BPF"), (CapPerfMon, "CAP_PERFMON"), (CapSysAdmin, "CAP_SYS_ADMIN"), (CapDacReadSearch, "CAP_DAC_READ_SEARCH"),
+    ];
 
     private const string LockdownPath = "/sys/kernel/security/lockdown";
 
@@ -78,7 +84,20 @@ internal static class Platform
 
     private static bool Has(int capability) => (EffectiveCapabilities >> capability & 1) != 0;
 
-    private static string ReadFile(string path)
+    /// <summary>The capabilities that matter here and are in effect.</summary>
+    public static IReadOnlyList<string> CapabilityNames() =>
+        [.. s_capabilities.Where(c => Has(c.Number)).Select(c => c.Name)];
+
+    /// <summary>RLIMIT_MEMLOCK of this process, in bytes, or "unlimited".</summary>
+    public static string MemoryLockLimit()
+    {
+        const string Field = "Max locked memory";
+        string? line = ReadFile("/proc/self/limits").Split('\n').FirstOrDefault(l => l.StartsWith(Field, StringComparison.Ordinal));
+        return line is null ? "" : line[Field.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+    }
+
+    /// <summary>The text of a file of /proc or /sys; nothing where it cannot be read.</summary>
+    public static string ReadFile(string path)
     {
         try
         {

@@ -104,6 +104,19 @@ internal sealed unsafe class BpfSession : IDisposable
         return map != 0 ? map : throw new InvalidOperationException($"The BPF object has no map {name}.");
     }
 
+    /// <summary>Keeps the session from being disposed of while a map is read.</summary>
+    public MapReader OpenMap(string name)
+    {
+        Monitor.Enter(_lock);
+        if (_object.IsClosed)
+        {
+            Monitor.Exit(_lock);
+            throw new ObjectDisposedException(nameof(BpfSession));
+        }
+
+        return new MapReader(_lock, MapFd(name));
+    }
+
     /// <summary>Sums the counters of all CPUs, and what the kernel itself counts as not run.</summary>
     public TraceStatistics ReadStatistics()
     {
@@ -324,6 +337,14 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private static string ProgramName(nint program) =>
         Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(LibBpf.bpf_program__name(program)));
+
+    /// <summary>A map that stays while this is not disposed of.</summary>
+    internal readonly struct MapReader(object held, int fd) : IDisposable
+    {
+        public int Fd => fd;
+
+        public void Dispose() => Monitor.Exit(held);
+    }
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Counters
