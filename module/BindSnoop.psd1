@@ -12,6 +12,7 @@
     TypesToProcess         = @('BindSnoop.Types.ps1xml')
     FunctionsToExport      = @()
     CmdletsToExport        = @(
+        'Get-AcceptEvent'
         'Get-BindCount'
         'Get-BindEvent'
         'Get-BindTrace'

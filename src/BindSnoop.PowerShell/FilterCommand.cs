@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Management.Automation;
 using BindSnoop.Kernel;
 using BindSnoop.PowerShell.Completion;
@@ -8,6 +9,8 @@ namespace BindSnoop.PowerShell;
 public abstract class FilterCommand : TraceCommand
 {
     internal const string LiveSet = "Live";
+
+    private static readonly TimeSpan s_lossCheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly List<int> _processIds = [];
 
@@ -96,6 +99,51 @@ public abstract class FilterCommand : TraceCommand
     };
 
     private protected virtual TraceOptions ReadOptions() => new() { Filter = ReadFilter(), Backend = Backend, BufferSize = BufferSize };
+
+    /// <summary>Traces live, until the time or the number is reached or the pipeline is stopped.</summary>
+    private protected void Stream<TEvent>(Func<Tracer<TEvent>> start, TimeSpan? duration, long maxEvents, Action<TEvent> write)
+        where TEvent : class
+    {
+        duration = Try(() => DurationCheck.Check(duration));
+        using Tracer<TEvent> tracer = Try(start);
+        WriteBackend(tracer.Backend, tracer.Refusals);
+        Stopwatch sinceLossCheck = Stopwatch.StartNew();
+        bool warned = false;
+        foreach (TEvent next in tracer.Read(duration, StopToken))
+        {
+            write(next);
+            if (--maxEvents == 0)
+            {
+                break;
+            }
+
+            // A trace without an end must tell of losses too, but not of every one of them.
+            if (duration is null && !warned && sinceLossCheck.Elapsed > s_lossCheckInterval)
+            {
+                sinceLossCheck.Restart();
+                warned = WarnOfLoss(tracer.ReadStatistics().Dropped);
+            }
+        }
+
+        if (!warned && !StopToken.IsCancellationRequested)
+        {
+            WarnOfLoss(tracer.ReadStatistics().Dropped);
+        }
+    }
+
+    /// <summary>Emits an event, under a type name that selects another default view if one is given.</summary>
+    private protected void WriteEvent(TraceEvent next, string? typeName)
+    {
+        if (typeName is null)
+        {
+            WriteObject(next);
+            return;
+        }
+
+        PSObject shown = new(next);
+        shown.TypeNames.Insert(0, typeName);
+        WriteObject(shown);
+    }
 
     private string? FullPath(string? path) => path is null ? null : GetUnresolvedProviderPathFromPSPath(path);
 

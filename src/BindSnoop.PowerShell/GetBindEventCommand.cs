@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Management.Automation;
 using BindSnoop.PowerShell.Completion;
 
@@ -14,8 +13,6 @@ public sealed class GetBindEventCommand : BindFilterCommand
 
     /// <summary>The type name that makes the default view show results.</summary>
     private const string WithErrorTypeName = "BindSnoop.BindEvent#IncludeError";
-
-    private static readonly TimeSpan s_lossCheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly List<BindTrace> _traces = [];
 
@@ -60,45 +57,7 @@ public sealed class GetBindEventCommand : BindFilterCommand
         }
         else if (!NothingToTrace)
         {
-            Stream();
-        }
-    }
-
-    private void Stream()
-    {
-        TimeSpan? duration = Try(() => DurationCheck.Check(Duration));
-        BindTracer tracer = Try(() => new BindTracer(ReadOptions()));
-        using (tracer)
-        {
-            WriteBackend(tracer.Backend, tracer.Refusals);
-            Stopwatch sinceLossCheck = Stopwatch.StartNew();
-            bool warned = false;
-            long left = MaxEvents;
-            foreach (BindEvent next in tracer.Read(duration, StopToken))
-            {
-                Write(next, IncludeError);
-                if (--left == 0)
-                {
-                    break;
-                }
-
-                // A trace without an end must tell of losses too, but not for every one of them.
-                if (!warned && sinceLossCheck.Elapsed > s_lossCheckInterval)
-                {
-                    sinceLossCheck.Restart();
-                    long dropped = tracer.ReadStatistics().Dropped;
-                    if (duration is null && dropped > 0)
-                    {
-                        WarnOfLoss(dropped);
-                        warned = true;
-                    }
-                }
-            }
-
-            if (!warned && !StopToken.IsCancellationRequested)
-            {
-                WarnOfLoss(tracer.ReadStatistics().Dropped);
-            }
+            Stream(() => new BindTracer(ReadOptions()), Duration, MaxEvents, next => Write(next, IncludeError));
         }
     }
 
@@ -139,16 +98,5 @@ public sealed class GetBindEventCommand : BindFilterCommand
         }
     }
 
-    private void Write(BindEvent next, bool withError)
-    {
-        if (!withError)
-        {
-            WriteObject(next);
-            return;
-        }
-
-        PSObject shown = new(next);
-        shown.TypeNames.Insert(0, WithErrorTypeName);
-        WriteObject(shown);
-    }
+    private void Write(BindEvent next, bool withError) => WriteEvent(next, withError ? WithErrorTypeName : null);
 }

@@ -68,12 +68,14 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
         WriteVerbose($"Tracing through the {backend} back end.");
     }
 
-    /// <summary>Warns about lost calls, if there are any.</summary>
-    protected void WarnOfLoss(long dropped)
+    /// <summary>Warns about lost calls, and tells whether there were any.</summary>
+    protected bool WarnOfLoss(long dropped)
     {
         if (dropped > 0)
         {
             WriteWarning($"{dropped} calls were lost: they came faster than they were read. A larger -BufferSize or a narrower filter helps.");
         }
+
+        return dropped > 0;
     }
 }
