@@ -55,16 +55,24 @@ struct raw_address {
 	__u32 scope_id;
 };
 
-static __always_inline void parse_address(struct endpoint *requested, const struct raw_address *raw, int length)
+/* `socket_family` is 0 where there is no socket. */
+static __always_inline void parse_address(struct endpoint *requested, const struct raw_address *raw, int length,
+					  __u16 socket_family)
 {
+	__u16 family = raw->family;
+
 	__builtin_memset(requested, 0, sizeof(*requested));
 	requested->family = NO_ADDRESS;
 
-	/* A kernel accepts AF_UNSPEC for the IPv4 any-address (29c486df6a20); both end at byte 8. */
-	if ((raw->family == AF_INET || raw->family == AF_UNSPEC) && length >= 8) {
+	/* An IPv4 socket takes AF_UNSPEC for the any-address (29c486df6a20); an IPv6 one refuses it. */
+	if (family == AF_UNSPEC)
+		family = socket_family == AF_INET6 ? AF_INET6 : AF_INET;
+
+	/* The kernel's own limits: the whole of sockaddr_in, and SIN6_LEN_RFC2133. */
+	if (family == AF_INET && length >= 16) {
 		requested->family = AF_INET;
 		__builtin_memcpy(requested->address, &raw->ipv4_or_flowinfo, 4);
-	} else if (raw->family == AF_INET6 && length >= 24) {
+	} else if (family == AF_INET6 && length >= 24) {
 		requested->family = AF_INET6;
 		__builtin_memcpy(requested->address, raw->ipv6, 16);
 		if (length >= 28)
@@ -75,22 +83,22 @@ static __always_inline void parse_address(struct endpoint *requested, const stru
 	requested->port = bpf_ntohs(raw->port);
 }
 
-static __always_inline void read_kernel_address(struct endpoint *requested, void *address, int length)
+static __always_inline void read_kernel_address(struct endpoint *requested, void *address, int length,
+						__u16 socket_family)
 {
 	struct raw_address raw = {};
 
 	bpf_probe_read_kernel(&raw, sizeof(raw), address);
-	parse_address(requested, &raw, length);
+	parse_address(requested, &raw, length, socket_family);
 }
 
-static __always_inline void read_user_address(struct endpoint *requested, void *address, int length)
+static __always_inline void read_user_address(struct endpoint *requested, void *address, int length,
+					      __u16 socket_family)
 {
 	struct raw_address raw = {};
-	__u32 size = length;
+	__u32 size = length < 0 ? 0 : length;
 
-	/* The kernel itself takes 0 to 128 bytes. Beyond what is given the page may end. */
-	if (size > 128)
-		size = 0;
+	/* Beyond what is given the page may end. */
 	if (size > sizeof(raw))
 		size = sizeof(raw);
 	/* Older verifiers do not carry the bound over without being shown it. */
@@ -98,7 +106,7 @@ static __always_inline void read_user_address(struct endpoint *requested, void *
 	size &= 31;
 	if (bpf_probe_read_user(&raw, size, address))
 		size = 0;
-	parse_address(requested, &raw, size);
+	parse_address(requested, &raw, size, socket_family);
 }
 
 static __always_inline __u8 options_of(bool typed, struct sock *sk)
@@ -156,13 +164,15 @@ static __always_inline int report(bool typed, struct sock *sk, const struct endp
 	if (!family_wanted(bound.family) || !protocol_wanted(protocol))
 		goto filtered;
 
-	/* After a failure the socket tells nothing of the call: it is empty, or of an earlier bind. */
+	/*
+	 * After a failure the socket tells nothing of the call: it is empty, or of an earlier bind. A raw socket
+	 * has no port; its number is its protocol.
+	 */
 	if (ret) {
-		bound.port = requested->port;
+		bound.port = type == SOCK_RAW ? 0 : requested->port;
 		if (bound.family == requested->family)
 			__builtin_memcpy(bound.address, requested->address, sizeof(bound.address));
 	} else if (sk) {
-		/* The number of a raw socket is its protocol. */
 		bound.port = type == SOCK_RAW ? 0 : LOAD(typed, sk, __sk_common.skc_num);
 		if (bound.family == AF_INET) {
 			/* Not inet_saddr, which is 0 for multicast and broadcast addresses. */
@@ -271,7 +281,7 @@ static __always_inline int returned(bool typed, enum function function, struct s
 		    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
 			return 0;
 	}
-	read_kernel_address(&requested, address, length);
+	read_kernel_address(&requested, address, length, LOAD(typed, sk, __sk_common.skc_family));
 	return report(typed, sk, &requested, ret);
 }
 
@@ -280,10 +290,11 @@ static __always_inline int system_call_returned(int fd, void *address, int lengt
 	struct endpoint requested;
 	struct socket *sock = socket_of(fd);
 	struct sock *sk = sock ? BPF_CORE_READ(sock, sk) : NULL;
-	__u16 family;
+	__u16 family = sk ? BPF_CORE_READ(sk, __sk_common.skc_family) : AF_UNSPEC;
 
-	read_user_address(&requested, address, length);
-	family = sk ? BPF_CORE_READ(sk, __sk_common.skc_family) : requested.family;
+	read_user_address(&requested, address, length, family);
+	if (!sk)
+		family = requested.family;
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
 	return report(false, sk, &requested, ret);

@@ -37,7 +37,7 @@ public sealed class BindEvent : TraceEvent
         : base(record.Origin, utcTicks, backend)
     {
         _record = record;
-        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ProcessId);
+        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ThreadId);
     }
 
     /// <summary>The protocol's name, else its number; empty when the call named no socket (EBADF, ENOTSOCK).</summary>

@@ -86,7 +86,10 @@ public abstract class TraceEvent
     {
         ReadOnlySpan<byte> bytes = address;
         IPAddress ip = family == (int)IPFamily.IPv4 ? new(bytes[..4]) : new(bytes, 0);
-        return ip.IsIPv6LinkLocal && scopeId != 0 ? new IPAddress(bytes, scopeId).ToString() : ip.ToString();
+        return ip.IsIPv6LinkLocal && scopeId != 0 ? new IPAddress(bytes, scopeId).ToString()
+            // .NET writes all of these this way but ::ffff:0.0.0.0, which comes out as ::ffff:0:0.
+            : ip.IsIPv4MappedToIPv6 ? $"::ffff:{ip.MapToIPv4()}"
+            : ip.ToString();
     }
 
     private static string BackendName(Backend backend) => backend switch

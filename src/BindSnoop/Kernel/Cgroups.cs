@@ -95,7 +95,14 @@ internal static unsafe class Cgroups
             return "";
         }
 
+        // Removed in this very moment: then /proc tells so behind the path.
+        const string Removed = " (deleted)";
         string? path = new FileInfo($"/proc/self/fd/{directory.Value}").LinkTarget;
+        if (path is not null && path.EndsWith(Removed, StringComparison.Ordinal) && !Directory.Exists(path))
+        {
+            path = path[..^Removed.Length];
+        }
+
         return path is null || !path.StartsWith(mountPoint, StringComparison.Ordinal) ? ""
             : path.Length == mountPoint.Length ? "/" : DisplayText.Escape(path[mountPoint.Length..]);
     }

@@ -18,9 +18,9 @@ internal static unsafe class NetworkInterfaces
 
     /// <summary>
     /// The name of an interface as processes of a network namespace see it, or nothing where it cannot
-    /// be had: the namespace is another one and its process gone, or CAP_SYS_ADMIN is missing.
+    /// be had: the namespace is another one and its thread gone, or CAP_SYS_ADMIN is missing.
     /// </summary>
-    public static string NameOf(uint index, uint networkNamespace, uint processId)
+    public static string NameOf(uint index, uint networkNamespace, uint threadId)
     {
         if (index == 0)
         {
@@ -38,8 +38,12 @@ internal static unsafe class NetworkInterfaces
             s_names.Clear();
         }
 
-        string name = networkNamespace == s_ownNamespace.Value ? LookUp(index) : LookUpIn(networkNamespace, processId, index);
-        s_names[(networkNamespace, index)] = (name, now + TrustMilliseconds);
+        string name = networkNamespace == s_ownNamespace.Value ? LookUp(index) : LookUpIn(networkNamespace, threadId, index);
+        if (name.Length > 0)
+        {
+            s_names[(networkNamespace, index)] = (name, now + TrustMilliseconds);
+        }
+
         return name;
     }
 
@@ -51,9 +55,9 @@ internal static unsafe class NetworkInterfaces
             : "";
     }
 
-    private static string LookUpIn(uint networkNamespace, uint processId, uint index)
+    private static string LookUpIn(uint networkNamespace, uint threadId, uint index)
     {
-        string path = $"/proc/{processId}/ns/net";
+        string path = $"/proc/{threadId}/ns/net";
         if (NamespaceOf(path) != networkNamespace)
         {
             return "";

@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace BindSnoop.Kernel;
 
-/// <summary>Names of IP protocols: the keywords of IANA's registry, and Linux's own MPTCP number.</summary>
+/// <summary>
+/// Names of IP protocols: the constants IPPROTO_* without the prefix, and for numbers that have none the
+/// keywords of IANA's registry.
+/// </summary>
 internal static class Protocols
 {
     /// <summary>IPPROTO_MPTCP, past a byte so that it never meets an assigned number.</summary>
@@ -20,8 +23,7 @@ internal static class Protocols
 
     /// <summary>The name, else the number in decimal; nothing for 0, which no socket has.</summary>
     public static string NameOf(ushort number) =>
-        number == Mptcp ? "MPTCP"
-        : number < s_names.Length && s_names[number] is { } name ? name
+        number < s_names.Length && s_names[number] is { } name ? name
         : number == 0 ? "" : number.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Reads a name (in any case) or a number from 1 to 511.</summary>
@@ -43,7 +45,7 @@ internal static class Protocols
 
     private static Dictionary<string, ushort> BuildNumbers()
     {
-        Dictionary<string, ushort> numbers = new(StringComparer.OrdinalIgnoreCase) { ["MPTCP"] = Mptcp };
+        Dictionary<string, ushort> numbers = new(StringComparer.OrdinalIgnoreCase);
         for (int i = 1; i < s_names.Length; i++)
         {
             if (s_names[i] is { } name)
@@ -57,14 +59,14 @@ internal static class Protocols
 
     private static string[] BuildTable()
     {
-        string[] names = new string[144];
+        string[] names = new string[Mptcp + 1];
         string[] first =
         [
-            null!, "ICMP", "IGMP", "GGP", "IPV4", "ST", "TCP", "CBT", "EGP", "IGP", "BBN-RCC-MON", "NVP-II", "PUP", "ARGUS",
-            "EMCON", "XNET", "CHAOS", "UDP", "MUX", "DCN-MEAS", "HMP", "PRM", "XNS-IDP", "TRUNK-1", "TRUNK-2", "LEAF-1",
-            "LEAF-2", "RDP", "IRTP", "ISO-TP4", "NETBLT", "MFE-NSP", "MERIT-INP", "DCCP", "3PC", "IDPR", "XTP", "DDP",
-            "IDPR-CMTP", "TP++", "IL", "IPV6", "SDRP", "IPV6-ROUTE", "IPV6-FRAG", "IDRP", "RSVP", "GRE", "DSR", "BNA",
-            "ESP", "AH", "I-NLSP", "SWIPE", "NARP", "MOBILE", "TLSP", "SKIP", "ICMPV6", "IPV6-NONXT", "IPV6-OPTS",
+            null!, "ICMP", "IGMP", "GGP", "IPIP", "ST", "TCP", "CBT", "EGP", "IGP", "BBN-RCC-MON", "NVP-II", "PUP", "ARGUS",
+            "EMCON", "XNET", "CHAOS", "UDP", "MUX", "DCN-MEAS", "HMP", "PRM", "IDP", "TRUNK-1", "TRUNK-2", "LEAF-1",
+            "LEAF-2", "RDP", "IRTP", "TP", "NETBLT", "MFE-NSP", "MERIT-INP", "DCCP", "3PC", "IDPR", "XTP", "DDP",
+            "IDPR-CMTP", "TP++", "IL", "IPV6", "SDRP", "ROUTING", "FRAGMENT", "IDRP", "RSVP", "GRE", "DSR", "BNA",
+            "ESP", "AH", "I-NLSP", "SWIPE", "NARP", "MOBILE", "TLSP", "SKIP", "ICMPV6", "NONE", "DSTOPTS",
         ];
         first.CopyTo(names, 0);
         foreach ((int number, string name) in new (int, string)[]
@@ -73,13 +75,14 @@ internal static class Protocols
             (71, "IPCV"), (72, "CPNX"), (73, "CPHB"), (74, "WSN"), (75, "PVP"), (76, "BR-SAT-MON"), (77, "SUN-ND"),
             (78, "WB-MON"), (79, "WB-EXPAK"), (80, "ISO-IP"), (81, "VMTP"), (82, "SECURE-VMTP"), (83, "VINES"), (84, "IPTM"),
             (85, "NSFNET-IGP"), (86, "DGP"), (87, "TCF"), (88, "EIGRP"), (89, "OSPFIGP"), (90, "SPRITE-RPC"), (91, "LARP"),
-            (92, "MTP"), (93, "AX.25"), (94, "IPIP"), (95, "MICP"), (96, "SCC-SP"), (97, "ETHERIP"), (98, "ENCAP"),
+            (92, "MTP"), (93, "AX.25"), (94, "BEETPH"), (95, "MICP"), (96, "SCC-SP"), (97, "ETHERIP"), (98, "ENCAP"),
             (100, "GMTP"), (101, "IFMP"), (102, "PNNI"), (103, "PIM"), (104, "ARIS"), (105, "SCPS"), (106, "QNX"), (107, "A/N"),
-            (108, "IPCOMP"), (109, "SNP"), (110, "COMPAQ-PEER"), (111, "IPX-IN-IP"), (112, "VRRP"), (113, "PGM"), (115, "L2TP"),
+            (108, "COMP"), (109, "SNP"), (110, "COMPAQ-PEER"), (111, "IPX-IN-IP"), (112, "VRRP"), (113, "PGM"), (115, "L2TP"),
             (116, "DDX"), (117, "IATP"), (118, "STP"), (119, "SRP"), (120, "UTI"), (121, "SMP"), (122, "SM"), (123, "PTP"),
             (124, "ISIS"), (125, "FIRE"), (126, "CRTP"), (127, "CRUDP"), (128, "SSCOPMCE"), (129, "IPLT"), (130, "SPS"),
-            (131, "PIPE"), (132, "SCTP"), (133, "FC"), (134, "RSVP-E2E-IGNORE"), (135, "MOBILITY-HEADER"), (136, "UDPLITE"),
-            (137, "MPLS-IN-IP"), (138, "MANET"), (139, "HIP"), (140, "SHIM6"), (141, "WESP"), (142, "ROHC"), (143, "ETHERNET"),
+            (131, "PIPE"), (132, "SCTP"), (133, "FC"), (134, "RSVP-E2E-IGNORE"), (135, "MH"), (136, "UDPLITE"),
+            (137, "MPLS"), (138, "MANET"), (139, "HIP"), (140, "SHIM6"), (141, "WESP"), (142, "ROHC"), (143, "ETHERNET"),
+            (144, "AGGFRAG"), (255, "RAW"), (256, "SMC"), (Mptcp, "MPTCP"),
         })
         {
             names[number] = name;

@@ -1,0 +1,104 @@
+using System.Runtime.ExceptionServices;
+
+namespace BindSnoop.Tests;
+
+/// <summary>A trace with a thread that reads it into a list.</summary>
+internal sealed class Collector : IDisposable
+{
+    private readonly List<BindEvent> _events = [];
+    private readonly Thread _reader;
+    private ExceptionDispatchInfo? _failure;
+
+    public Collector(TraceOptions options)
+    {
+        Tracer = new BindTracer(options);
+        _reader = new Thread(Read) { IsBackground = true, Name = "reader" };
+        _reader.Start();
+    }
+
+    public BindTracer Tracer { get; }
+
+    /// <summary>What there is so far.</summary>
+    public IReadOnlyList<BindEvent> Events
+    {
+        get
+        {
+            lock (_events)
+            {
+                return [.. _events];
+            }
+        }
+    }
+
+    /// <summary>Ends the trace and returns all that it saw.</summary>
+    public IReadOnlyList<BindEvent> Finish(out TraceStatistics statistics)
+    {
+        Tracer.Stop();
+        Join();
+        statistics = Tracer.ReadStatistics();
+        return Events;
+    }
+
+    public IReadOnlyList<BindEvent> Finish() => Finish(out _);
+
+    /// <summary>Waits until something has been seen; tells whether it was before the time was up.</summary>
+    public bool WaitFor(Predicate<BindEvent> wanted, TimeSpan patience)
+    {
+        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        lock (_events)
+        {
+            while (!_events.Exists(wanted))
+            {
+                long left = deadline - Environment.TickCount64;
+                if (left <= 0 || !_reader.IsAlive)
+                {
+                    return false;
+                }
+
+                Monitor.Wait(_events, (int)left);
+            }
+        }
+
+        return true;
+    }
+
+    public void Dispose()
+    {
+        if (_reader.IsAlive)
+        {
+            Tracer.Stop();
+            _reader.Join();
+        }
+
+        Tracer.Dispose();
+    }
+
+    private void Join()
+    {
+        if (!_reader.Join(TimeSpan.FromSeconds(30)))
+        {
+            throw new TimeoutException("The reader did not end after Stop.");
+        }
+
+        _failure?.Throw();
+    }
+
+    private void Read()
+    {
+        try
+        {
+            foreach (BindEvent next in Tracer.Read())
+            {
+                lock (_events)
+                {
+                    _events.Add(next);
+                    Monitor.PulseAll(_events);
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            _failure = ExceptionDispatchInfo.Capture(exception);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>Skips a test, with the reason, where the machine lacks what it takes.</summary>
+internal static class Requires
+{
+    /// <summary>
+    /// Back ends that must work here, by name, separated by commas: with one of these a test fails that would
+    /// be skipped otherwise.
+    /// </summary>
+    private const string MustWork = "BINDSNOOP_TEST_BACKENDS";
+
+    private static readonly string[] s_refusals =
+    [
+        "NotPrivileged", "LibBpfNotFound", "BtfNotFound", "BpfLoadFailed", "BpfAttachFailed", "FunctionNotFound",
+        "TraceFsUnavailable", "TracepointNotFound", "NoBackend",
+    ];
+
+    private static readonly Lazy<TraceException?> s_auto = new(() => TryOpen(Backend.Auto));
+
+    /// <summary>Root, and a kernel on which some back end works.</summary>
+    public static void Tracing()
+    {
+        if (s_auto.Value is { } refusal)
+        {
+            Skip(Backend.Auto, refusal);
+        }
+    }
+
+    /// <summary>Skips the test, unless the back end was asked for.</summary>
+    public static void Skip(Backend backend, TraceException refusal)
+    {
+        string asked = Environment.GetEnvironmentVariable(MustWork) ?? "";
+        bool required = asked.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Any(name => backend == Backend.Auto || name.Equals(backend.ToString(), StringComparison.OrdinalIgnoreCase));
+        if (required)
+        {
+            Assert.Fail($"{backend} must work here ({MustWork}): {refusal.ErrorId}: {refusal.Message} {refusal.InnerException?.Message}");
+        }
+
+        Assert.Skip(refusal.Message);
+    }
+
+    /// <summary>Whether an exception says that a back end cannot be used here, as opposed to being at fault.</summary>
+    public static bool IsRefusal(TraceException exception) => s_refusals.Contains(exception.ErrorId);
+
+    private static TraceException? TryOpen(Backend backend)
+    {
+        try
+        {
+            using BindTracer tracer = new(new TraceOptions { Backend = backend });
+            return null;
+        }
+        catch (TraceException exception) when (IsRefusal(exception))
+        {
+            return exception;
+        }
+    }
+}

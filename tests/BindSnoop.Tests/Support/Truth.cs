@@ -1,0 +1,47 @@
+using System.Diagnostics;
+
+namespace BindSnoop.Tests;
+
+/// <summary>The program that makes known binds (tests/truth).</summary>
+internal static class Truth
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
+    private static readonly Lazy<IReadOnlyList<string>> s_cases = new(() => Execute("list"));
+
+    public static string Path { get; } =
+        Environment.GetEnvironmentVariable("BINDTRUTH") is { Length: > 0 } path ? path : System.IO.Path.Combine(AppContext.BaseDirectory, "bindtruth");
+
+    /// <summary>All cases of <c>run</c>.</summary>
+    public static IReadOnlyList<string> Cases => s_cases.Value;
+
+    /// <summary>Runs cases, by default all, and tells what is true of them.</summary>
+    public static IReadOnlyList<TruthLine> Run(params string[] cases) => [.. Execute(["run", .. cases]).Select(TruthLine.Parse)];
+
+    /// <summary>Runs the program to its end and returns the lines it wrote.</summary>
+    public static IReadOnlyList<string> Execute(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        List<string> lines = [];
+        using Timer watchdog = new(_ => process.Kill(), null, s_patience, Timeout.InfiniteTimeSpan);
+        while (process.StandardOutput.ReadLine() is { } line)
+        {
+            lines.Add(line);
+        }
+
+        process.WaitForExit();
+        return process.ExitCode == 0
+            ? lines
+            : throw new InvalidOperationException($"{Path} {string.Join(' ', arguments)}: status {process.ExitCode}. {errors.Result}");
+    }
+
+    /// <summary>Starts the program with its output readable.</summary>
+    public static Process Start(params string[] arguments) =>
+        Process.Start(new ProcessStartInfo(Path, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+}
