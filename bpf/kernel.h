@@ -20,10 +20,18 @@
 #define SOCK_RAW 3
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
+#define SOCK_NONBLOCK 04000
+#define SOCK_CLOEXEC 02000000
+#define EPERM 1
 #define EBADF 9
+#define EAGAIN 11
+#define ENOMEM 12
+#define EACCES 13
 #define EFAULT 14
 #define EEXIST 17
 #define EINVAL 22
+#define ENFILE 23
+#define EMFILE 24
 #define ENOTSOCK 88
 #define TASK_COMM_LEN 16
 
@@ -148,6 +156,10 @@ struct inet_sock___bits {
 
 struct tcp_sock {
 	__u8 is_mptcp : 1;
+};
+
+struct proto_accept_arg {
+	int err;
 };
 
 #pragma clang attribute pop

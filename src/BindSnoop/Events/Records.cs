@@ -61,6 +61,21 @@ internal struct BindRecord
     public ushort Reserved;
 }
 
+/// <summary><c>struct accept_record</c> of bpf/accept.bpf.c.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct AcceptRecord
+{
+    public OriginRecord Origin;
+    public AddressBytes LocalAddress;
+    public AddressBytes RemoteAddress;
+    public uint InterfaceIndex;
+    public ushort AddressFamily;
+    public ushort LocalPort;
+    public ushort RemotePort;
+    public ushort ProtocolNumber;
+    public uint Reserved;
+}
+
 /// <summary><c>struct bind_count_key</c> of bpf/bind.bpf.c.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct BindCountKey

@@ -1,3 +1,5 @@
+using BindSnoop.Kernel;
+
 namespace BindSnoop;
 
 /// <summary>IP versions of sockets.</summary>
@@ -63,4 +65,29 @@ public sealed record TraceFilter
 
     /// <summary>Together with <see cref="IncludeError"/>: accepts that only would have blocked (EAGAIN), too.</summary>
     public bool IncludeWouldBlock { get; init; }
+
+    /// <summary>The filters that are set, in words; "everything" if none is.</summary>
+    public override string ToString()
+    {
+        (string Name, string Values)[] all =
+        [
+            (nameof(Port), string.Join(',', Port)),
+            (nameof(RemotePort), string.Join(',', RemotePort)),
+            (nameof(ProcessId), string.Join(',', ProcessId)),
+            (nameof(Uid), string.Join(',', Uid)),
+            (nameof(Gid), string.Join(',', Gid)),
+            (nameof(Protocol), string.Join(',', Protocol.Select(Protocols.NameOf))),
+            (nameof(AddressFamily), string.Join(',', AddressFamily)),
+            (nameof(Address), string.Join(',', Address)),
+            (nameof(RemoteAddress), string.Join(',', RemoteAddress)),
+            (nameof(Comm), string.Join(',', Comm.Select(DisplayText.Escape))),
+            (nameof(Cgroup), string.Join(',', Cgroup.Select(DisplayText.Escape))),
+            (nameof(CgroupMap), DisplayText.Escape(CgroupMap ?? "")),
+            (nameof(MountNamespaceMap), DisplayText.Escape(MountNamespaceMap ?? "")),
+            (nameof(IncludeError), IncludeError ? "yes" : ""),
+            (nameof(IncludeWouldBlock), IncludeWouldBlock ? "yes" : ""),
+        ];
+        string text = string.Join("; ", all.Where(f => f.Values.Length > 0).Select(f => $"{f.Name} {f.Values}"));
+        return text.Length > 0 ? text : "everything";
+    }
 }

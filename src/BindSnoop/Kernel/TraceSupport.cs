@@ -11,7 +11,11 @@ namespace BindSnoop;
 /// <param name="Reason">Why it cannot be used; empty if it can.</param>
 /// <param name="Remedy">What to do about it; empty if there is nothing to do.</param>
 /// <param name="Blind">Which calls it does not see, even where it is usable.</param>
-public sealed record BackendSupport(Backend Backend, bool Usable, string Reason, string Remedy, string Blind);
+public sealed record BackendSupport(Backend Backend, bool Usable, string Reason, string Remedy, string Blind)
+{
+    /// <inheritdoc/>
+    public override string ToString() => Usable ? $"{Backend}: usable" : $"{Backend}: {Reason}";
+}
 
 /// <summary>What this machine and this process can trace. Finding out takes no privileges and never throws.</summary>
 public sealed class TraceSupport

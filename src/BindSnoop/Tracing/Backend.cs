@@ -19,4 +19,8 @@ public enum Backend
 /// <summary>A back end that was tried and refused.</summary>
 /// <param name="Backend">Which one.</param>
 /// <param name="Error">Why.</param>
-public sealed record BackendRefusal(Backend Backend, TraceException Error);
+public sealed record BackendRefusal(Backend Backend, TraceException Error)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Backend}: {Error.Message}";
+}

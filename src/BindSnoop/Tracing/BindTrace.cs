@@ -79,8 +79,8 @@ public sealed class BindTrace : IDisposable
     /// <summary>A unique name.</summary>
     public string Name { get; }
 
-    /// <summary>A number that no other trace of this process ever has.</summary>
-    public int Id { get; }
+    /// <summary>A number that no other trace of this process ever has; not public, lest it pass for a process id.</summary>
+    internal int Id { get; }
 
     /// <summary>Events or counts.</summary>
     public BindTraceMode Mode { get; }

@@ -22,6 +22,15 @@ internal sealed unsafe class BpfSession : IDisposable
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
         Backend = backend;
+        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
+        {
+            throw new TraceException(
+                "KprobesUnavailable",
+                TraceErrorKind.NotImplemented,
+                "This kernel has no kprobes.",
+                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
+        }
+
         byte[] image = definition.LoadObject();
         _types = KernelTypes.Current;
         LibBpfLog.Begin();
@@ -81,7 +90,7 @@ internal sealed unsafe class BpfSession : IDisposable
                 return new BpfSession(definition, backend, options, count);
             }
             catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
-                or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
+                or "KprobesUnavailable" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
             {
                 refused.Add(new(backend, exception));
             }

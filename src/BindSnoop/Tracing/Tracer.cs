@@ -40,6 +40,12 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>The back ends that were tried before and refused.</summary>
     public IReadOnlyList<BackendRefusal> Refusals { get; }
 
+    /// <summary>
+    /// Called by the reading thread when it has handed out all there is, before it waits for more: the
+    /// moment to flush what was written.
+    /// </summary>
+    public Action? BeforeWait { get; set; }
+
     /// <summary>What became of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
 
@@ -69,6 +75,7 @@ public abstract class Tracer<TEvent> : IDisposable
                 break;
             }
 
+            BeforeWait?.Invoke();
             _session.Buffer!.Wait(deadline == long.MaxValue ? -1 : (int)Math.Min(left, int.MaxValue));
         }
 

@@ -25,7 +25,15 @@ internal sealed record TracerDefinition(
         ],
         ["bind"]);
 
-    public static IReadOnlyList<TracerDefinition> All { get; } = [Bind];
+    public static TracerDefinition Accept { get; } = new(
+        "accept",
+        [
+            new("inet_csk_accept", Required: true),
+            new("__sys_accept4", ErrorsOnly: true),
+        ],
+        ["accept", "accept4"]);
+
+    public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept];
 
     /// <summary>The object for this machine's architecture.</summary>
     public byte[] LoadObject()

@@ -1,0 +1,335 @@
+#!/usr/bin/env bash
+# Builds BindSnoop, runs it, tests it; see usage below. Building itself is
+# "dotnet build": this only sees to what that needs and to what comes after.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+output=$root/output
+results=$output/test-results
+
+# PowerShell as a .NET tool, for machines without pwsh: the one for each SDK's runtime.
+declare -A pwsh_tool=([8]=7.4.22 [9]=7.5.13 [10]=7.6.9)
+
+usage() {
+    cat <<'END'
+usage: ./build.sh build          builds the module output/BindSnoop and the command line output/bin/bindsnoop
+       ./build.sh run [ARGS]     builds, and shows binds as they happen until Ctrl-C:
+                                 Get-BindEvent ARGS where there is PowerShell, else bindsnoop ARGS
+       ./build.sh test           builds, and runs every test
+       ./build.sh help           shows this
+
+Tracing needs root, or CAP_BPF and CAP_PERFMON. As root on Debian or Ubuntu,
+missing packages are installed; the .NET SDK has to be there.
+END
+}
+
+say() { printf 'build.sh: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# ---- what has to be there --------------------------------------------------
+
+find_dotnet() {
+    local dir
+    # sudo's PATH leaves out an SDK that a user has installed for himself.
+    for dir in "${DOTNET_ROOT:-}" "$(getent passwd "${SUDO_UID:-$EUID}" | cut -d : -f 6)/.dotnet" \
+        /usr/local/share/dotnet /usr/share/dotnet /usr/lib/dotnet /snap/bin; do
+        ! command -v dotnet >/dev/null || break
+        if [[ -n $dir && -x $dir/dotnet ]]; then PATH=$PATH:$dir; fi
+    done
+    sdk=$(dotnet --version 2>/dev/null) ||
+        die 'the .NET SDK is missing: install it first (Ubuntu: apt-get install dotnet-sdk-10.0; else https://learn.microsoft.com/dotnet/core/install/linux)'
+    # Launchers look for the runtime by themselves, but not in a home.
+    dir=$(dirname "$(readlink -f "$(command -v dotnet)")")
+    if [[ -d $dir/host/fxr ]]; then export DOTNET_ROOT=$dir; fi
+    export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 POWERSHELL_TELEMETRY_OPTOUT=1
+    # What was built for .NET 8 also runs where only a later one is.
+    export DOTNET_ROLL_FORWARD=Major
+}
+
+has() { command -v "$1" >/dev/null; }
+has_file() { compgen -G "$1" >/dev/null; }
+
+# bpftool is a package of its own on Debian and part of the kernel's tools on Ubuntu.
+bpftool_package() {
+    if apt-cache show --no-all-versions bpftool >/dev/null 2>&1; then echo bpftool; else echo linux-tools-common; fi
+}
+
+# The packages that $1 (build, test or kernels) lacks here.
+missing_packages() {
+    if [[ $1 == kernels ]]; then
+        # shellcheck source=tests/vm/lib.sh
+        (. "$root/tests/vm/lib.sh" && vm_missing_packages)
+        return
+    fi
+    # An ordinary user's PATH leaves these out on Debian.
+    local PATH=$PATH:/usr/sbin:/sbin
+    has clang || echo clang
+    has "${LlvmStrip:-llvm-strip}" || echo llvm
+    has_file /usr/include/bpf/bpf_helpers.h || echo libbpf-dev
+    has_file /usr/include/linux/types.h || echo linux-libc-dev
+    has_file '/usr/lib*/*/libbpf.so.1' || has_file '/usr/lib*/libbpf.so.1' || echo libbpf1
+    if [[ $1 == test ]]; then
+        has make || echo make
+        has gcc || echo gcc
+        # Static: the test program runs in guests that have no libc.
+        has_file '/usr/lib*/*/libc.a' || has_file '/usr/lib*/libc.a' || echo libc6-dev
+        has jq || echo jq
+        has bpftool || bpftool_package
+    fi
+}
+
+install_packages() {
+    local packages log
+    mapfile -t packages < <(missing_packages "$1" | sort -u)
+    ((${#packages[@]} > 0)) || return 0
+    if ((EUID != 0)) || ! has apt-get; then
+        die "missing: ${packages[*]} - install them first (as root: apt-get install ${packages[*]})"
+    fi
+    say "installing ${packages[*]}"
+    log=$(mktemp)
+    # The package lists of a fresh machine are empty, and others' may be old.
+    if ! { apt_install "${packages[@]}" || { apt-get update && apt_install "${packages[@]}"; }; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        die "could not install ${packages[*]}"
+    fi
+    rm -f "$log"
+    hash -r
+}
+
+apt_install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" </dev/null
+}
+
+# Puts pwsh on PATH where it is or can be had; status 1 and the reason in
+# no_pwsh where not.
+find_pwsh() {
+    local tools=$output/tools version log
+    if has pwsh; then return; fi
+    PATH=$PATH:$tools
+    if has pwsh; then return; fi
+    version=${pwsh_tool[${sdk%%.*}]:-}
+    if [[ -z $version ]]; then
+        no_pwsh="there is no pwsh on PATH, and none is known for the .NET SDK $sdk"
+        return 1
+    fi
+    log=$(mktemp)
+    if timeout 300 dotnet tool install PowerShell --version "$version" --tool-path "$tools" </dev/null >"$log" 2>&1; then
+        say "installed PowerShell $version (.NET tool) in $tools"
+        rm -f "$log"
+        return
+    fi
+    no_pwsh="there is no pwsh on PATH, and the .NET tool cannot be had: $(grep -m 1 . "$log" | sed 's/[. ]*$//')"
+    rm -f "$log"
+    return 1
+}
+
+# ---- building --------------------------------------------------------------
+
+# What root makes in somebody's folder is to stay his: he could not build again.
+give_back() {
+    ((EUID == 0)) && [[ $(stat -c %u "$root") != 0 ]] || return 0
+    find "$root" -path "$root/.git" -prune -o -user 0 -exec chown -h --reference="$root" {} +
+}
+
+# Build servers would stay behind, as root.
+dotnet_build() {
+    local locked=()
+    if [[ ${CI:-} == true ]]; then locked=(-p:RestoreLockedMode=true); fi
+    dotnet build "$@" --configuration Release --nologo --disable-build-servers -tl:off "${locked[@]}" </dev/null
+}
+
+# One by one, as the solution's format is newer than .NET 8's SDK.
+build_projects() {
+    local project
+    for project; do
+        dotnet_build "$root/$project/$(basename "$project").csproj" --verbosity quiet -clp:NoSummary || return
+    done
+}
+
+module=src/BindSnoop.PowerShell
+command_line=src/BindSnoop.Cli
+
+build() {
+    find_dotnet
+    install_packages build
+    trap give_back EXIT
+    build_projects "$module" "$command_line"
+    say "built $output/BindSnoop and $output/bin/bindsnoop"
+}
+
+# ---- running ---------------------------------------------------------------
+
+# An argument as PowerShell source: names, numbers, lists and addresses as they
+# are typed, the rest as a string.
+powershell_argument() {
+    if [[ $1 =~ ^[A-Za-z0-9_.,:/+=-]+$ || $1 =~ ^-[A-Za-z]+:\$(true|false)$ ]]; then
+        printf ' %s' "$1"
+    else
+        printf " '%s'" "${1//\'/\'\'}"
+    fi
+}
+
+run() {
+    find_dotnet
+    install_packages build
+    trap give_back EXIT
+    # Standard output is the events' alone, and in a pipe without colours.
+    [[ -t 1 ]] || export NO_COLOR=1
+    if find_pwsh; then
+        build_projects "$module" >&2
+        give_back
+        exec pwsh -NoLogo -NoProfile -NonInteractive -Command \
+            "Import-Module $(powershell_argument "$output/BindSnoop") -ErrorAction Stop; Get-BindEvent$(for argument; do powershell_argument "$argument"; done)"
+    fi
+    say "$no_pwsh; going on with the command line"
+    build_projects "$command_line" >&2
+    give_back
+    exec "$output/bin/bindsnoop" "$@"
+}
+
+# ---- testing ---------------------------------------------------------------
+
+# Every suite leaves a report in the format CTRF, NAME.ctrf.json, and what
+# becomes of a suite as a whole is a test of its own in it.
+reports=()
+
+# NAME STATUS MESSAGE
+whole_suite() {
+    local report=$results/$1.ctrf.json
+    [[ -s $report ]] && jq -e '.results.tests' "$report" >/dev/null 2>&1 || echo '{}' >"$report"
+    jq --arg status "$2" --arg message "$3" \
+        '.results.tests += [{ name: "(the suite)", $status, $message }]' "$report" >"$report.new"
+    mv "$report.new" "$report"
+}
+
+# NAME SECONDS COMMAND [ARG...]: the command writes $results/NAME.ctrf.json
+suite() {
+    local name=$1 limit=$2 report=$results/$1.ctrf.json log=$results/$1.log status=0
+    shift 2
+    printf '%s ...\n' "$name"
+    local started=$SECONDS
+    # To a file, as a process that a test has left behind would hold a pipe open.
+    # In the foreground, or Ctrl-C would not get there; and by SIGINT, on which
+    # the tests still end what they have started.
+    timeout --foreground -s INT -k 60 "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
+    printf '%s took %s s\n' "$name" "$((SECONDS - started))"
+    reports+=("$report")
+    check_report "$name" "$status" "$limit" "$log"
+}
+
+# A suite that says nothing has not passed, and neither has one that ends badly.
+check_report() { # NAME STATUS LIMIT LOG
+    local report=$results/$1.ctrf.json
+    if (($2 == 124 || $2 == 137)); then
+        whole_suite "$1" failed "ran over its $3 s"
+    elif ! jq -e '.results.tests | length > 0' "$report" >/dev/null 2>&1; then
+        whole_suite "$1" failed "not one test ran (status $2)"
+    elif (($2 != 0)) && ! jq -e 'any(.results.tests[]; .status == "failed")' "$report" >/dev/null; then
+        whole_suite "$1" failed "no test failed, but the status is $2"
+    else
+        return 0
+    fi
+    tail -n 40 "$4" >&2
+}
+
+skip_suite() { # NAME REASON
+    reports+=("$results/$1.ctrf.json")
+    whole_suite "$1" skipped "$2"
+}
+
+test_assembly() { # PROJECT SECONDS
+    suite "$1" "$2" dotnet "$root/tests/$1/bin/Release/net8.0/$1.dll" \
+        -noColor -noAutoReporters -ctrf "$results/$1.ctrf.json"
+}
+
+test_pester() {
+    local no_pwsh=''
+    if ! find_pwsh; then
+        skip_suite Pester "$no_pwsh"
+        return
+    fi
+    suite Pester 900 pwsh -NoLogo -NoProfile -NonInteractive -File "$root/tests/Invoke-PesterTests.ps1" \
+        -Report "$results/Pester.ctrf.json" -ModulePath "$output/modules"
+}
+
+# An old and a new kernel here; tests/vm/run alone runs all of them.
+test_kernels() {
+    local kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason=''
+    if [[ $(uname -m) != x86_64 ]]; then
+        reason="the virtual machines are x86-64, this is $(uname -m)"
+    elif ! (install_packages kernels) 2>"$log"; then
+        reason=$(sed -n '$s/^build.sh: //p' "$log")
+    fi
+    if [[ -n $reason ]]; then
+        for kernel in "${kernels[@]}"; do skip_suite "kernel-$kernel" "$reason"; done
+        return
+    fi
+    rm -rf "$payload"
+    mkdir -p "$payload"
+    cp -r "$root/tests/BindSnoop.Tests/bin/Release/net8.0" "$payload/tests"
+    cp -r "$output/truth" "$output/bin" "$payload/"
+    if [[ -d $output/BindSnoop ]]; then cp -r "$output/BindSnoop" "$payload/"; fi
+    for kernel in "${kernels[@]}"; do rm -rf "${vms:?}/$kernel"; done
+    printf 'kernels %s ...\n' "${kernels[*]}"
+    local started=$SECONDS
+    BINDSNOOP_VM_PAYLOAD=$payload BINDSNOOP_VM_OUTPUT=$vms BINDSNOOP_VM_TIMEOUT=1500 \
+        timeout --foreground -s INT -k 60 2000 "$root/tests/vm/run" "${kernels[@]}" >"$log" 2>&1 </dev/null || status=$?
+    printf 'kernels took %s s\n' "$((SECONDS - started))"
+    for kernel in "${kernels[@]}"; do
+        if [[ ! -e $vms/$kernel/vm.txt ]] && grep -q "kernel $kernel can no longer be had" "$log"; then
+            skip_suite "kernel-$kernel" "Debian's package of it cannot be had: $(grep -m 1 "kernel $kernel can no longer be had" "$log" | sed 's/.*: //')"
+            continue
+        fi
+        reports+=("$results/kernel-$kernel.ctrf.json")
+        cp "$vms/$kernel/results.ctrf.json" "$results/kernel-$kernel.ctrf.json" 2>/dev/null || true
+        # Each VM has a status of its own.
+        check_report "kernel-$kernel" "$(sed -n 's/^status=//p' "$vms/$kernel/vm.txt" 2>/dev/null || echo "$status")" 2000 "$log"
+    done
+}
+
+# The table, every skip's reason and every failure, and the line that ends it.
+summary() {
+    closed=1
+    jq -nr -f "$root/tests/summary.jq" "${reports[@]}" | tee "$results/summary.txt"
+    [[ $(tail -n 1 "$results/summary.txt") == *' 0 failed, '* ]]
+}
+
+# Whoever reads the closing line is to find one, also of a run that broke off.
+closed=0
+close() {
+    give_back
+    ((closed)) || echo '0 passed, 1 failed, 0 skipped'
+}
+
+run_tests() {
+    local suites suite
+    trap close EXIT
+    find_dotnet
+    install_packages test
+    rm -rf "$results"
+    mkdir -p "$results"
+    suites=("$root"/tests/*.Tests)
+    suites=("${suites[@]#"$root"/}")
+    echo 'building ...'
+    if build_projects "$module" "$command_line" "${suites[@]}" &&
+        make --no-print-directory -C "$root/tests/truth" OUT="$output/truth"; then
+        for suite in "${suites[@]}"; do test_assembly "$(basename "$suite")" 900; done
+        test_pester
+        test_kernels
+    else
+        reports=("$results/build.ctrf.json")
+        whole_suite build failed 'the build failed (above)'
+    fi
+    summary
+}
+
+command=${1:-help}
+shift || true
+case $command in
+build) build ;;
+run) run "$@" ;;
+test) run_tests ;;
+help | -h | --help) usage ;;
+*) usage >&2; exit 64 ;;
+esac

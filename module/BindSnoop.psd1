@@ -1,0 +1,31 @@
+@{
+    RootModule             = 'BindSnoop.PowerShell.dll'
+    ModuleVersion          = '0.1.0'
+    GUID                   = '5f3f7f0e-6c1d-4d43-9d0b-3c7a2d1c5b8e'
+    Author                 = 'The BindSnoop authors'
+    CompanyName            = 'Community'
+    Copyright              = '(c) The BindSnoop authors. MIT license.'
+    Description            = 'Who bound which port, with which socket options, and did it succeed? Traces bind() and accept() on Linux through eBPF and puts typed objects on the pipeline.'
+    PowerShellVersion      = '7.4'
+    CompatiblePSEditions   = @('Core')
+    FormatsToProcess       = @('BindSnoop.Format.ps1xml')
+    TypesToProcess         = @('BindSnoop.Types.ps1xml')
+    FunctionsToExport      = @()
+    CmdletsToExport        = @(
+        'Get-AcceptEvent'
+        'Get-BindCount'
+        'Get-BindEvent'
+        'Get-BindTrace'
+        'Get-BindTraceSupport'
+        'Remove-BindTrace'
+        'Start-BindTrace'
+        'Stop-BindTrace'
+    )
+    VariablesToExport      = @()
+    AliasesToExport        = @()
+    PrivateData            = @{
+        PSData = @{
+            Tags       = @('Linux', 'eBPF', 'bind', 'socket', 'port', 'trace', 'network', 'security', 'PSEdition_Core')
+        }
+    }
+}

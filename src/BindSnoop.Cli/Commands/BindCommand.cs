@@ -1,0 +1,59 @@
+using System.CommandLine;
+using BindSnoop.Cli.Output;
+
+namespace BindSnoop.Cli.Commands;
+
+/// <summary>The root command: traces or counts calls of bind().</summary>
+internal sealed class BindCommand
+{
+    private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
+    private readonly Option<bool> _wide = new("--wide", "-w") { Description = "Wide columns, for IPv6 addresses and texts of errors" };
+    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Failed calls too, with what they returned" };
+    private readonly Option<bool> _printUid = new("--print-uid", "-U") { Description = "Print the user id" };
+    private readonly Option<bool> _count = new("--count") { Description = "Count per address and port in the kernel; print the counts at the end" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
+    private readonly FilterOptions _filter = new();
+    private readonly RunOptions _run = new();
+
+    private BindCommand()
+    {
+    }
+
+    public static RootCommand Create()
+    {
+        BindCommand bind = new();
+        RootCommand command = new("Traces calls of bind() on IPv4 and IPv6 sockets.");
+        foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._json })
+        {
+            command.Add(option);
+        }
+
+        bind._filter.AddTo(command);
+        bind._run.AddTo(command);
+        command.SetAction(bind.Invoke);
+        return command;
+    }
+
+    private int Invoke(ParseResult parsed)
+    {
+        TraceOptions options = _run.Read(parsed, _filter.Read(parsed, parsed.GetValue(_errors)));
+        TimeSpan? duration = _run.ReadDuration(parsed);
+        long maxEvents = _run.ReadMaxEvents(parsed);
+        bool json = parsed.GetValue(_json);
+        TraceRun run = new("binds", duration);
+        OutputBuffer output = new(StandardStream.Output);
+        if (parsed.GetValue(_count))
+        {
+            return run.Count(options, output, json ? new CountJsonWriter(output).Write : new ClassicCountWriter(output).Write);
+        }
+
+        IEventWriter<BindEvent> writer = json
+            ? new BindJsonWriter(output)
+            : new ClassicBindWriter(output, new(
+                Timestamp: parsed.GetValue(_timestamp),
+                Uid: parsed.GetValue(_printUid),
+                Errors: parsed.GetValue(_errors),
+                Wide: parsed.GetValue(_wide)));
+        return run.Trace(() => new BindTracer(options), output, writer, maxEvents);
+    }
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Globalization;
+using BindSnoop.Kernel;
+
+namespace BindSnoop.Cli.Commands;
+
+/// <summary>The options that say what to trace.</summary>
+internal sealed class FilterOptions
+{
+    private readonly Option<string[]> _processId = List("--pid", "PID[,PID...]", "Only these processes", "-p");
+    private readonly Option<string[]> _port = List("--port", "PORT[,PORT...]", "Only these ports, requested or resulting; a range is 8000-8999", "-P");
+    private readonly Option<string[]> _uid = List("--uid", "USER[,USER...]", "Only these users, by number or name", "-u");
+    private readonly Option<string[]> _protocol = List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers");
+    private readonly Option<string[]> _address = List("--address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes, requested or resulting");
+    private readonly Option<string[]> _comm = List("--comm", "NAME", "Only threads of this name (may be repeated)");
+    private readonly Option<string[]> _family = List("--family", "FAMILY", "Only sockets of this IP version: IPv4 or IPv6");
+    private readonly Option<bool> _ipv4 = new("--ipv4", "-4") { Description = "Only IPv4 sockets" };
+    private readonly Option<bool> _ipv6 = new("--ipv6", "-6") { Description = "Only IPv6 sockets" };
+    private readonly Option<string[]> _cgroup = List("--cgroup", "PATH", "Only this cgroup and those below it (may be repeated)");
+    private readonly Option<string?> _cgroupMap = new("--cgroupmap") { HelpName = "MAPPATH", Description = "Only cgroups in this pinned BPF map" };
+    private readonly Option<string?> _mountNamespaceMap = new("--mntnsmap") { HelpName = "MAPPATH", Description = "Only mount namespaces in this pinned BPF map" };
+
+    public void AddTo(Command command)
+    {
+        foreach (Option option in new Option[]
+        {
+            _processId, _port, _uid, _protocol, _address, _comm, _family, _ipv4, _ipv6, _cgroup, _cgroupMap, _mountNamespaceMap,
+        })
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <exception cref="UsageException">A value is wrong.</exception>
+    public TraceFilter Read(ParseResult parsed, bool includeError) => new()
+    {
+        ProcessId = Values(parsed, _processId, ParseProcessId),
+        Port = Values(parsed, _port, PortRange.Parse),
+        Uid = Values(parsed, _uid, Users.Parse),
+        Protocol = Values(parsed, _protocol, Protocols.Parse),
+        Address = Values(parsed, _address, AddressPrefix.Parse),
+        Comm = parsed.GetValue(_comm) ?? [],
+        AddressFamily =
+        [
+            .. Values(parsed, _family, ParseFamily),
+            .. parsed.GetValue(_ipv4) ? [IPFamily.IPv4] : Array.Empty<IPFamily>(),
+            .. parsed.GetValue(_ipv6) ? [IPFamily.IPv6] : Array.Empty<IPFamily>(),
+        ],
+        Cgroup = parsed.GetValue(_cgroup) ?? [],
+        CgroupMap = parsed.GetValue(_cgroupMap),
+        MountNamespaceMap = parsed.GetValue(_mountNamespaceMap),
+        IncludeError = includeError,
+    };
+
+    private static Option<string[]> List(string name, string valueName, string description, params string[] aliases) =>
+        new(name, aliases) { HelpName = valueName, Description = description, Arity = ArgumentArity.OneOrMore };
+
+    private static T[] Values<T>(ParseResult parsed, Option<string[]> option, Func<string, T> parse) =>
+        [.. (parsed.GetValue(option) ?? []).SelectMany(list => list.Split(',')).Select(text => UsageException.For(parse, text))];
+
+    private static uint ParseProcessId(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id > 0
+            ? (uint)id
+            : throw new TraceException(
+                "InvalidProcessId",
+                TraceErrorKind.InvalidArgument,
+                $"'{DisplayText.Escape(text)}' is not a process id.",
+                "Give a number such as 'pgrep NAME' prints.",
+                text);
+
+    private static IPFamily ParseFamily(string text) => text.ToUpperInvariant() switch
+    {
+        "IPV4" or "INET" or "4" => IPFamily.IPv4,
+        "IPV6" or "INET6" or "6" => IPFamily.IPv6,
+        _ => throw new TraceException(
+            "InvalidAddressFamily",
+            TraceErrorKind.InvalidArgument,
+            $"'{DisplayText.Escape(text)}' is not an IP version.",
+            "Give IPv4 or IPv6.",
+            text),
+    };
+}

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace BindSnoop.Cli.Commands;
+
+/// <summary>The options that say how to trace, and for how long.</summary>
+internal sealed class RunOptions
+{
+    private readonly Option<string?> _duration = Value("--duration", "SECONDS", "End after this time; fractions are possible");
+    private readonly Option<string?> _maxEvents = Value("--max-events", "NUMBER", "End after this many events");
+    private readonly Option<string?> _backend = Value("--backend", "NAME", "How to hook the kernel: auto (the default), fentry, kprobe or tracepoint");
+    private readonly Option<string?> _bufferSize = Value("--buffer-size", "BYTES", "Size of the buffer for events, a power of two; K and M may follow (default 8M)");
+
+    public void AddTo(Command command)
+    {
+        foreach (Option option in new Option[] { _duration, _maxEvents, _backend, _bufferSize })
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <exception cref="UsageException">A value is wrong.</exception>
+    public TraceOptions Read(ParseResult parsed, TraceFilter filter) => new()
+    {
+        Filter = filter,
+        Backend = Read(parsed, _backend, ParseBackend, Backend.Auto),
+        BufferSize = Read(parsed, _bufferSize, ParseSize, TraceOptions.DefaultBufferSize),
+    };
+
+    /// <summary>How long to trace; null: without end.</summary>
+    public TimeSpan? ReadDuration(ParseResult parsed) => Read<TimeSpan?>(parsed, _duration, text => ParseDuration(text), null);
+
+    /// <summary>How many events to print at most.</summary>
+    public long ReadMaxEvents(ParseResult parsed) => Read(parsed, _maxEvents, ParseMaxEvents, long.MaxValue);
+
+    private static Option<string?> Value(string name, string valueName, string description) =>
+        new(name) { HelpName = valueName, Description = description };
+
+    private static T Read<T>(ParseResult parsed, Option<string?> option, Func<string, T> parse, T otherwise) =>
+        parsed.GetValue(option) is { } text ? UsageException.For(parse, text) : otherwise;
+
+    private static TimeSpan ParseDuration(string text) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds is >= 0.001 and <= 1e9
+            ? TimeSpan.FromSeconds(seconds)
+            : throw Invalid("InvalidDuration", text, "a time in seconds", "Give a number such as 10 or 0.5.");
+
+    private static long ParseMaxEvents(string text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number > 0
+            ? number
+            : throw Invalid("InvalidMaxEvents", text, "a number of events", "Give a number of at least 1.");
+
+    private static Backend ParseBackend(string text) => text.ToUpperInvariant() switch
+    {
+        "AUTO" => Backend.Auto,
+        "FENTRY" => Backend.Fentry,
+        "KPROBE" => Backend.Kprobe,
+        "TRACEPOINT" => Backend.Tracepoint,
+        _ => throw Invalid("InvalidBackend", text, "a back end", "Give auto, fentry, kprobe or tracepoint."),
+    };
+
+    private static int ParseSize(string text)
+    {
+        (string digits, int unit) = text.ToUpperInvariant() switch
+        {
+            [.. string number, 'K'] => (number, 1024),
+            [.. string number, 'M'] => (number, 1024 * 1024),
+            string number => (number, 1),
+        };
+        return int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int size) && size <= int.MaxValue / unit
+            ? size * unit
+            : throw Invalid("InvalidBufferSize", text, "a size", "Give a power of two such as 65536, 512K or 16M.");
+    }
+
+    private static TraceException Invalid(string errorId, string text, string what, string remedy) =>
+        new(errorId, TraceErrorKind.InvalidArgument, $"'{DisplayText.Escape(text)}' is not {what}.", remedy, text);
+}

@@ -1,0 +1,71 @@
+using BindSnoop.Cli.Output;
+
+namespace BindSnoop.Cli.Commands;
+
+/// <summary>One run of the tool: attaches, prints what comes, tells what was lost, ends in good order.</summary>
+/// <param name="what">What is traced, for messages.</param>
+/// <param name="duration">How long; null: until asked to end.</param>
+internal sealed class TraceRun(string what, TimeSpan? duration)
+{
+    /// <summary>Prints events.</summary>
+    public int Trace<TEvent>(Func<Tracer<TEvent>> attach, OutputBuffer output, IEventWriter<TEvent> writer, long maxEvents)
+        where TEvent : TraceEvent
+    {
+        using Termination termination = new();
+        using Tracer<TEvent> tracer = attach();
+        Announce(tracer.Backend);
+        using DropWatch drops = new(tracer.ReadStatistics);
+        try
+        {
+            termination.OnRequest(tracer.Stop);
+            StandardStream.Output.WhenReaderIsGone(termination.Request);
+            tracer.BeforeWait = output.Flush;
+            writer.Begin();
+            foreach (TEvent next in tracer.Read(duration))
+            {
+                writer.Write(next);
+                if (--maxEvents == 0)
+                {
+                    break;
+                }
+            }
+
+            output.Flush();
+        }
+        catch (ReaderGoneException)
+        {
+            // As with "| head": whoever wanted to read has had enough.
+        }
+        finally
+        {
+            termination.OnRequest(null);
+        }
+
+        return CommandLine.Success;
+    }
+
+    /// <summary>Counts, and prints the counts at the end.</summary>
+    public int Count(TraceOptions options, OutputBuffer output, Action<IReadOnlyList<BindCount>> write)
+    {
+        using Termination termination = new();
+        using BindCounter counter = new(options);
+        Announce(counter.Backend);
+        using DropWatch drops = new(counter.ReadStatistics);
+        StandardStream.Output.WhenReaderIsGone(termination.Request);
+        termination.Wait(duration);
+        counter.Stop();
+        try
+        {
+            write(counter.Read());
+            output.Flush();
+        }
+        catch (ReaderGoneException)
+        {
+        }
+
+        return CommandLine.Success;
+    }
+
+    private void Announce(Backend backend) =>
+        Messages.Write($"Tracing {what} through {backend}... {(duration is null ? "Hit Ctrl-C to end." : "Hit Ctrl-C to end early.")}");
+}

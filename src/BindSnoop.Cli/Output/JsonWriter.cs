@@ -1,0 +1,136 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace BindSnoop.Cli.Output;
+
+/// <summary>One JSON object a line.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "The JSON writer holds nothing but memory.")]
+internal abstract class JsonLines(OutputBuffer output)
+{
+    /// <summary>Escapes what JSON asks for and no more; what is unsafe to print was escaped before.</summary>
+    private readonly Utf8JsonWriter _json = new(
+        output, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
+
+    protected Utf8JsonWriter BeginObject()
+    {
+        _json.Reset();
+        _json.WriteStartObject();
+        return _json;
+    }
+
+    protected void EndObject()
+    {
+        _json.WriteEndObject();
+        _json.Flush();
+        output.EndLine();
+    }
+
+    /// <summary>A property's name, encoded once.</summary>
+    protected static JsonEncodedText Name(string name) => JsonEncodedText.Encode(name);
+}
+
+/// <summary>Events of bind() as JSON; the names are those of <see cref="BindEvent"/>.</summary>
+internal sealed class BindJsonWriter(OutputBuffer output) : JsonLines(output), IEventWriter<BindEvent>
+{
+    private static readonly JsonEncodedText s_time = Name(nameof(BindEvent.Time));
+    private static readonly JsonEncodedText s_kernelTime = Name(nameof(BindEvent.KernelTime));
+    private static readonly JsonEncodedText s_uid = Name(nameof(BindEvent.Uid));
+    private static readonly JsonEncodedText s_gid = Name(nameof(BindEvent.Gid));
+    private static readonly JsonEncodedText s_userName = Name(nameof(BindEvent.UserName));
+    private static readonly JsonEncodedText s_processId = Name(nameof(BindEvent.ProcessId));
+    private static readonly JsonEncodedText s_threadId = Name(nameof(BindEvent.ThreadId));
+    private static readonly JsonEncodedText s_parentProcessId = Name(nameof(BindEvent.ParentProcessId));
+    private static readonly JsonEncodedText s_comm = Name(nameof(BindEvent.Comm));
+    private static readonly JsonEncodedText s_protocol = Name(nameof(BindEvent.Protocol));
+    private static readonly JsonEncodedText s_protocolNumber = Name(nameof(BindEvent.ProtocolNumber));
+    private static readonly JsonEncodedText s_socketType = Name(nameof(BindEvent.SocketType));
+    private static readonly JsonEncodedText s_addressFamily = Name(nameof(BindEvent.AddressFamily));
+    private static readonly JsonEncodedText s_address = Name(nameof(BindEvent.Address));
+    private static readonly JsonEncodedText s_port = Name(nameof(BindEvent.Port));
+    private static readonly JsonEncodedText s_requestedAddress = Name(nameof(BindEvent.RequestedAddress));
+    private static readonly JsonEncodedText s_requestedPort = Name(nameof(BindEvent.RequestedPort));
+    private static readonly JsonEncodedText s_options = Name(nameof(BindEvent.Options));
+    private static readonly JsonEncodedText s_optionString = Name(nameof(BindEvent.OptionString));
+    private static readonly JsonEncodedText s_ipv6Only = Name(nameof(BindEvent.IPv6Only));
+    private static readonly JsonEncodedText s_interfaceIndex = Name(nameof(BindEvent.InterfaceIndex));
+    private static readonly JsonEncodedText s_interfaceName = Name(nameof(BindEvent.InterfaceName));
+    private static readonly JsonEncodedText s_errorCode = Name(nameof(BindEvent.ErrorCode));
+    private static readonly JsonEncodedText s_errorName = Name(nameof(BindEvent.ErrorName));
+    private static readonly JsonEncodedText s_errorMessage = Name(nameof(BindEvent.ErrorMessage));
+    private static readonly JsonEncodedText s_networkNamespace = Name(nameof(BindEvent.NetworkNamespace));
+    private static readonly JsonEncodedText s_mountNamespace = Name(nameof(BindEvent.MountNamespace));
+    private static readonly JsonEncodedText s_cgroupId = Name(nameof(BindEvent.CgroupId));
+    private static readonly JsonEncodedText s_cgroupPath = Name(nameof(BindEvent.CgroupPath));
+    private static readonly JsonEncodedText s_backend = Name(nameof(BindEvent.Backend));
+
+    private static readonly JsonEncodedText[] s_optionNames =
+        [.. Enumerable.Range(0, 32).Select(options => Name(((BindOptions)options).ToString()))];
+
+    public void Begin()
+    {
+    }
+
+    public void Write(BindEvent next)
+    {
+        Utf8JsonWriter json = BeginObject();
+        json.WriteString(s_time, next.Time);
+        json.WriteNumber(s_kernelTime, next.KernelTime);
+        json.WriteNumber(s_uid, next.Uid);
+        json.WriteNumber(s_gid, next.Gid);
+        json.WriteString(s_userName, next.UserName);
+        json.WriteNumber(s_processId, next.ProcessId);
+        json.WriteNumber(s_threadId, next.ThreadId);
+        json.WriteNumber(s_parentProcessId, next.ParentProcessId);
+        json.WriteString(s_comm, next.Comm);
+        json.WriteString(s_protocol, next.Protocol);
+        json.WriteNumber(s_protocolNumber, next.ProtocolNumber);
+        json.WriteString(s_socketType, next.SocketType);
+        json.WriteString(s_addressFamily, next.AddressFamily);
+        json.WriteString(s_address, next.Address);
+        json.WriteNumber(s_port, next.Port);
+        json.WriteString(s_requestedAddress, next.RequestedAddress);
+        json.WriteNumber(s_requestedPort, next.RequestedPort);
+        json.WriteString(s_options, s_optionNames[(int)next.Options & 31]);
+        json.WriteString(s_optionString, next.OptionString);
+        json.WriteBoolean(s_ipv6Only, next.IPv6Only);
+        json.WriteNumber(s_interfaceIndex, next.InterfaceIndex);
+        json.WriteString(s_interfaceName, next.InterfaceName);
+        json.WriteNumber(s_errorCode, next.ErrorCode);
+        json.WriteString(s_errorName, next.ErrorName);
+        json.WriteString(s_errorMessage, next.ErrorMessage);
+        json.WriteNumber(s_networkNamespace, next.NetworkNamespace);
+        json.WriteNumber(s_mountNamespace, next.MountNamespace);
+        json.WriteNumber(s_cgroupId, next.CgroupId);
+        json.WriteString(s_cgroupPath, next.CgroupPath);
+        json.WriteString(s_backend, next.Backend);
+        EndObject();
+    }
+}
+
+/// <summary>Counts as JSON; the names are those of <see cref="BindCount"/>.</summary>
+internal sealed class CountJsonWriter(OutputBuffer output) : JsonLines(output)
+{
+    public void Write(IReadOnlyList<BindCount> counts)
+    {
+        foreach (BindCount count in counts)
+        {
+            Write(count);
+        }
+    }
+
+    private void Write(BindCount count)
+    {
+        Utf8JsonWriter json = BeginObject();
+        json.WriteString(nameof(count.Address), count.Address);
+        json.WriteNumber(nameof(count.Port), count.Port);
+        json.WriteString(nameof(count.Protocol), count.Protocol);
+        json.WriteNumber(nameof(count.ProtocolNumber), count.ProtocolNumber);
+        json.WriteString(nameof(count.AddressFamily), count.AddressFamily);
+        json.WriteNumber(nameof(count.InterfaceIndex), count.InterfaceIndex);
+        json.WriteNumber(nameof(count.ErrorCode), count.ErrorCode);
+        json.WriteString(nameof(count.ErrorName), count.ErrorName);
+        json.WriteNumber(nameof(count.Count), count.Count);
+        EndObject();
+    }
+}

@@ -1,0 +1,186 @@
+using System.Diagnostics;
+using System.Management.Automation;
+using BindSnoop.Kernel;
+using BindSnoop.PowerShell.Completion;
+
+namespace BindSnoop.PowerShell;
+
+/// <summary>The filters and options that every tracing cmdlet takes.</summary>
+public abstract class FilterCommand : TraceCommand
+{
+    internal const string LiveSet = "Live";
+
+    private static readonly TimeSpan s_lossCheckInterval = TimeSpan.FromSeconds(1);
+
+    private readonly List<int> _processIds = [];
+
+    /// <summary>Processes to trace, by id; processes from the pipeline too.</summary>
+    [Parameter(ParameterSetName = LiveSet, ValueFromPipelineByPropertyName = true)]
+    [Alias("Id", "PID")]
+    [ArgumentCompleter(typeof(ProcessCompleter))]
+    public int[] ProcessId { get; set; } = [];
+
+    /// <summary>Real users, by id or name.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [Alias("User")]
+    [ArgumentCompleter(typeof(UserCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Uid { get; set; } = [];
+
+    /// <summary>Real groups, by id.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public uint[] Gid { get; set; } = [];
+
+    /// <summary>IP versions of the socket.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public IPFamily[] AddressFamily { get; set; } = [];
+
+    /// <summary>Thread names, exactly, as events show them.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ValidateNotNullOrEmpty]
+    public string[] Comm { get; set; } = [];
+
+    /// <summary>Cgroups (version 2) by path, each with its whole subtree.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(CgroupCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Cgroup { get; set; } = [];
+
+    /// <summary>Path of a pinned BPF hash map of cgroup ids.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ValidateNotNullOrEmpty]
+    public string? CgroupMap { get; set; }
+
+    /// <summary>Path of a pinned BPF hash map of mount namespace inodes.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ValidateNotNullOrEmpty]
+    public string? MountNamespaceMap { get; set; }
+
+    /// <summary>Failed calls too.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [Alias("Errors")]
+    public SwitchParameter IncludeError { get; set; }
+
+    /// <summary>How to hook the kernel; by default the first way that works.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public Backend Backend { get; set; }
+
+    /// <summary>Bytes of the buffer between the kernel and PowerShell; a power of two.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public int BufferSize { get; set; } = TraceOptions.DefaultBufferSize;
+
+    /// <summary>Gathers process ids; the trace begins when the pipeline's input has ended.</summary>
+    protected override void ProcessRecord()
+    {
+        if (ParameterSetName == LiveSet)
+        {
+            _processIds.AddRange(ProcessId);
+        }
+    }
+
+    /// <summary>
+    /// Whether the pipeline was to name the processes and named none: then there is nothing to trace, least
+    /// of all everything.
+    /// </summary>
+    protected bool NothingToTrace => MyInvocation.ExpectingInput && _processIds.Count == 0;
+
+    /// <summary>The filter that the parameters describe; cmdlets add what is their own.</summary>
+    private protected virtual TraceFilter ReadFilter() => new()
+    {
+        ProcessId = [.. _processIds.Select(ParseProcessId)],
+        Uid = [.. Uid.Select(Users.Parse)],
+        Gid = Gid,
+        AddressFamily = AddressFamily,
+        Comm = Comm,
+        Cgroup = Cgroup,
+        CgroupMap = FullPath(CgroupMap),
+        MountNamespaceMap = FullPath(MountNamespaceMap),
+        IncludeError = IncludeError,
+    };
+
+    private protected virtual TraceOptions ReadOptions() => new() { Filter = ReadFilter(), Backend = Backend, BufferSize = BufferSize };
+
+    /// <summary>Traces live, until the time or the number is reached or the pipeline is stopped.</summary>
+    private protected void Stream<TEvent>(Func<Tracer<TEvent>> start, TimeSpan? duration, long maxEvents, Action<TEvent> write)
+        where TEvent : class
+    {
+        duration = Try(() => DurationCheck.Check(duration));
+        using Tracer<TEvent> tracer = Try(start);
+        WriteBackend(tracer.Backend, tracer.Refusals);
+        Stopwatch sinceLossCheck = Stopwatch.StartNew();
+        bool warned = false;
+        foreach (TEvent next in tracer.Read(duration, StopToken))
+        {
+            write(next);
+            if (--maxEvents == 0)
+            {
+                break;
+            }
+
+            // A trace without an end must tell of losses too, but not of every one of them.
+            if (duration is null && !warned && sinceLossCheck.Elapsed > s_lossCheckInterval)
+            {
+                sinceLossCheck.Restart();
+                warned = WarnOfLoss(tracer.ReadStatistics().Dropped);
+            }
+        }
+
+        if (!warned && !StopToken.IsCancellationRequested)
+        {
+            WarnOfLoss(tracer.ReadStatistics().Dropped);
+        }
+    }
+
+    /// <summary>Emits an event, under a type name that selects another default view if one is given.</summary>
+    private protected void WriteEvent(TraceEvent next, string? typeName)
+    {
+        if (typeName is null)
+        {
+            WriteObject(next);
+            return;
+        }
+
+        PSObject shown = new(next);
+        shown.TypeNames.Insert(0, typeName);
+        WriteObject(shown);
+    }
+
+    private string? FullPath(string? path) => path is null ? null : GetUnresolvedProviderPathFromPSPath(path);
+
+    private static uint ParseProcessId(int processId) =>
+        processId > 0
+            ? (uint)processId
+            : throw new TraceException(
+                "InvalidProcessId",
+                TraceErrorKind.InvalidArgument,
+                $"{processId} is not a process id.",
+                "Give ids greater than 0, or processes from Get-Process.",
+                processId);
+}
+
+/// <summary>The filters on what is bound.</summary>
+public abstract class BindFilterCommand : FilterCommand
+{
+    /// <summary>Ports, requested or resulting: numbers, and ranges such as 8000-8999.</summary>
+    [Parameter(ParameterSetName = LiveSet, Position = 0)]
+    [ValidateNotNullOrEmpty]
+    public string[] Port { get; set; } = [];
+
+    /// <summary>Protocols, by name or number.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(ProtocolCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Protocol { get; set; } = [];
+
+    /// <summary>Addresses or CIDR prefixes, requested or resulting.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ValidateNotNullOrEmpty]
+    public string[] Address { get; set; } = [];
+
+    private protected override TraceFilter ReadFilter() => base.ReadFilter() with
+    {
+        Port = [.. Port.Select(PortRange.Parse)],
+        Protocol = [.. Protocol.Select(Protocols.Parse)],
+        Address = [.. Address.Select(AddressPrefix.Parse)],
+    };
+}

@@ -1,0 +1,94 @@
+using System.Diagnostics;
+using System.Management.Automation;
+using BindSnoop.PowerShell.Completion;
+
+namespace BindSnoop.PowerShell;
+
+/// <summary>Counts calls of bind() in the kernel, per address, port, protocol, interface and result.</summary>
+[Cmdlet(VerbsCommon.Get, "BindCount", DefaultParameterSetName = LiveSet)]
+[OutputType(typeof(BindCount))]
+public sealed class GetBindCountCommand : BindFilterCommand
+{
+    private const string TraceSet = "Trace";
+    private const string NameSet = "Name";
+    private const int ProgressMilliseconds = 200;
+
+    /// <summary>How long to count; a number is seconds.</summary>
+    [Parameter(ParameterSetName = LiveSet, Mandatory = true)]
+    [Duration]
+    public TimeSpan Duration { get; set; }
+
+    /// <summary>How many combinations of address, port, protocol and result can be counted.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public int Capacity { get; set; } = TraceOptions.DefaultCountCapacity;
+
+    /// <summary>Background traces in Count mode; they go on counting.</summary>
+    [Parameter(ParameterSetName = TraceSet, Mandatory = true, ValueFromPipeline = true)]
+    public BindTrace[] Trace { get; set; } = [];
+
+    /// <summary>The same, by name.</summary>
+    [Parameter(ParameterSetName = NameSet, Mandatory = true)]
+    [ArgumentCompleter(typeof(TraceNameCompleter))]
+    [SupportsWildcards]
+    public string[] Name { get; set; } = [];
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        base.ProcessRecord();
+        foreach (BindTrace trace in ParameterSetName == NameSet ? TraceLookup.ByName(this, Name) : Trace)
+        {
+            try
+            {
+                WriteObject(trace.ReadCounts(), enumerateCollection: true);
+                WarnOfFullTable(trace.Dropped, trace.Options.CountCapacity);
+            }
+            catch (TraceException exception)
+            {
+                WriteError(ToErrorRecord(exception));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (ParameterSetName != LiveSet || NothingToTrace)
+        {
+            return;
+        }
+
+        TimeSpan duration = Try(() => DurationCheck.Check(Duration))!.Value;
+        using BindCounter counter = Try(() => new BindCounter(ReadOptions() with { CountCapacity = Capacity }));
+        WriteBackend(counter.Backend, counter.Refusals);
+        ProgressRecord progress = new(0, "Counting binds", " ");
+        Stopwatch elapsed = Stopwatch.StartNew();
+        while (elapsed.Elapsed < duration)
+        {
+            progress.PercentComplete = (int)(100 * elapsed.Elapsed / duration);
+            progress.SecondsRemaining = (int)Math.Ceiling((duration - elapsed.Elapsed).TotalSeconds);
+            progress.StatusDescription = $"{counter.ReadStatistics().Emitted} so far";
+            WriteProgress(progress);
+            TimeSpan left = duration - elapsed.Elapsed;
+            if (left > TimeSpan.Zero &&
+                StopToken.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(Math.Min(ProgressMilliseconds, left.TotalMilliseconds))))
+            {
+                return;
+            }
+        }
+
+        counter.Stop();
+        progress.RecordType = ProgressRecordType.Completed;
+        WriteProgress(progress);
+        WriteObject(counter.Read(), enumerateCollection: true);
+        WarnOfFullTable(counter.ReadStatistics().Dropped, Capacity);
+    }
+
+    private void WarnOfFullTable(long dropped, int capacity)
+    {
+        if (dropped > 0)
+        {
+            WriteWarning($"{dropped} calls are not in the counts: the table has room for {capacity} combinations. Give a larger -Capacity or a narrower filter.");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Management.Automation;
+using BindSnoop.PowerShell.Completion;
+
+namespace BindSnoop.PowerShell;
+
+/// <summary>Streams calls of bind() as they happen, or hands over what a background trace has collected.</summary>
+[Cmdlet(VerbsCommon.Get, "BindEvent", DefaultParameterSetName = LiveSet)]
+[OutputType(typeof(BindEvent))]
+public sealed class GetBindEventCommand : BindFilterCommand
+{
+    private const string TraceSet = "Trace";
+    private const string NameSet = "Name";
+
+    /// <summary>The type name that makes the default view show results.</summary>
+    private const string WithErrorTypeName = "BindSnoop.BindEvent#IncludeError";
+
+    private readonly List<BindTrace> _traces = [];
+
+    /// <summary>How long to trace; a number is seconds. Without it: until Ctrl-C.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [Duration]
+    public TimeSpan? Duration { get; set; }
+
+    /// <summary>Ends after so many events.</summary>
+    [Parameter]
+    [ValidateRange(1, long.MaxValue)]
+    public long MaxEvents { get; set; } = long.MaxValue;
+
+    /// <summary>Background traces whose events are wanted; each event is handed over once.</summary>
+    [Parameter(ParameterSetName = TraceSet, Mandatory = true, ValueFromPipeline = true)]
+    public BindTrace[] Trace { get; set; } = [];
+
+    /// <summary>The same, by name.</summary>
+    [Parameter(ParameterSetName = NameSet, Mandatory = true)]
+    [ArgumentCompleter(typeof(TraceNameCompleter))]
+    [SupportsWildcards]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Goes on with the events that come, until the trace is stopped.</summary>
+    [Parameter(ParameterSetName = TraceSet)]
+    [Parameter(ParameterSetName = NameSet)]
+    public SwitchParameter Wait { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        base.ProcessRecord();
+        _traces.AddRange(ParameterSetName == NameSet ? TraceLookup.ByName(this, Name) : Trace);
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (ParameterSetName != LiveSet)
+        {
+            HandOver();
+        }
+        else if (!NothingToTrace)
+        {
+            Stream(() => new BindTracer(ReadOptions()), Duration, MaxEvents, next => Write(next, IncludeError));
+        }
+    }
+
+    private void HandOver()
+    {
+        long left = MaxEvents;
+        bool more = true;
+        while (more && left > 0 && !StopToken.IsCancellationRequested)
+        {
+            more = false;
+            foreach (BindTrace trace in _traces)
+            {
+                // Before looking: what a trace collects while it is being stopped must not be passed over.
+                more |= Wait && trace.State == BindTraceState.Running;
+                while (left > 0 && !StopToken.IsCancellationRequested && trace.TryTake(out BindEvent? next))
+                {
+                    left--;
+                    Write(next, trace.Filter.IncludeError);
+                }
+            }
+
+            if (more && left > 0)
+            {
+                WaitForMore(ref left);
+            }
+        }
+    }
+
+    private void WaitForMore(ref long left)
+    {
+        // One trace wakes this thread itself; several are looked at in turn.
+        TimeSpan patience = _traces.Count == 1 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(50);
+        BindTrace first = _traces.First(t => t.State == BindTraceState.Running || t == _traces[^1]);
+        if (first.Take(out BindEvent? next, patience, StopToken))
+        {
+            left--;
+            Write(next, first.Filter.IncludeError);
+        }
+    }
+
+    private void Write(BindEvent next, bool withError) => WriteEvent(next, withError ? WithErrorTypeName : null);
+}

@@ -1,0 +1,12 @@
+using System.Management.Automation;
+
+namespace BindSnoop.PowerShell;
+
+/// <summary>Tells what this machine and this process can trace, and what to do about the rest.</summary>
+[Cmdlet(VerbsCommon.Get, "BindTraceSupport")]
+[OutputType(typeof(TraceSupport))]
+public sealed class GetBindTraceSupportCommand : PSCmdlet
+{
+    /// <inheritdoc/>
+    protected override void EndProcessing() => WriteObject(TraceSupport.Probe());
+}

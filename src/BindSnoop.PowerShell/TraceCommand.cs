@@ -1,0 +1,81 @@
+using System.Management.Automation;
+
+namespace BindSnoop.PowerShell;
+
+/// <summary>What all cmdlets share: an end on request, and errors that PowerShell understands.</summary>
+public abstract class TraceCommand : PSCmdlet, IDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>Cancelled by Ctrl-C and by whatever else stops the pipeline.</summary>
+    protected CancellationToken StopToken => _stopping.Token;
+
+    /// <inheritdoc/>
+    protected override void StopProcessing() => _stopping.Cancel();
+
+    /// <summary>Called by PowerShell however the pipeline ends.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Releases what the cmdlet holds.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _stopping.Dispose();
+        }
+    }
+
+    /// <summary>Runs an engine call; what it throws for the user ends the pipeline as a proper error.</summary>
+    protected T Try<T>(Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (TraceException exception)
+        {
+            ThrowTerminatingError(ToErrorRecord(exception));
+            throw;
+        }
+    }
+
+    /// <summary>The error as PowerShell shows and filters it.</summary>
+    protected static ErrorRecord ToErrorRecord(TraceException exception)
+    {
+        ErrorCategory category = Enum.TryParse(exception.Kind.ToString(), out ErrorCategory same) ? same : ErrorCategory.NotSpecified;
+        return new ErrorRecord(exception, exception.ErrorId, category, exception.Target)
+        {
+            ErrorDetails = new ErrorDetails(exception.Message) { RecommendedAction = exception.RecommendedAction },
+        };
+    }
+
+    /// <summary>Says which back end is in use, and why not another.</summary>
+    protected void WriteBackend(Backend backend, IReadOnlyList<BackendRefusal> refusals)
+    {
+        foreach (BackendRefusal refusal in refusals)
+        {
+            WriteVerbose($"The {refusal.Backend} back end cannot be used: {refusal.Error.Message}");
+            if (refusal.Error.InnerException is { } log)
+            {
+                WriteDebug(log.Message);
+            }
+        }
+
+        WriteVerbose($"Tracing through the {backend} back end.");
+    }
+
+    /// <summary>Warns about lost calls, and tells whether there were any.</summary>
+    protected bool WarnOfLoss(long dropped)
+    {
+        if (dropped > 0)
+        {
+            WriteWarning($"{dropped} calls were lost: they came faster than they were read. A larger -BufferSize or a narrower filter helps.");
+        }
+
+        return dropped > 0;
+    }
+}

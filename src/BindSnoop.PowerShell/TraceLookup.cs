@@ -1,0 +1,35 @@
+using System.Management.Automation;
+
+namespace BindSnoop.PowerShell;
+
+/// <summary>Finds background traces by name.</summary>
+internal static class TraceLookup
+{
+    /// <summary>The traces that any of the names or patterns fits, oldest first; a name that fits none is an error.</summary>
+    public static IEnumerable<BindTrace> ByName(Cmdlet cmdlet, IReadOnlyList<string> names)
+    {
+        IReadOnlyList<BindTrace> traces = BindSnoopModule.Registry.Traces;
+        HashSet<BindTrace> found = [];
+        foreach (string name in names)
+        {
+            WildcardPattern pattern = new(name, WildcardOptions.IgnoreCase);
+            List<BindTrace> matches = [.. traces.Where(t => pattern.IsMatch(t.Name))];
+            if (matches.Count == 0 && !WildcardPattern.ContainsWildcardCharacters(name))
+            {
+                string known = string.Join(", ", traces.Select(t => $"'{DisplayText.Escape(t.Name)}'"));
+                cmdlet.WriteError(new ErrorRecord(
+                    new ItemNotFoundException($"There is no trace named '{DisplayText.Escape(name)}'."), "TraceNotFound", ErrorCategory.ObjectNotFound, name)
+                {
+                    ErrorDetails = new ErrorDetails($"There is no trace named '{DisplayText.Escape(name)}'.")
+                    {
+                        RecommendedAction = known.Length > 0 ? $"The traces are {known}." : "No trace is there; Start-BindTrace makes one.",
+                    },
+                });
+            }
+
+            found.UnionWith(matches);
+        }
+
+        return traces.Where(found.Contains);
+    }
+}

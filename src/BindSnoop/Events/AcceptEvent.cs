@@ -1,0 +1,49 @@
+using BindSnoop.Events;
+using BindSnoop.Kernel;
+
+namespace BindSnoop;
+
+/// <summary>One TCP connection that a process accepted, or failed to.</summary>
+public sealed class AcceptEvent : TraceEvent
+{
+    private readonly AcceptRecord _record;
+
+    internal AcceptEvent(in AcceptRecord record, long utcTicks, Backend backend)
+        : base(record.Origin, utcTicks, backend)
+    {
+        _record = record;
+        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ProcessId);
+    }
+
+    /// <summary>TCP or MPTCP: of the connection; of a failed call, of the listening socket.</summary>
+    public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
+
+    /// <summary>The protocol's number; 262 is MPTCP.</summary>
+    public int ProtocolNumber => _record.ProtocolNumber;
+
+    /// <summary>IPv4 or IPv6: the socket's family.</summary>
+    public string AddressFamily => FamilyName(_record.AddressFamily);
+
+    /// <summary>The address the peer connected to; of a failed call, the one listened on.</summary>
+    public string LocalAddress => AddressText(_record.LocalAddress, _record.AddressFamily, _record.InterfaceIndex);
+
+    /// <summary>The port the peer connected to.</summary>
+    public int LocalPort => _record.LocalPort;
+
+    /// <summary>The peer's address; null of a failed call.</summary>
+    public string? RemoteAddress =>
+        ErrorCode == 0 ? AddressText(_record.RemoteAddress, _record.AddressFamily, _record.InterfaceIndex) : null;
+
+    /// <summary>The peer's port; 0 of a failed call.</summary>
+    public int RemotePort => _record.RemotePort;
+
+    /// <summary>The interface that the socket is bound to, or 0.</summary>
+    public int InterfaceIndex => (int)_record.InterfaceIndex;
+
+    /// <summary>Its name in the socket's network namespace; empty if there is none or it could not be found out.</summary>
+    public string InterfaceName { get; }
+
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"{Comm}[{ProcessId}] {Protocol} {LocalAddress} port {LocalPort} {(ErrorCode == 0 ? $"from {RemoteAddress} port {RemotePort}" : ErrorName)}";
+}

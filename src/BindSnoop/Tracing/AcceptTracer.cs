@@ -1,0 +1,16 @@
+using System.Runtime.InteropServices;
+using BindSnoop.Events;
+using BindSnoop.Kernel;
+using BindSnoop.Tracing;
+
+namespace BindSnoop;
+
+/// <summary>Traces TCP connections as processes accept them.</summary>
+public sealed class AcceptTracer(TraceOptions options) : Tracer<AcceptEvent>(TracerDefinition.Accept, options)
+{
+    private protected override AcceptEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock)
+    {
+        ref readonly AcceptRecord accept = ref MemoryMarshal.AsRef<AcceptRecord>(record);
+        return new AcceptEvent(accept, clock.ToUtcTicks(accept.Origin.Time), Backend);
+    }
+}

@@ -1,0 +1,48 @@
+// bindtruth: makes known binds (and accepts) and prints what is true of each. See bindtruth.h.
+
+#include "bindtruth.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int usage(void)
+{
+	fputs(
+		"usage: bindtruth list [--ports]           the cases of run\n"
+		"       bindtruth run [CASE...]            make the binds, one line for each\n"
+		"       bindtruth accept [CASE...]         make the accepts, one line for each\n"
+		"       bindtruth accept --list [--ports]  the cases of accept\n"
+		"       bindtruth load [--count N] [--threads T] [--fail] [--seconds S]\n"
+		"                                          bind in a loop, tell how long a bind takes\n"
+		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
+	return 2;
+}
+
+int main(int count, char **arguments)
+{
+	if (count < 2)
+		return usage();
+	const char *verb = arguments[1];
+	count -= 2;
+	arguments += 2;
+	if (strcmp(verb, "exec-fast") == 0 && count == 2)
+		exec_fast(arguments);
+
+	bool ports = count > 0 && strcmp(arguments[count - 1], "--ports") == 0;
+	if (strcmp(verb, "list") == 0 && count == ports)
+		return list_binds(ports);
+	if (strcmp(verb, "accept") == 0 && count == 1 + ports && strcmp(arguments[0], "--list") == 0)
+		return list_accepts(ports);
+
+	share_line_count();
+	open_cgroup_root();
+	if (strcmp(verb, "run") == 0)
+		return run_binds(count, arguments);
+	if (strcmp(verb, "accept") == 0)
+		return run_accepts(count, arguments);
+	if (strcmp(verb, "load") == 0)
+		return run_load(count, arguments);
+	if (strcmp(verb, "hold") == 0 && count == 2)
+		return run_hold(arguments[0], arguments[1]);
+	return usage();
+}
