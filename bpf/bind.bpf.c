@@ -379,3 +379,5 @@ int sys_exit_bind(struct sys_exit *ctx)
 		return 0;
 	return system_call_returned(call.args[0], (void *)call.args[1], call.args[2], ctx->ret);
 }
+
+DESCRIBE(bind_record)
