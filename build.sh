@@ -132,18 +132,15 @@ give_back() {
     find "$root" -path "$root/.git" -prune -o -user 0 -exec chown -h --reference="$root" {} +
 }
 
-# Build servers would stay behind, as root.
-dotnet_build() {
-    local locked=()
-    if [[ ${CI:-} == true ]]; then locked=(-p:RestoreLockedMode=true); fi
-    dotnet build "$@" --configuration Release --nologo --disable-build-servers -tl:off "${locked[@]}" </dev/null
-}
-
-# One by one, as the solution's format is newer than .NET 8's SDK.
+# "dotnet build" without the summary that it cannot be kept from. One project
+# after the other, as the solution's format is newer than .NET 8's SDK; and no
+# build servers, which would stay behind as root.
 build_projects() {
-    local project
+    local project locked=()
+    if [[ ${CI:-} == true ]]; then locked=(-p:RestoreLockedMode=true); fi
     for project; do
-        dotnet_build "$root/$project/$(basename "$project").csproj" --verbosity quiet -clp:NoSummary || return
+        dotnet msbuild "$root/$project" -restore -p:Configuration=Release -nologo -verbosity:quiet -tl:off \
+            -nodeReuse:false -p:UseSharedCompilation=false "${locked[@]}" </dev/null || return
     done
 }
 
@@ -238,9 +235,13 @@ skip_suite() { # NAME REASON
     whole_suite "$1" skipped "$2"
 }
 
+# Where a project's Release build puts its assembly.
+assembly() { dotnet msbuild "$root/$1" -nologo -nodeReuse:false -p:Configuration=Release -getProperty:TargetPath; }
+
 test_assembly() { # PROJECT SECONDS
-    suite "$1" "$2" dotnet "$root/tests/$1/bin/Release/net8.0/$1.dll" \
-        -noColor -noAutoReporters -ctrf "$results/$1.ctrf.json"
+    local name
+    name=$(basename "$1")
+    suite "$name" "$2" dotnet "$(assembly "$1")" -noColor -noAutoReporters -ctrf "$results/$name.ctrf.json"
 }
 
 test_pester() {
@@ -267,9 +268,7 @@ test_kernels() {
     fi
     rm -rf "$payload"
     mkdir -p "$payload"
-    cp -r "$root/tests/BindSnoop.Tests/bin/Release/net8.0" "$payload/tests"
-    cp -r "$output/truth" "$output/bin" "$payload/"
-    if [[ -d $output/BindSnoop ]]; then cp -r "$output/BindSnoop" "$payload/"; fi
+    cp -r "$(dirname "$(assembly tests/BindSnoop.Tests)")" "$payload/tests"
     for kernel in "${kernels[@]}"; do rm -rf "${vms:?}/$kernel"; done
     printf 'kernels %s ...\n' "${kernels[*]}"
     local started=$SECONDS
@@ -312,9 +311,8 @@ run_tests() {
     suites=("$root"/tests/*.Tests)
     suites=("${suites[@]#"$root"/}")
     echo 'building ...'
-    if build_projects "$module" "$command_line" "${suites[@]}" &&
-        make --no-print-directory -C "$root/tests/truth" OUT="$output/truth"; then
-        for suite in "${suites[@]}"; do test_assembly "$(basename "$suite")" 900; done
+    if build_projects "$module" "$command_line" "${suites[@]}"; then
+        for suite in "${suites[@]}"; do test_assembly "$suite" 900; done
         test_pester
         test_kernels
     else
