@@ -41,7 +41,8 @@ find_dotnet() {
     # Launchers look for the runtime by themselves, but not in a home.
     dir=$(dirname "$(readlink -f "$(command -v dotnet)")")
     if [[ -d $dir/host/fxr ]]; then export DOTNET_ROOT=$dir; fi
-    export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 POWERSHELL_TELEMETRY_OPTOUT=1
+    export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1
+    export POWERSHELL_TELEMETRY_OPTOUT=1
     # What was built for .NET 8 also runs where only a later one is.
     export DOTNET_ROLL_FORWARD=Major
 }
@@ -171,6 +172,7 @@ run() {
     find_dotnet
     install_packages build
     trap give_back EXIT
+    [[ -d $output ]] || say 'building ...'
     # Standard output is the events' alone, and in a pipe without colours.
     [[ -t 1 ]] || export NO_COLOR=1
     if find_pwsh; then
@@ -304,6 +306,8 @@ close() {
 run_tests() {
     local suites suite
     trap close EXIT
+    # A suite that ends orderly on Ctrl-C would only make way for the next.
+    trap 'exit 130' INT
     find_dotnet
     install_packages test
     rm -rf "$results"
