@@ -64,7 +64,7 @@ missing_packages() {
     fi
     # An ordinary user's PATH leaves these out on Debian.
     local PATH=$PATH:/usr/sbin:/sbin
-    has clang || echo clang
+    has "${Clang:-clang}" || echo clang
     has "${LlvmStrip:-llvm-strip}" || echo llvm
     has_file /usr/include/bpf/bpf_helpers.h || echo libbpf-dev
     has_file /usr/include/linux/types.h || echo linux-libc-dev
@@ -204,7 +204,7 @@ whole_suite() {
 
 # NAME SECONDS COMMAND [ARG...]: the command writes $results/NAME.ctrf.json
 suite() {
-    local name=$1 limit=$2 report=$results/$1.ctrf.json log=$results/$1.log status=0
+    local name=$1 limit=$2 log=$results/$1.log status=0 reason=''
     shift 2
     printf '%s ...\n' "$name"
     local started=$SECONDS
@@ -213,17 +213,18 @@ suite() {
     # the tests still end what they have started.
     timeout --foreground -s INT -k 60 "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
     printf '%s took %s s\n' "$name" "$((SECONDS - started))"
-    reports+=("$report")
-    check_report "$name" "$status" "$limit" "$log"
+    case $status in 124 | 137) reason="ran over its $limit s" ;; esac
+    check_report "$name" "$status" "$reason" "$log"
 }
 
 # A suite that says nothing has not passed, and neither has one that ends badly.
-check_report() { # NAME STATUS LIMIT LOG
+check_report() { # NAME STATUS REASON LOG
     local report=$results/$1.ctrf.json
-    if (($2 == 124 || $2 == 137)); then
-        whole_suite "$1" failed "ran over its $3 s"
-    elif ! jq -e '.results.tests | length > 0' "$report" >/dev/null 2>&1; then
-        whole_suite "$1" failed "not one test ran (status $2)"
+    reports+=("$report")
+    if ! jq -e '.results.tests | length > 0' "$report" >/dev/null 2>&1; then
+        whole_suite "$1" failed "not one test ran: ${3:-status $2}"
+    elif [[ -n $3 ]]; then
+        whole_suite "$1" failed "$3"
     elif (($2 != 0)) && ! jq -e 'any(.results.tests[]; .status == "failed")' "$report" >/dev/null; then
         whole_suite "$1" failed "no test failed, but the status is $2"
     else
@@ -258,7 +259,7 @@ test_pester() {
 
 # An old and a new kernel here; tests/vm/run alone runs all of them.
 test_kernels() {
-    local kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason=''
+    local kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason='' told
     if [[ $(uname -m) != x86_64 ]]; then
         reason="the virtual machines are x86-64, this is $(uname -m)"
     elif ! (install_packages kernels) 2>"$log"; then
@@ -278,21 +279,25 @@ test_kernels() {
         timeout --foreground -s INT -k 60 2000 "$root/tests/vm/run" "${kernels[@]}" >"$log" 2>&1 </dev/null || status=$?
     printf 'kernels took %s s\n' "$((SECONDS - started))"
     for kernel in "${kernels[@]}"; do
-        if [[ ! -e $vms/$kernel/vm.txt ]] && grep -q "kernel $kernel can no longer be had" "$log"; then
-            skip_suite "kernel-$kernel" "Debian's package of it cannot be had: $(grep -m 1 "kernel $kernel can no longer be had" "$log" | sed 's/.*: //')"
+        # Each VM has a status of its own, unless it never came to be.
+        told=$vms/$kernel/vm.txt
+        if [[ -e $told ]]; then
+            status=$(sed -n 's/^status=//p' "$told")
+            reason=$(sed -n 's/^reason=//p' "$told")
+            cp "$vms/$kernel/results.ctrf.json" "$results/kernel-$kernel.ctrf.json" 2>/dev/null || true
+        elif reason=$(grep -m 1 "kernel $kernel can no longer be had" "$log"); then
+            skip_suite "kernel-$kernel" "${reason#vm: }"
             continue
         fi
-        reports+=("$results/kernel-$kernel.ctrf.json")
-        cp "$vms/$kernel/results.ctrf.json" "$results/kernel-$kernel.ctrf.json" 2>/dev/null || true
-        # Each VM has a status of its own.
-        check_report "kernel-$kernel" "$(sed -n 's/^status=//p' "$vms/$kernel/vm.txt" 2>/dev/null || echo "$status")" 2000 "$log"
+        check_report "kernel-$kernel" "$status" "$reason" "$log"
     done
 }
 
 # The table, every skip's reason and every failure, and the line that ends it.
 summary() {
+    jq -nr -f "$root/tests/summary.jq" "${reports[@]}" >"$results/summary.txt"
+    cat "$results/summary.txt"
     closed=1
-    jq -nr -f "$root/tests/summary.jq" "${reports[@]}" | tee "$results/summary.txt"
     [[ $(tail -n 1 "$results/summary.txt") == *' 0 failed, '* ]]
 }
 
