@@ -100,7 +100,7 @@ internal sealed unsafe class BpfSession : IDisposable
             "NoBackend",
             TraceErrorKind.NotImplemented,
             "No back end works on this machine. " + string.Join(" ", refused.Select(r => $"{r.Backend}: {r.Error.Message}")),
-            "Get-BindTraceSupport tells what is missing and what to do about it.",
+            Platform.IsLockedDown ? Platform.LockdownAdvice : "Get-BindTraceSupport tells what is missing and what to do about it.",
             inner: refused[^1].Error);
     }
 
