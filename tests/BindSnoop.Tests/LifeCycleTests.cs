@@ -345,17 +345,6 @@ public sealed class LifeCycleTests
         }
     }
 
-    /// <summary>Without a wish the first that works is taken, and the others before it are told of.</summary>
-    [Fact]
-    public void TheFirstBackendThatWorks()
-    {
-        Requires.Tracing();
-        Backend[] order = [Backend.Fentry, Backend.Kprobe, Backend.Tracepoint];
-        using BindTracer tracer = new(new TraceOptions());
-        Assert.Equal(order.TakeWhile(b => b != tracer.Backend), tracer.Refusals.Select(r => r.Backend));
-        Assert.All(tracer.Refusals, r => Assert.Throws<TraceException>(() => new BindTracer(new TraceOptions { Backend = r.Backend }).Dispose()));
-    }
-
     [Fact]
     public void WithoutPrivileges()
     {

@@ -14,6 +14,9 @@ internal static class Child
     /// <summary>Disposes of traces that another thread reads.</summary>
     public const string DisposeWhileReading = "dispose-while-reading";
 
+    /// <summary>Traces a bind of its own, with the privileges that it was given.</summary>
+    public const string TraceItself = "trace-itself";
+
     private const uint Nobody = 65534;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -55,6 +58,8 @@ internal static class Child
 
                 Console.WriteLine("ended");
                 return 0;
+            case TraceItself:
+                return PrivilegeTests.TraceItself();
             default:
                 Console.Error.WriteLine($"There is no child '{name}'.");
                 return 64;
