@@ -107,7 +107,7 @@ public sealed class PrivilegeTests
         [
             "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", set, "--ambient-caps", set, "--",
             Environment.ProcessPath!, .. Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(PrivilegeTests).Assembly.Location] : Array.Empty<string>(),
-            "--child", "trace-itself",
+            "--child", Child.TraceItself,
         ])
         {
             RedirectStandardOutput = true,

@@ -154,6 +154,9 @@ internal sealed unsafe class BpfSession : IDisposable
         }
     }
 
+    /// <summary>Keeps the buffer in place for its reader: disposal meanwhile detaches, and frees it only afterwards.</summary>
+    public HandleHold HoldBuffer() => new([_object, .. Buffer!.Handles]);
+
     /// <summary>Detaches everything; what is in the buffer and the maps can still be read.</summary>
     public void Detach()
     {

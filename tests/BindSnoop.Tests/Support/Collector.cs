@@ -18,6 +18,9 @@ internal sealed class Collector : IDisposable
 
     public BindTracer Tracer { get; }
 
+    /// <summary>The kernel's number of the reading thread; known once it has seen an event.</summary>
+    public int ReaderId { get; private set; }
+
     /// <summary>What there is so far.</summary>
     public IReadOnlyList<BindEvent> Events
     {
@@ -42,12 +45,28 @@ internal sealed class Collector : IDisposable
     public IReadOnlyList<BindEvent> Finish() => Finish(out _);
 
     /// <summary>Waits until something has been seen; tells whether it was before the time was up.</summary>
-    public bool WaitFor(Predicate<BindEvent> wanted, TimeSpan patience)
+    public bool WaitFor(Predicate<BindEvent> wanted, TimeSpan patience) => WaitUntil(() => _events.Exists(wanted), patience);
+
+    /// <summary>Waits until so many have been seen.</summary>
+    public bool WaitForCount(int count, TimeSpan patience) => WaitUntil(() => _events.Count >= count, patience);
+
+    public void Dispose()
+    {
+        if (_reader.IsAlive)
+        {
+            Tracer.Stop();
+            _reader.Join();
+        }
+
+        Tracer.Dispose();
+    }
+
+    private bool WaitUntil(Func<bool> reached, TimeSpan patience)
     {
         long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         lock (_events)
         {
-            while (!_events.Exists(wanted))
+            while (!reached())
             {
                 long left = deadline - Environment.TickCount64;
                 if (left <= 0 || !_reader.IsAlive)
@@ -60,17 +79,6 @@ internal sealed class Collector : IDisposable
         }
 
         return true;
-    }
-
-    public void Dispose()
-    {
-        if (_reader.IsAlive)
-        {
-            Tracer.Stop();
-            _reader.Join();
-        }
-
-        Tracer.Dispose();
     }
 
     private void Join()
@@ -87,6 +95,7 @@ internal sealed class Collector : IDisposable
     {
         try
         {
+            ReaderId = Sys.ThreadId();
             foreach (BindEvent next in Tracer.Read())
             {
                 lock (_events)
