@@ -28,6 +28,19 @@ internal static class Requires
         }
     }
 
+    /// <summary>libbpf, without any privilege.</summary>
+    public static void LibBpf()
+    {
+        try
+        {
+            Native.LibBpf.EnsureLoaded();
+        }
+        catch (TraceException exception)
+        {
+            Assert.Skip(exception.Message);
+        }
+    }
+
     /// <summary>Skips the test, unless the back end was asked for.</summary>
     public static void Skip(Backend backend, TraceException refusal)
     {
