@@ -42,10 +42,12 @@ public static class Views
             : "";
 
     /// <summary>All of Get-BindTraceSupport, in lines no longer than the host's.</summary>
-    public static string Support(PSObject item, PSHost host)
+    public static string Support(PSObject item, PSHost host) => Support(item, Width(host));
+
+    /// <summary>The same, for a width.</summary>
+    public static string Support(PSObject item, int width)
     {
         StringBuilder text = new();
-        int width = Width(host);
         void Line(string label, object? value) => AppendWrapped(text, label.PadRight(FactIndent), $"{value}", width);
         string Or(string property, string otherwise) => Value(item, property) is string { Length: > 0 } value ? value : otherwise;
 
