@@ -45,7 +45,8 @@ internal sealed class FileDescriptor : SafeHandle
     public FileDescriptor(int fd)
         : base(-1, true) => SetHandle(fd);
 
-    public override bool IsInvalid => handle < 0;
+    // A C function returns an int, of which only the lower half of the register is defined.
+    public override bool IsInvalid => (int)handle < 0;
 
     public int Value => (int)handle;
 

@@ -5,6 +5,11 @@ internal static class Child
 {
     public static int Run(string name)
     {
+        if (name == "trace-itself")
+        {
+            return PrivilegeTests.TraceItself();
+        }
+
         Console.Error.WriteLine($"There is no child '{name}'.");
         return 64;
     }
