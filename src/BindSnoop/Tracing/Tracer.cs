@@ -9,7 +9,7 @@ namespace BindSnoop;
 /// and nothing of it is left in the kernel after disposal.
 /// </summary>
 public abstract class Tracer<TEvent> : IDisposable
-    where TEvent : class
+    where TEvent : TraceEvent
 {
     // Often enough that a step of the wall clock is noticed soon, seldom enough to cost nothing.
     private const int EventsPerClockCheck = 256;
@@ -17,6 +17,7 @@ public abstract class Tracer<TEvent> : IDisposable
     private readonly BpfSession _session;
     private KernelClock _clock;
     private int _untilClockCheck;
+    private long? _firstKernelTime;
     private volatile bool _stopRequested;
 
     private protected Tracer(TracerDefinition definition, TraceOptions options)
@@ -132,7 +133,10 @@ public abstract class Tracer<TEvent> : IDisposable
             _untilClockCheck = EventsPerClockCheck;
         }
 
-        return Decode(record, _clock);
+        TEvent next = Decode(record, _clock);
+        _firstKernelTime ??= next.KernelTime;
+        next.FirstKernelTime = _firstKernelTime.Value;
+        return next;
     }
 
     private IEnumerable<TEvent> Drain()
