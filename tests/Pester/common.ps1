@@ -93,9 +93,13 @@ function Install-Truth {
 function Invoke-Truth {
     param(
         [Parameter(Mandatory, Position = 0, ValueFromRemainingArguments)]
-        [string[]] $Case
+        [string[]] $Case,
+
+        # A program that starts it, with its options.
+        [string[]] $Through = @()
     )
-    $lines = @(& $global:BindSnoopTests.Truth run @Case | ConvertFrom-Json)
+    $program, $arguments = $Through + @($global:BindSnoopTests.Truth, 'run') + $Case
+    $lines = @(& $program @arguments | ConvertFrom-Json)
     if ($LASTEXITCODE -ne 0) {
         throw "bindtruth ended with status $LASTEXITCODE."
     }
@@ -169,8 +173,8 @@ function Format-Event {
 
 # Runs something that is to fail, and gives its only error, terminating or not.
 function Get-OnlyError {
-    param([Parameter(Mandatory, Position = 0)] [scriptblock] $Script)
-    $said = @(try { & $Script 2>&1 } catch { $_ })
+    param([Parameter(Mandatory, Position = 0)] [scriptblock] $Failing)
+    $said = @(try { & $Failing 2>&1 } catch { $_ })
     $said.Count | Should -Be 1 -Because "one error is to come, and nothing else, but this came: $said"
     $said[0] | Should -BeOfType ([System.Management.Automation.ErrorRecord])
     $said[0]
@@ -302,7 +306,7 @@ function Complete-Traced {
             $failure = "it did not end within $Seconds seconds"
         }
         try {
-            $Traced.Shell.EndInvoke($Traced.Handle)
+            $null = $Traced.Shell.EndInvoke($Traced.Handle)
         }
         catch {
             $failure ??= $_.Exception.InnerException ?? $_.Exception
