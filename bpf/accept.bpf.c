@@ -243,3 +243,5 @@ int sys_exit_accept4(struct sys_exit *ctx)
 {
 	return system_call_exited(ctx);
 }
+
+DESCRIBE(accept_record)

@@ -31,7 +31,7 @@ public sealed class BindMatrixTests
 
         lines = [.. lines.Where(l => l.Skipped is null)];
         HashSet<int> processes = [.. lines.Select(l => l.Pid)];
-        TruthLine[] expected = [.. lines.Where(l => IsSeen(l, backend))];
+        TruthLine[] expected = [.. lines.Where(l => Seen.By(l, backend))];
         BindEvent[] actual = [.. run.Events.Where(e => processes.Contains(e.ProcessId))];
 
         List<string> faults = [];
@@ -87,13 +87,6 @@ public sealed class BindMatrixTests
         BackendRun run = BackendRun.Of(backend);
         Assert.Equal(new TraceStatistics(run.Events.Count, 0, run.Statistics.Filtered), run.Statistics);
     }
-
-    private static bool IsSeen(TruthLine line, Backend backend) =>
-        line.Shown &&
-        // Neither a socket nor an address that would make it a bind of IP.
-        line.Family is not null &&
-        // The tracepoints are those of the 64-bit system call alone.
-        (backend != Backend.Tracepoint || line.Via == "syscall");
 
     private static void Compare(BackendRun run, TruthLine line, BindEvent actual, List<string> faults)
     {
