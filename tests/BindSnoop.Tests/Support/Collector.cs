@@ -2,24 +2,31 @@ using System.Runtime.ExceptionServices;
 
 namespace BindSnoop.Tests;
 
+/// <summary>A trace of binds with a thread that reads it into a list.</summary>
+internal sealed class Collector(TraceOptions options) : Collector<BindEvent>(new BindTracer(options));
+
+/// <summary>A trace of accepts with a thread that reads it into a list.</summary>
+internal sealed class AcceptCollector(TraceOptions options) : Collector<AcceptEvent>(new AcceptTracer(options));
+
 /// <summary>A trace with a thread that reads it into a list.</summary>
-internal sealed class Collector : IDisposable
+internal abstract class Collector<TEvent> : IDisposable
+    where TEvent : TraceEvent
 {
-    private readonly List<BindEvent> _events = [];
+    private readonly List<TEvent> _events = [];
     private readonly Thread _reader;
     private ExceptionDispatchInfo? _failure;
 
-    public Collector(TraceOptions options)
+    protected Collector(Tracer<TEvent> tracer)
     {
-        Tracer = new BindTracer(options);
+        Tracer = tracer;
         _reader = new Thread(Read) { IsBackground = true, Name = "reader" };
         _reader.Start();
     }
 
-    public BindTracer Tracer { get; }
+    public Tracer<TEvent> Tracer { get; }
 
     /// <summary>What there is so far.</summary>
-    public IReadOnlyList<BindEvent> Events
+    public IReadOnlyList<TEvent> Events
     {
         get
         {
@@ -31,7 +38,7 @@ internal sealed class Collector : IDisposable
     }
 
     /// <summary>Ends the trace and returns all that it saw.</summary>
-    public IReadOnlyList<BindEvent> Finish(out TraceStatistics statistics)
+    public IReadOnlyList<TEvent> Finish(out TraceStatistics statistics)
     {
         Tracer.Stop();
         Join();
@@ -39,10 +46,10 @@ internal sealed class Collector : IDisposable
         return Events;
     }
 
-    public IReadOnlyList<BindEvent> Finish() => Finish(out _);
+    public IReadOnlyList<TEvent> Finish() => Finish(out _);
 
     /// <summary>Waits until something has been seen; tells whether it was before the time was up.</summary>
-    public bool WaitFor(Predicate<BindEvent> wanted, TimeSpan patience)
+    public bool WaitFor(Predicate<TEvent> wanted, TimeSpan patience)
     {
         long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         lock (_events)
@@ -87,7 +94,7 @@ internal sealed class Collector : IDisposable
     {
         try
         {
-            foreach (BindEvent next in Tracer.Read())
+            foreach (TEvent next in Tracer.Read())
             {
                 lock (_events)
                 {
