@@ -24,8 +24,7 @@ public sealed class PrivilegeTests
     [MemberData(nameof(Backends))]
     public void AnOrdinaryUserTracesWithTheCapabilities(Backend backend)
     {
-        Requires.Tracing();
-        BackendRun.Of(backend);
+        Requires.Tracing(backend);
 
         // The numbers of the tracepoints stand in tracefs, which is root's; and Debian's kernels let only
         // CAP_SYS_ADMIN open perf events while kernel.perf_event_paranoid is above 2, as it is there by default.
@@ -53,8 +52,7 @@ public sealed class PrivilegeTests
     [Fact]
     public void TracepointsWithoutTracefsSayWhatToMount()
     {
-        Requires.Tracing();
-        BackendRun.Of(Backend.Tracepoint);
+        Requires.Tracing(Backend.Tracepoint);
         (int status, string output) = RunAsUser(Backend.Tracepoint, ["bpf", "perfmon"]);
         Assert.Equal(Refused, status);
         Assert.StartsWith("TraceFsUnavailable: ", output);
