@@ -187,7 +187,8 @@ static __always_inline int report(bool typed, struct sock *sk, const struct endp
 
 	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port))
 		goto filtered;
-	if (config.by_address && !prefix_matches(&address_filter, &bound) &&
+	/* A failed call that named no address of this family did not name 0.0.0.0 either. */
+	if (config.by_address && (ret || !prefix_matches(&address_filter, &bound)) &&
 	    !prefix_matches(&address_filter, requested))
 		goto filtered;
 	if (!origin_wanted())
@@ -378,3 +379,5 @@ int sys_exit_bind(struct sys_exit *ctx)
 		return 0;
 	return system_call_returned(call.args[0], (void *)call.args[1], call.args[2], ctx->ret);
 }
+
+DESCRIBE(bind_record)

@@ -353,6 +353,17 @@ static __always_inline struct socket *socket_of(int fd)
 	return sock && BPF_CORE_READ(sock, file) == file ? sock : NULL;
 }
 
+/*
+ * Never loaded. It keeps the layout of a record in the object's type information, where a test compares
+ * it with that of the reader.
+ */
+#define DESCRIBE(type)                                                                             \
+	SEC("?socket")                                                                             \
+	int describe_##type(struct type *record)                                                   \
+	{                                                                                          \
+		return 0;                                                                          \
+	}
+
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 #endif

@@ -35,13 +35,17 @@ internal static class Protocols
             return number;
         }
 
-        throw new TraceException(
+        throw Invalid(text);
+    }
+
+    /// <summary>What is thrown for something that is no protocol.</summary>
+    public static TraceException Invalid(string text) =>
+        new(
             "InvalidProtocol",
             TraceErrorKind.InvalidArgument,
             $"'{DisplayText.Escape(text)}' is not a protocol.",
             "Give a name such as TCP, UDP, MPTCP, SCTP, UDPLITE or ICMP, or a protocol number from 1 to 511.",
             text);
-    }
 
     private static Dictionary<string, ushort> BuildNumbers()
     {

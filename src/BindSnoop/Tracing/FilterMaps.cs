@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using BindSnoop.Kernel;
@@ -52,6 +53,11 @@ internal static unsafe class FilterMaps
         };
         foreach (ushort protocol in filter.Protocol)
         {
+            if (protocol >= Protocols.Limit)
+            {
+                throw Protocols.Invalid(protocol.ToString(CultureInfo.InvariantCulture));
+            }
+
             config.Protocols[protocol / 64] |= 1ul << (protocol % 64);
         }
 

@@ -28,6 +28,28 @@ internal static class Requires
         }
     }
 
+    /// <summary>libbpf, without any privilege.</summary>
+    public static void LibBpf()
+    {
+        try
+        {
+            Native.LibBpf.EnsureLoaded();
+        }
+        catch (TraceException exception)
+        {
+            Assert.Skip(exception.Message);
+        }
+    }
+
+    /// <summary>Root, and a kernel on which this back end works.</summary>
+    public static void Tracing(Backend backend)
+    {
+        if (TryOpen(backend) is { } refusal)
+        {
+            Skip(backend, refusal);
+        }
+    }
+
     /// <summary>Skips the test, unless the back end was asked for.</summary>
     public static void Skip(Backend backend, TraceException refusal)
     {

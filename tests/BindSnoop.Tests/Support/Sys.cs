@@ -1,0 +1,164 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
+namespace BindSnoop.Tests;
+
+/// <summary>System calls that the tests make themselves.</summary>
+internal static unsafe partial class Sys
+{
+    public const int NewNamespaceMount = 0x00020000;
+    public const int NewNamespaceNetwork = 0x40000000;
+    public const int SockStream = 1;
+    public const int SockDatagram = 2;
+    public const int EAddrInUse = 98;
+
+    private const int SolSocket = 1;
+    private const int SoBindToDevice = 25;
+    private const int SockCloseOnExec = 0x80000;
+    private const uint IoctlSetInterfaceName = 0x8923;
+    private const int DetachMount = 2;
+    private const int InterfaceNameSize = 16;
+
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    public static partial int ThreadId();
+
+    [LibraryImport("libc", EntryPoint = "setgroups", SetLastError = true)]
+    private static partial int SetGroups(nint size, uint* list);
+
+    [LibraryImport("libc", EntryPoint = "setresgid", SetLastError = true)]
+    private static partial int SetResGid(uint real, uint effective, uint saved);
+
+    [LibraryImport("libc", EntryPoint = "setresuid", SetLastError = true)]
+    private static partial int SetResUid(uint real, uint effective, uint saved);
+
+    [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
+    private static partial int Unshare(int flags);
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    private static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    private static partial int Bind(int fd, byte* address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    private static partial int SetSockOpt(int fd, int level, int name, byte* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static partial int Ioctl(int fd, nuint request, byte* argument);
+
+    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Mount(string source, string target, string type, nuint flags, nint data);
+
+    [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Unmount(string target, int flags);
+
+    /// <summary>Gives up root, for all threads of this process and for good.</summary>
+    public static void DropPrivileges(uint user)
+    {
+        Check(SetGroups(0, null));
+        Check(SetResGid(user, user, user));
+        Check(SetResUid(user, user, user));
+    }
+
+    /// <summary>Binds a new socket and closes it; returns 0 or the error.</summary>
+    /// <param name="device">An interface to bind the socket to before.</param>
+    public static int BindOnce(string address, ushort port, int type = SockStream, string? device = null)
+    {
+        byte* raw = stackalloc byte[28];
+        uint length = WriteAddress(raw, IPAddress.Parse(address), port);
+        int fd = Check(Socket(*(ushort*)raw, type | SockCloseOnExec, 0));
+        try
+        {
+            if (device is not null)
+            {
+                byte* name = stackalloc byte[InterfaceNameSize];
+                WriteName(name, device);
+                Check(SetSockOpt(fd, SolSocket, SoBindToDevice, name, InterfaceNameSize));
+            }
+
+            return Bind(fd, raw, length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+        finally
+        {
+            _ = Close(fd);
+        }
+    }
+
+    /// <summary>Renames an interface of the calling thread's network.</summary>
+    public static void RenameInterface(string from, string to)
+    {
+        byte* request = stackalloc byte[40];
+        new Span<byte>(request, 40).Clear();
+        WriteName(request, from);
+        WriteName(request + InterfaceNameSize, to);
+        int fd = Check(Socket((int)AddressFamilyNumber(AddressFamily.InterNetwork), SockDatagram | SockCloseOnExec, 0));
+        int result = Ioctl(fd, IoctlSetInterfaceName, request);
+        int errno = Marshal.GetLastPInvokeError();
+        _ = Close(fd);
+        Marshal.SetLastPInvokeError(errno);
+        Check(result);
+    }
+
+    /// <summary>Does something on a thread of its own in new namespaces, which end with it.</summary>
+    public static void InNewNamespace(int flags, Action action)
+    {
+        ExceptionDispatchInfo? failure = null;
+        Thread thread = new(() =>
+        {
+            try
+            {
+                Check(Unshare(flags));
+                action();
+            }
+#pragma warning disable CA1031 // Thrown again, where it can be caught.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                failure = ExceptionDispatchInfo.Capture(exception);
+            }
+        });
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+    }
+
+    /// <summary>The inode of one of the calling thread's namespaces: "net" or "mnt".</summary>
+    public static uint NamespaceOf(string kind)
+    {
+        string target = new FileInfo($"/proc/thread-self/ns/{kind}").LinkTarget!;
+        return uint.Parse(target.AsSpan()[(target.IndexOf('[', StringComparison.Ordinal) + 1)..^1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    public static void MountFileSystem(string type, string target) => Check(Mount(type, target, type, 0, 0));
+
+    public static void UnmountFileSystem(string target) => Check(Unmount(target, DetachMount));
+
+    private static ushort AddressFamilyNumber(AddressFamily family) => family == AddressFamily.InterNetworkV6 ? (ushort)10 : (ushort)2;
+
+    private static uint WriteAddress(byte* raw, IPAddress address, ushort port)
+    {
+        Span<byte> bytes = new(raw, 28);
+        bytes.Clear();
+        *(ushort*)raw = AddressFamilyNumber(address.AddressFamily);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], port);
+        bool six = address.AddressFamily == AddressFamily.InterNetworkV6;
+        address.TryWriteBytes(bytes[(six ? 8 : 4)..], out _);
+        return six ? 28u : 16u;
+    }
+
+    private static void WriteName(byte* to, string name)
+    {
+        Span<byte> bytes = new(to, InterfaceNameSize);
+        bytes.Clear();
+        System.Text.Encoding.ASCII.GetBytes(name, bytes);
+    }
+
+    private static int Check(int result) =>
+        result >= 0 ? result : throw new InvalidOperationException(Marshal.GetLastPInvokeErrorMessage());
+}
