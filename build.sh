@@ -286,7 +286,7 @@ test_kernels() {
             reason=$(sed -n 's/^reason=//p' "$told")
             cp "$vms/$kernel/results.ctrf.json" "$results/kernel-$kernel.ctrf.json" 2>/dev/null || true
         elif reason=$(grep -m 1 "kernel $kernel can no longer be had" "$log"); then
-            skip_suite "kernel-$kernel" "${reason#vm: }"
+            skip_suite "kernel-$kernel" "${reason#*vm: }"
             continue
         fi
         check_report "kernel-$kernel" "$status" "$reason" "$log"

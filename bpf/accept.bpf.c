@@ -21,8 +21,10 @@ static __always_inline void fill_endpoints(bool typed, struct sock *sk, bool con
 					   struct endpoint *remote)
 {
 	struct sock_common___ipv6 *common = (void *)sk;
+	struct inet_sock *inet = (void *)sk;
 
-	local->port = LOAD(typed, sk, __sk_common.skc_num);
+	/* Not skc_num: a connection that the peer has reset before it is accepted no longer has it. */
+	local->port = bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
 	if (local->family == AF_INET)
 		*(__u32 *)local->address = LOAD(typed, sk, __sk_common.skc_rcv_saddr);
 	else if (bpf_core_field_exists(common->skc_v6_rcv_saddr))
@@ -47,6 +49,8 @@ static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, i
 	struct accept_record *record;
 	struct net *net;
 
+	if (error == -ERESTARTSYS)
+		error = -EINTR;
 	if (error && !config.include_error)
 		goto filtered;
 	if (error == -EAGAIN && !config.include_would_block)

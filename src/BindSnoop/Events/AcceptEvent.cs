@@ -12,7 +12,7 @@ public sealed class AcceptEvent : TraceEvent
         : base(record.Origin, utcTicks, backend)
     {
         _record = record;
-        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ProcessId);
+        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ThreadId);
     }
 
     /// <summary>TCP or MPTCP: of the connection; of a failed call, of the listening socket.</summary>

@@ -1,4 +1,5 @@
 using BindSnoop.Kernel;
+using BindSnoop.Native;
 using BindSnoop.Tracing;
 
 namespace BindSnoop;
@@ -52,10 +53,12 @@ public abstract class Tracer<TEvent> : IDisposable
 
     /// <summary>
     /// The events as they come. Ends when the token is cancelled (at once), or when the duration is over or
-    /// <see cref="Stop"/> was called (after detaching and handing out all that happened before).
+    /// <see cref="Stop"/> was called (after detaching and handing out all that happened before). Disposal
+    /// ends it too.
     /// </summary>
     public IEnumerable<TEvent> Read(TimeSpan? duration = null, CancellationToken cancellationToken = default)
     {
+        using HandleHold hold = _session.HoldBuffer();
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
             static buffer => ((RingBuffer)buffer!).Interrupt(), _session.Buffer);
         long deadline = duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue;
@@ -110,6 +113,7 @@ public abstract class Tracer<TEvent> : IDisposable
     {
         if (disposing)
         {
+            Stop();
             _session.Dispose();
         }
     }
