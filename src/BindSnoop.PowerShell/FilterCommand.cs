@@ -37,6 +37,7 @@ public abstract class FilterCommand : TraceCommand
 
     /// <summary>Thread names, exactly, as events show them.</summary>
     [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(CommCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Comm { get; set; } = [];
 
@@ -174,6 +175,7 @@ public abstract class BindFilterCommand : FilterCommand
 
     /// <summary>Addresses or CIDR prefixes, requested or resulting.</summary>
     [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(AddressCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Address { get; set; } = [];
 

@@ -102,6 +102,19 @@ internal static class Platform
         return line is null ? "" : line[Field.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
     }
 
+    /// <summary>The bytes of a file of /proc or /sys; none where it cannot be read.</summary>
+    public static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>The text of a file of /proc or /sys; nothing where it cannot be read.</summary>
     public static string ReadFile(string path)
     {
