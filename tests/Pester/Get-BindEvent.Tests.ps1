@@ -239,11 +239,7 @@ Describe 'Get-BindEvent' {
 
         It 'Takes processes: Get-Process X | Get-BindEvent' {
             # A shell that waits for a word, then becomes the truth program: the process is known before it binds.
-            $start = [System.Diagnostics.ProcessStartInfo]::new('/bin/sh')
-            '-c', 'read word; exec "$1" run host-tcp4-port-zero', 'sh', $global:BindSnoopTests.Truth | ForEach-Object { $start.ArgumentList.Add($_) }
-            $start.RedirectStandardInput = $start.RedirectStandardOutput = $true
-            $start.ArgumentList[1] = 'read word; exec "$1" hold 127.0.0.1 0'
-            $process = [System.Diagnostics.Process]::Start($start)
+            $process = Start-Program '/bin/sh', '-c', 'read word; exec "$1" hold 127.0.0.1 0', 'sh', $global:BindSnoopTests.Truth
             try {
                 $result = Invoke-Traced { param($Id) Get-Process -Id $Id | Get-BindEvent -MaxEvents 1 } -Parameter @{ Id = $process.Id } {
                     # Somebody else's come first.

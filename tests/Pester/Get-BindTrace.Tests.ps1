@@ -25,9 +25,9 @@ Describe 'Get-BindTrace' {
     }
 
     It 'Shows no control characters of a name that is not there' {
-        $record = Get-OnlyError { Get-BindTrace -Name "`e[31mred" }
-        Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target "`e[31mred" -Advice 'Start-BindTrace'
-        "$record" | Should -BeLike '*\x1b?31mred*'
+        $record = Get-OnlyError { Get-BindTrace -Name "`e]0;red" }
+        Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target "`e]0;red" -Advice 'Start-BindTrace'
+        "$record" | Should -BeLike '*\x1b?0;red*'
     }
 
     It 'Gives an error for each name that is not there, and the traces that are' {
