@@ -41,7 +41,8 @@ find_dotnet() {
     # Launchers look for the runtime by themselves, but not in a home.
     dir=$(dirname "$(readlink -f "$(command -v dotnet)")")
     if [[ -d $dir/host/fxr ]]; then export DOTNET_ROOT=$dir; fi
-    export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 POWERSHELL_TELEMETRY_OPTOUT=1
+    export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1
+    export POWERSHELL_TELEMETRY_OPTOUT=1
     # What was built for .NET 8 also runs where only a later one is.
     export DOTNET_ROLL_FORWARD=Major
 }
@@ -63,7 +64,7 @@ missing_packages() {
     fi
     # An ordinary user's PATH leaves these out on Debian.
     local PATH=$PATH:/usr/sbin:/sbin
-    has clang || echo clang
+    has "${Clang:-clang}" || echo clang
     has "${LlvmStrip:-llvm-strip}" || echo llvm
     has_file /usr/include/bpf/bpf_helpers.h || echo libbpf-dev
     has_file /usr/include/linux/types.h || echo linux-libc-dev
@@ -132,18 +133,15 @@ give_back() {
     find "$root" -path "$root/.git" -prune -o -user 0 -exec chown -h --reference="$root" {} +
 }
 
-# Build servers would stay behind, as root.
-dotnet_build() {
-    local locked=()
-    if [[ ${CI:-} == true ]]; then locked=(-p:RestoreLockedMode=true); fi
-    dotnet build "$@" --configuration Release --nologo --disable-build-servers -tl:off "${locked[@]}" </dev/null
-}
-
-# One by one, as the solution's format is newer than .NET 8's SDK.
+# "dotnet build" without the summary that it cannot be kept from. One project
+# after the other, as the solution's format is newer than .NET 8's SDK; and no
+# build servers, which would stay behind as root.
 build_projects() {
-    local project
+    local project locked=()
+    if [[ ${CI:-} == true ]]; then locked=(-p:RestoreLockedMode=true); fi
     for project; do
-        dotnet_build "$root/$project/$(basename "$project").csproj" --verbosity quiet -clp:NoSummary || return
+        dotnet msbuild "$root/$project" -restore -p:Configuration=Release -nologo -verbosity:quiet -tl:off \
+            -nodeReuse:false -p:UseSharedCompilation=false "${locked[@]}" </dev/null || return
     done
 }
 
@@ -174,6 +172,7 @@ run() {
     find_dotnet
     install_packages build
     trap give_back EXIT
+    [[ -d $output ]] || say 'building ...'
     # Standard output is the events' alone, and in a pipe without colours.
     [[ -t 1 ]] || export NO_COLOR=1
     if find_pwsh; then
@@ -205,7 +204,7 @@ whole_suite() {
 
 # NAME SECONDS COMMAND [ARG...]: the command writes $results/NAME.ctrf.json
 suite() {
-    local name=$1 limit=$2 report=$results/$1.ctrf.json log=$results/$1.log status=0
+    local name=$1 limit=$2 log=$results/$1.log status=0 reason=''
     shift 2
     printf '%s ...\n' "$name"
     local started=$SECONDS
@@ -214,17 +213,18 @@ suite() {
     # the tests still end what they have started.
     timeout --foreground -s INT -k 60 "$limit" "$@" >"$log" 2>&1 </dev/null || status=$?
     printf '%s took %s s\n' "$name" "$((SECONDS - started))"
-    reports+=("$report")
-    check_report "$name" "$status" "$limit" "$log"
+    case $status in 124 | 137) reason="ran over its $limit s" ;; esac
+    check_report "$name" "$status" "$reason" "$log"
 }
 
 # A suite that says nothing has not passed, and neither has one that ends badly.
-check_report() { # NAME STATUS LIMIT LOG
+check_report() { # NAME STATUS REASON LOG
     local report=$results/$1.ctrf.json
-    if (($2 == 124 || $2 == 137)); then
-        whole_suite "$1" failed "ran over its $3 s"
-    elif ! jq -e '.results.tests | length > 0' "$report" >/dev/null 2>&1; then
-        whole_suite "$1" failed "not one test ran (status $2)"
+    reports+=("$report")
+    if ! jq -e '.results.tests | length > 0' "$report" >/dev/null 2>&1; then
+        whole_suite "$1" failed "not one test ran: ${3:-status $2}"
+    elif [[ -n $3 ]]; then
+        whole_suite "$1" failed "$3"
     elif (($2 != 0)) && ! jq -e 'any(.results.tests[]; .status == "failed")' "$report" >/dev/null; then
         whole_suite "$1" failed "no test failed, but the status is $2"
     else
@@ -238,9 +238,13 @@ skip_suite() { # NAME REASON
     whole_suite "$1" skipped "$2"
 }
 
+# Where a project's Release build puts its assembly.
+assembly() { dotnet msbuild "$root/$1" -nologo -nodeReuse:false -p:Configuration=Release -getProperty:TargetPath; }
+
 test_assembly() { # PROJECT SECONDS
-    suite "$1" "$2" dotnet "$root/tests/$1/bin/Release/net8.0/$1.dll" \
-        -noColor -noAutoReporters -ctrf "$results/$1.ctrf.json"
+    local name
+    name=$(basename "$1")
+    suite "$name" "$2" dotnet "$(assembly "$1")" -noColor -noAutoReporters -ctrf "$results/$name.ctrf.json"
 }
 
 test_pester() {
@@ -255,7 +259,7 @@ test_pester() {
 
 # An old and a new kernel here; tests/vm/run alone runs all of them.
 test_kernels() {
-    local kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason=''
+    local kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason='' told
     if [[ $(uname -m) != x86_64 ]]; then
         reason="the virtual machines are x86-64, this is $(uname -m)"
     elif ! (install_packages kernels) 2>"$log"; then
@@ -267,9 +271,7 @@ test_kernels() {
     fi
     rm -rf "$payload"
     mkdir -p "$payload"
-    cp -r "$root/tests/BindSnoop.Tests/bin/Release/net8.0" "$payload/tests"
-    cp -r "$output/truth" "$output/bin" "$payload/"
-    if [[ -d $output/BindSnoop ]]; then cp -r "$output/BindSnoop" "$payload/"; fi
+    cp -r "$(dirname "$(assembly tests/BindSnoop.Tests)")" "$payload/tests"
     for kernel in "${kernels[@]}"; do rm -rf "${vms:?}/$kernel"; done
     printf 'kernels %s ...\n' "${kernels[*]}"
     local started=$SECONDS
@@ -277,21 +279,25 @@ test_kernels() {
         timeout --foreground -s INT -k 60 2000 "$root/tests/vm/run" "${kernels[@]}" >"$log" 2>&1 </dev/null || status=$?
     printf 'kernels took %s s\n' "$((SECONDS - started))"
     for kernel in "${kernels[@]}"; do
-        if [[ ! -e $vms/$kernel/vm.txt ]] && grep -q "kernel $kernel can no longer be had" "$log"; then
-            skip_suite "kernel-$kernel" "Debian's package of it cannot be had: $(grep -m 1 "kernel $kernel can no longer be had" "$log" | sed 's/.*: //')"
+        # Each VM has a status of its own, unless it never came to be.
+        told=$vms/$kernel/vm.txt
+        if [[ -e $told ]]; then
+            status=$(sed -n 's/^status=//p' "$told")
+            reason=$(sed -n 's/^reason=//p' "$told")
+            cp "$vms/$kernel/results.ctrf.json" "$results/kernel-$kernel.ctrf.json" 2>/dev/null || true
+        elif reason=$(grep -m 1 "kernel $kernel can no longer be had" "$log"); then
+            skip_suite "kernel-$kernel" "${reason#*vm: }"
             continue
         fi
-        reports+=("$results/kernel-$kernel.ctrf.json")
-        cp "$vms/$kernel/results.ctrf.json" "$results/kernel-$kernel.ctrf.json" 2>/dev/null || true
-        # Each VM has a status of its own.
-        check_report "kernel-$kernel" "$(sed -n 's/^status=//p' "$vms/$kernel/vm.txt" 2>/dev/null || echo "$status")" 2000 "$log"
+        check_report "kernel-$kernel" "$status" "$reason" "$log"
     done
 }
 
 # The table, every skip's reason and every failure, and the line that ends it.
 summary() {
+    jq -nr -f "$root/tests/summary.jq" "${reports[@]}" >"$results/summary.txt"
+    cat "$results/summary.txt"
     closed=1
-    jq -nr -f "$root/tests/summary.jq" "${reports[@]}" | tee "$results/summary.txt"
     [[ $(tail -n 1 "$results/summary.txt") == *' 0 failed, '* ]]
 }
 
@@ -305,6 +311,8 @@ close() {
 run_tests() {
     local suites suite
     trap close EXIT
+    # A suite that ends orderly on Ctrl-C would only make way for the next.
+    trap 'exit 130' INT
     find_dotnet
     install_packages test
     rm -rf "$results"
@@ -312,9 +320,8 @@ run_tests() {
     suites=("$root"/tests/*.Tests)
     suites=("${suites[@]#"$root"/}")
     echo 'building ...'
-    if build_projects "$module" "$command_line" "${suites[@]}" &&
-        make --no-print-directory -C "$root/tests/truth" OUT="$output/truth"; then
-        for suite in "${suites[@]}"; do test_assembly "$(basename "$suite")" 900; done
+    if build_projects "$module" "$command_line" "${suites[@]}"; then
+        for suite in "${suites[@]}"; do test_assembly "$suite" 900; done
         test_pester
         test_kernels
     else

@@ -70,6 +70,7 @@ $configuration = New-PesterConfiguration
 $configuration.Run.Path = Join-Path -Path $PSScriptRoot -ChildPath Pester
 $configuration.Run.PassThru = $true
 $configuration.Output.Verbosity = 'Detailed'
+$configuration.Output.RenderMode = 'Plaintext'
 $run = Invoke-Pester -Configuration $configuration
 
 # A set-up that fails outside of any test fails all the same.

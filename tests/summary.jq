@@ -5,6 +5,7 @@ def flat: gsub("\\s+"; " ") | sub("^ "; "") | sub(" $"; "");
 def padded(width): . + " " * ([width - length, 0] | max);
 def number(width): tostring | " " * ([width - length, 0] | max) + .;
 def count(status): map(select(.status == status)) | length;
+def lines: split("\n") | map(select(test("\\S")));
 def totals: "\(count("passed")) passed, \(count("failed")) failed, \(count("skipped")) skipped";
 
 [inputs
@@ -27,10 +28,13 @@ def totals: "\(count("passed")) passed, \(count("failed")) failed, \(count("skip
     ($tests | map(select(.status == "skipped")) | if length == 0 then empty else
         "", "Skipped, and why:",
         (group_by(.reason) | sort_by(-length)[] | "\(length | number(5))  \(.[0].reason) (\(map(.suite) | unique | join(", ")))") end),
+    # Grouped too, as what is broken at the root breaks many tests alike.
     ($tests | map(select(.status == "failed")) | if length == 0 then empty else
         "", "Failed:",
-        (.[] | "  \(.suite): \(.name)",
-            ((.message | split("\n")) + (.trace | split("\n") | .[:5]) | map(select(test("\\S")))[] | "      \(.)")) end),
+        (group_by([.suite, .message])[]
+            | (.[:10][] | "  \(.suite): \(.name)"),
+              (if length > 10 then "  \(.[0].suite): ... and \(length - 10) more, with the same message" else empty end),
+              (.[0] | (.message | lines)[], (.trace | lines)[:5][] | "      \(.)")) end),
     "",
     ($tests | totals)
 )

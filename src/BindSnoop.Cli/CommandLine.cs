@@ -1,4 +1,9 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using System.Reflection;
+using System.Text;
 using BindSnoop.Cli.Commands;
 using BindSnoop.Cli.Output;
 
@@ -13,18 +18,32 @@ internal static class CommandLine
 
     private const string Name = "bindsnoop";
 
+    /// <summary>The root command, with all below it.</summary>
+    public static Command Create()
+    {
+        // Not a RootCommand, which would be named after the assembly.
+        Command root = BindCommand.Create(Name);
+        root.Add(SupportCommand.Create());
+        root.Add(Completion.CreateOption());
+        root.Add(new HelpOption("--help", "-h") { Action = new HelpWithExamples(root) });
+        root.Add(new Option<bool>("--version") { Description = "Print the version", Action = new VersionAction() });
+        return root;
+    }
+
     public static int Run(string[] args)
     {
-        RootCommand root = BindCommand.Create();
+        Command root = Create();
         ParseResult parsed = root.Parse(
             ShortOptions.Separate(args, root),
             new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0)
+        List<string> errors =
+        [
+            .. parsed.Errors.Select(e => e.Message),
+            .. parsed.Tokens.Where(t => t.Type == TokenType.Directive).Select(t => $"Unrecognized command or argument '{t.Value}'."),
+        ];
+        if (errors.Count > 0)
         {
-            foreach (var error in parsed.Errors)
-            {
-                Complain(error.Message);
-            }
+            errors.ForEach(Complain);
 
             Messages.Write($"Try '{Name} --help'.");
             return UsageError;
@@ -36,14 +55,14 @@ internal static class CommandLine
         }
         catch (UsageException exception)
         {
-            Complain(exception.InnerException!.Message);
-            Messages.Write(exception.RecommendedAction);
+            Complain(exception.Message);
+            Advise(exception.RecommendedAction);
             return UsageError;
         }
         catch (TraceException exception)
         {
             Complain(exception.Message);
-            Messages.Write(exception.RecommendedAction);
+            Advise(exception.RecommendedAction);
             return exception.Kind == TraceErrorKind.InvalidArgument ? UsageError : Failure;
         }
         catch (OutputException exception)
@@ -51,7 +70,36 @@ internal static class CommandLine
             Complain(exception.Message);
             return Failure;
         }
+        catch (ReaderGoneException)
+        {
+            return Success;
+        }
+        catch (Exception exception)
+        {
+            Complain($"This should not have happened: {exception}");
+            Advise("Please report it, with the lines above.");
+            return Failure;
+        }
     }
 
     private static void Complain(string message) => Messages.Write($"{Name}: {message}");
+
+    private static void Advise(string action)
+    {
+        if (action.Length > 0)
+        {
+            // The engine speaks to users of the module.
+            Messages.Write(action.Replace("Get-BindTraceSupport", $"'{Name} support'", StringComparison.Ordinal));
+        }
+    }
+
+    private sealed class VersionAction : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            string version = typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+            StandardStream.Output.Write(Encoding.UTF8.GetBytes($"{Name} {version}\n"));
+            return Success;
+        }
+    }
 }

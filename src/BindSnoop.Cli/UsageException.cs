@@ -4,7 +4,7 @@ namespace BindSnoop.Cli;
 internal sealed class UsageException(TraceException inner) : Exception(inner.Message, inner)
 {
     /// <summary>What to give instead.</summary>
-    public string RecommendedAction => ((TraceException)InnerException!).RecommendedAction;
+    public string RecommendedAction { get; } = inner.RecommendedAction;
 
     /// <summary>Reads a value; that it is wrong, even if only this machine has no such thing, is the user's error.</summary>
     public static T For<T>(Func<string, T> parse, string text)

@@ -102,7 +102,7 @@ public abstract class FilterCommand : TraceCommand
 
     /// <summary>Traces live, until the time or the number is reached or the pipeline is stopped.</summary>
     private protected void Stream<TEvent>(Func<Tracer<TEvent>> start, TimeSpan? duration, long maxEvents, Action<TEvent> write)
-        where TEvent : class
+        where TEvent : TraceEvent
     {
         duration = Try(() => DurationCheck.Check(duration));
         using Tracer<TEvent> tracer = Try(start);

@@ -19,10 +19,10 @@ internal sealed class BindCommand
     {
     }
 
-    public static RootCommand Create()
+    public static Command Create(string name)
     {
         BindCommand bind = new();
-        RootCommand command = new("Traces calls of bind() on IPv4 and IPv6 sockets.");
+        Command command = new(name, "Traces calls of bind() on IPv4 and IPv6 sockets: who bound which address and port, and who failed to.");
         foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._json })
         {
             command.Add(option);
@@ -40,10 +40,19 @@ internal sealed class BindCommand
         TimeSpan? duration = _run.ReadDuration(parsed);
         long maxEvents = _run.ReadMaxEvents(parsed);
         bool json = parsed.GetValue(_json);
-        TraceRun run = new("binds", duration);
+        TraceRun run = new("binds", duration, _run.ReadVerbose(parsed));
         OutputBuffer output = new(StandardStream.Output);
         if (parsed.GetValue(_count))
         {
+            if (maxEvents != long.MaxValue)
+            {
+                throw new UsageException(new TraceException(
+                    "MaxEventsWithCount",
+                    TraceErrorKind.InvalidArgument,
+                    "--max-events does not go together with --count.",
+                    "Use --duration, or leave one of them out."));
+            }
+
             return run.Count(options, output, json ? new CountJsonWriter(output).Write : new ClassicCountWriter(output).Write);
         }
 

@@ -7,13 +7,13 @@ namespace BindSnoop.Cli.Commands;
 /// <summary>The options that say what to trace.</summary>
 internal sealed class FilterOptions
 {
-    private readonly Option<string[]> _processId = List("--pid", "PID[,PID...]", "Only these processes", "-p");
-    private readonly Option<string[]> _port = List("--port", "PORT[,PORT...]", "Only these ports, requested or resulting; a range is 8000-8999", "-P");
-    private readonly Option<string[]> _uid = List("--uid", "USER[,USER...]", "Only these users, by number or name", "-u");
-    private readonly Option<string[]> _protocol = List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers");
+    private readonly Option<string[]> _processId = List("--pid", "PID[,PID...]", "Only these processes", ["-p"]);
+    private readonly Option<string[]> _port = List("--port", "PORT[,PORT...]", "Only these ports, requested or resulting; a range is 8000-8999", ["-P"]);
+    private readonly Option<string[]> _uid = List("--uid", "USER[,USER...]", "Only these users, by number or name", ["-u"]);
+    private readonly Option<string[]> _protocol = List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers", [], "TCP", "UDP", "UDPLITE", "ICMP", "ICMPV6", "MPTCP", "SCTP");
     private readonly Option<string[]> _address = List("--address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes, requested or resulting");
     private readonly Option<string[]> _comm = List("--comm", "NAME", "Only threads of this name (may be repeated)");
-    private readonly Option<string[]> _family = List("--family", "FAMILY", "Only sockets of this IP version: IPv4 or IPv6");
+    private readonly Option<string[]> _family = List("--family", "FAMILY", "Only sockets of this IP version: IPv4 or IPv6", [], "IPv4", "IPv6");
     private readonly Option<bool> _ipv4 = new("--ipv4", "-4") { Description = "Only IPv4 sockets" };
     private readonly Option<bool> _ipv6 = new("--ipv6", "-6") { Description = "Only IPv6 sockets" };
     private readonly Option<string[]> _cgroup = List("--cgroup", "PATH", "Only this cgroup and those below it (may be repeated)");
@@ -52,8 +52,13 @@ internal sealed class FilterOptions
         IncludeError = includeError,
     };
 
-    private static Option<string[]> List(string name, string valueName, string description, params string[] aliases) =>
-        new(name, aliases) { HelpName = valueName, Description = description, Arity = ArgumentArity.OneOrMore };
+    private static Option<string[]> List(
+        string name, string valueName, string description, string[]? aliases = null, params string[] values)
+    {
+        Option<string[]> option = new(name, aliases ?? []) { HelpName = valueName, Description = description, Arity = ArgumentArity.OneOrMore };
+        option.CompletionSources.Add(values);
+        return option;
+    }
 
     private static T[] Values<T>(ParseResult parsed, Option<string[]> option, Func<string, T> parse) =>
         [.. (parsed.GetValue(option) ?? []).SelectMany(list => list.Split(',')).Select(text => UsageException.For(parse, text))];

@@ -8,12 +8,14 @@ internal sealed class RunOptions
 {
     private readonly Option<string?> _duration = Value("--duration", "SECONDS", "End after this time; fractions are possible");
     private readonly Option<string?> _maxEvents = Value("--max-events", "NUMBER", "End after this many events");
-    private readonly Option<string?> _backend = Value("--backend", "NAME", "How to hook the kernel: auto (the default), fentry, kprobe or tracepoint");
+    private readonly Option<string?> _backend = Value("--backend", "NAME", "How to hook the kernel: auto (the default), fentry, kprobe or tracepoint", "auto", "fentry", "kprobe", "tracepoint");
     private readonly Option<string?> _bufferSize = Value("--buffer-size", "BYTES", "Size of the buffer for events, a power of two; K and M may follow (default 8M)");
+
+    private readonly Option<bool> _verbose = new("--verbose") { Description = "Tell which back ends were tried, and what libbpf said" };
 
     public void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _duration, _maxEvents, _backend, _bufferSize })
+        foreach (Option option in new Option[] { _duration, _maxEvents, _backend, _bufferSize, _verbose })
         {
             command.Add(option);
         }
@@ -33,8 +35,15 @@ internal sealed class RunOptions
     /// <summary>How many events to print at most.</summary>
     public long ReadMaxEvents(ParseResult parsed) => Read(parsed, _maxEvents, ParseMaxEvents, long.MaxValue);
 
-    private static Option<string?> Value(string name, string valueName, string description) =>
-        new(name) { HelpName = valueName, Description = description };
+    /// <summary>Whether to tell how it was attached.</summary>
+    public bool ReadVerbose(ParseResult parsed) => parsed.GetValue(_verbose);
+
+    private static Option<string?> Value(string name, string valueName, string description, params string[] values)
+    {
+        Option<string?> option = new(name) { HelpName = valueName, Description = description };
+        option.CompletionSources.Add(values);
+        return option;
+    }
 
     private static T Read<T>(ParseResult parsed, Option<string?> option, Func<string, T> parse, T otherwise) =>
         parsed.GetValue(option) is { } text ? UsageException.For(parse, text) : otherwise;

@@ -5,7 +5,8 @@ namespace BindSnoop.Cli.Commands;
 /// <summary>One run of the tool: attaches, prints what comes, tells what was lost, ends in good order.</summary>
 /// <param name="what">What is traced, for messages.</param>
 /// <param name="duration">How long; null: until asked to end.</param>
-internal sealed class TraceRun(string what, TimeSpan? duration)
+/// <param name="verbose">Whether to tell which back ends refused, and why.</param>
+internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose)
 {
     /// <summary>Prints events.</summary>
     public int Trace<TEvent>(Func<Tracer<TEvent>> attach, OutputBuffer output, IEventWriter<TEvent> writer, long maxEvents)
@@ -13,7 +14,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration)
     {
         using Termination termination = new();
         using Tracer<TEvent> tracer = attach();
-        Announce(tracer.Backend);
+        Announce(tracer.Backend, tracer.Refusals);
         using DropWatch drops = new(tracer.ReadStatistics);
         try
         {
@@ -49,7 +50,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration)
     {
         using Termination termination = new();
         using BindCounter counter = new(options);
-        Announce(counter.Backend);
+        Announce(counter.Backend, counter.Refusals);
         using DropWatch drops = new(counter.ReadStatistics);
         StandardStream.Output.WhenReaderIsGone(termination.Request);
         termination.Wait(duration);
@@ -66,6 +67,21 @@ internal sealed class TraceRun(string what, TimeSpan? duration)
         return CommandLine.Success;
     }
 
-    private void Announce(Backend backend) =>
-        Messages.Write($"Tracing {what} through {backend}... {(duration is null ? "Hit Ctrl-C to end." : "Hit Ctrl-C to end early.")}");
+    private void Announce(Backend backend, IReadOnlyList<BackendRefusal> refusals)
+    {
+        Messages.Write($"Tracing {what} through {backend}... Hit Ctrl-C to end{(duration is null ? "." : " early.")}");
+        if (backend == Backend.Tracepoint)
+        {
+            Messages.Write("Calls made through io_uring, and by 32-bit programs, are not seen this way.");
+        }
+
+        foreach (BackendRefusal refusal in verbose ? refusals : [])
+        {
+            Messages.Write($"{refusal.Backend} cannot be used: {refusal.Error.Message}");
+            if (refusal.Error.InnerException is { } log)
+            {
+                Messages.Write(log.Message);
+            }
+        }
+    }
 }

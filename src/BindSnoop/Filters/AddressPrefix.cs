@@ -27,7 +27,7 @@ public sealed record AddressPrefix
         int slash = trimmed.IndexOf('/', StringComparison.Ordinal);
         string host = slash < 0 ? trimmed : trimmed[..slash];
 
-        // IPAddress also takes "1" and "0x7f.1"; nobody who filters means those.
+        // IPAddress also takes "1" and "0x7f.1", and "010.0.0.1" for 8.0.0.1; nobody who filters means those.
         if (IPAddress.TryParse(host, out IPAddress? address) && !host.Contains('%', StringComparison.Ordinal) &&
             !host.Contains('[', StringComparison.Ordinal) &&
             (address.AddressFamily == AddressFamily.InterNetworkV6 || IsDottedQuad(host)))
@@ -55,6 +55,7 @@ public sealed record AddressPrefix
     private static bool IsDottedQuad(string host)
     {
         string[] parts = host.Split('.');
-        return parts.Length == 4 && parts.All(p => byte.TryParse(p, NumberStyles.None, CultureInfo.InvariantCulture, out _));
+        return parts.Length == 4 && parts.All(
+            p => byte.TryParse(p, NumberStyles.None, CultureInfo.InvariantCulture, out _) && (p.Length == 1 || p[0] != '0'));
     }
 }

@@ -80,6 +80,9 @@ internal static unsafe class TraceFs
 
         byte* text = stackalloc byte[32];
         nint length = Libc.read(file, text, 32);
-        return int.Parse(Encoding.ASCII.GetString(text, (int)Math.Max(length, 0)).Trim(), CultureInfo.InvariantCulture);
+        errno = Marshal.GetLastPInvokeError();
+        return length > 0 && int.TryParse(Encoding.ASCII.GetString(text, (int)length), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id)
+            ? id
+            : throw TraceException.FromErrno("TraceFsUnavailable", $"Reading {path} of tracefs failed", length < 0 ? errno : Errno.EINVAL, Remedy);
     }
 }

@@ -45,7 +45,8 @@ internal sealed class FileDescriptor : SafeHandle
     public FileDescriptor(int fd)
         : base(-1, true) => SetHandle(fd);
 
-    public override bool IsInvalid => handle < 0;
+    // A C function returns an int, of which only the lower half of the register is defined.
+    public override bool IsInvalid => (int)handle < 0;
 
     public int Value => (int)handle;
 
@@ -78,4 +79,37 @@ internal sealed unsafe class MemoryMap : SafeHandle
     }
 
     protected override bool ReleaseHandle() => Libc.munmap(handle, _length) == 0;
+}
+
+/// <summary>Keeps what handles own from being released, though they may be disposed of meanwhile.</summary>
+internal sealed class HandleHold : IDisposable
+{
+    private readonly Stack<SafeHandle> _held = new();
+
+    /// <exception cref="ObjectDisposedException">One of them is disposed of already.</exception>
+    public HandleHold(params ReadOnlySpan<SafeHandle> handles)
+    {
+        try
+        {
+            foreach (SafeHandle handle in handles)
+            {
+                bool added = false;
+                handle.DangerousAddRef(ref added);
+                _held.Push(handle);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        while (_held.TryPop(out SafeHandle? handle))
+        {
+            handle.DangerousRelease();
+        }
+    }
 }

@@ -51,7 +51,11 @@ public sealed class BindTraceRegistry : IDisposable
     {
         lock (_lock)
         {
-            _traces.Remove(trace.Name);
+            // Another may have the name by now.
+            if (_traces.TryGetValue(trace.Name, out BindTrace? known) && known == trace)
+            {
+                _traces.Remove(trace.Name);
+            }
         }
 
         trace.Dispose();

@@ -25,6 +25,9 @@ internal abstract class Collector<TEvent> : IDisposable
 
     public Tracer<TEvent> Tracer { get; }
 
+    /// <summary>The kernel's number of the reading thread; known once it has seen an event.</summary>
+    public int ReaderId { get; private set; }
+
     /// <summary>What there is so far.</summary>
     public IReadOnlyList<TEvent> Events
     {
@@ -49,12 +52,28 @@ internal abstract class Collector<TEvent> : IDisposable
     public IReadOnlyList<TEvent> Finish() => Finish(out _);
 
     /// <summary>Waits until something has been seen; tells whether it was before the time was up.</summary>
-    public bool WaitFor(Predicate<TEvent> wanted, TimeSpan patience)
+    public bool WaitFor(Predicate<TEvent> wanted, TimeSpan patience) => WaitUntil(() => _events.Exists(wanted), patience);
+
+    /// <summary>Waits until so many have been seen.</summary>
+    public bool WaitForCount(int count, TimeSpan patience) => WaitUntil(() => _events.Count >= count, patience);
+
+    public void Dispose()
+    {
+        if (_reader.IsAlive)
+        {
+            Tracer.Stop();
+            _reader.Join();
+        }
+
+        Tracer.Dispose();
+    }
+
+    private bool WaitUntil(Func<bool> reached, TimeSpan patience)
     {
         long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         lock (_events)
         {
-            while (!_events.Exists(wanted))
+            while (!reached())
             {
                 long left = deadline - Environment.TickCount64;
                 if (left <= 0 || !_reader.IsAlive)
@@ -67,17 +86,6 @@ internal abstract class Collector<TEvent> : IDisposable
         }
 
         return true;
-    }
-
-    public void Dispose()
-    {
-        if (_reader.IsAlive)
-        {
-            Tracer.Stop();
-            _reader.Join();
-        }
-
-        Tracer.Dispose();
     }
 
     private void Join()
@@ -94,6 +102,7 @@ internal abstract class Collector<TEvent> : IDisposable
     {
         try
         {
+            ReaderId = Sys.ThreadId();
             foreach (TEvent next in Tracer.Read())
             {
                 lock (_events)

@@ -14,7 +14,7 @@ internal static class Requires
     private static readonly string[] s_refusals =
     [
         "NotPrivileged", "LibBpfNotFound", "BtfNotFound", "BpfLoadFailed", "BpfAttachFailed", "FunctionNotFound",
-        "KprobesUnavailable", "TraceFsUnavailable", "TracepointNotFound", "NoBackend",
+        "TraceFsUnavailable", "TracepointNotFound", "NoBackend", "KprobesUnavailable",
     ];
 
     private static readonly Lazy<TraceException?> s_auto = new(() => TryOpen(Backend.Auto));
@@ -25,6 +25,28 @@ internal static class Requires
         if (s_auto.Value is { } refusal)
         {
             Skip(Backend.Auto, refusal);
+        }
+    }
+
+    /// <summary>libbpf, without any privilege.</summary>
+    public static void LibBpf()
+    {
+        try
+        {
+            Native.LibBpf.EnsureLoaded();
+        }
+        catch (TraceException exception)
+        {
+            Assert.Skip(exception.Message);
+        }
+    }
+
+    /// <summary>Root, and a kernel on which this back end works.</summary>
+    public static void Tracing(Backend backend)
+    {
+        if (TryOpen(backend) is { } refusal)
+        {
+            Skip(backend, refusal);
         }
     }
 

@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using System.CommandLine.Invocation;
+using System.Text;
+using BindSnoop.Cli.Output;
+
+namespace BindSnoop.Cli;
+
+/// <summary>
+/// <c>--completion bash</c>: a script that knows the options. It runs nothing when the user hits Tab,
+/// which would take longer than a user waits.
+/// </summary>
+internal static class Completion
+{
+    public static Option<string> CreateOption() => new("--completion")
+    {
+        HelpName = "SHELL",
+        Description = "Print a script for completion in the shell: source <(bindsnoop --completion bash)",
+        CompletionSources = { "bash" },
+        Action = new PrintAction(),
+    };
+
+    internal static string BashScript(Command root)
+    {
+        StringBuilder script = new();
+        script.Append("# Completion of bindsnoop's command line in bash.\n_bindsnoop()\n{\n");
+        script.Append("    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n");
+        script.Append("    case $previous in\n");
+        foreach (Option option in root.Options.Where(o => o.HelpName is not null))
+        {
+            script.Append("        ").AppendJoin('|', Names(option)).Append(')').Append(Complete(option)).Append(" return ;;\n");
+        }
+
+        script.Append("    esac\n");
+        script.Append("    COMPREPLY=($(compgen -W '").AppendJoin(' ', root.Options.SelectMany(Names).Concat(root.Subcommands.Select(c => c.Name)));
+        script.Append("' -- \"$current\"))\n}\ncomplete -F _bindsnoop bindsnoop\n");
+        return script.ToString();
+    }
+
+    private static IEnumerable<string> Names(Option option) => option.Aliases.Prepend(option.Name).Where(n => n[0] == '-').Distinct();
+
+    private static string Complete(Option option) => option.HelpName switch
+    {
+        "PATH" => CompGen("-d"),
+        "MAPPATH" => CompGen("-f"),
+        "USER[,USER...]" => CompGen("-u"),
+        "PID[,PID...]" => CompGen("-W \"$(cd /proc && echo [0-9]*)\""),
+        _ when option.GetCompletions(CompletionContext.Empty).Select(c => c.Label).ToList() is { Count: > 0 } values =>
+            CompGen($"-W '{string.Join(' ', values)}'"),
+        _ => "",
+    };
+
+    private static string CompGen(string what) => $" COMPREPLY=($(compgen {what} -- \"$current\"));";
+
+    private sealed class PrintAction : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            string shell = parseResult.GetValue<string>("--completion") ?? "";
+            if (shell != "bash")
+            {
+                throw new UsageException(new TraceException(
+                    "InvalidShell",
+                    TraceErrorKind.InvalidArgument,
+                    $"There is no completion for '{DisplayText.Escape(shell)}'.",
+                    "Give bash.",
+                    shell));
+            }
+
+            StandardStream.Output.Write(Encoding.UTF8.GetBytes(BashScript(parseResult.RootCommandResult.Command)));
+            return CommandLine.Success;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace BindSnoop.Cli;
+
+/// <summary>Adds examples to the help that System.CommandLine makes.</summary>
+internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAction
+{
+    private const string Examples = """
+        Options of a socket (OPTS), as set before the call:
+          F....  IP_FREEBIND
+          .T...  IP_TRANSPARENT
+          ..N..  IP_BIND_ADDRESS_NO_PORT
+          ...R.  SO_REUSEADDR
+          ....r  SO_REUSEPORT
+
+        Examples:
+          bindsnoop                          every successful bind
+          bindsnoop -E -P 8080               who binds port 8080, and who tries in vain
+          bindsnoop -Uu www-data             binds of a user, with the user id
+          bindsnoop -tw --address ::/0       IPv6 addresses in full, with times
+          bindsnoop --count --duration 60    which addresses and ports, how often, in a minute
+          bindsnoop --json | jq .Address     for programs
+
+        bindsnoop(8) tells more.
+        """;
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        int result = new HelpAction().Invoke(parseResult);
+        if (parseResult.CommandResult.Command == root)
+        {
+            parseResult.InvocationConfiguration.Output.WriteLine(Examples);
+        }
+
+        return result;
+    }
+}

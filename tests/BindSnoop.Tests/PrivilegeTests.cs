@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using BindSnoop.Kernel;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>What an ordinary user can trace with which capabilities, and what refusals look like.</summary>
+public sealed class PrivilegeTests
+{
+    /// <summary>Exit codes of the child.</summary>
+    private const int SawItself = 0;
+    private const int Refused = 3;
+
+    private static readonly string[] s_all = ["bpf", "perfmon", "dac_read_search", "sys_admin"];
+
+    public static IEnumerable<TheoryDataRow<Backend>> Backends() =>
+        new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint }
+            .Select(backend => new TheoryDataRow<Backend>(backend).WithTrait("Backend", backend.ToString()));
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void AnOrdinaryUserTracesWithTheCapabilities(Backend backend)
+    {
+        Requires.Tracing(backend);
+
+        // The numbers of the tracepoints stand in tracefs, which is root's; and Debian's kernels let only
+        // CAP_SYS_ADMIN open perf events while kernel.perf_event_paranoid is above 2, as it is there by default.
+        bool onlyAdministrators = int.Parse(File.ReadAllText("/proc/sys/kernel/perf_event_paranoid"), CultureInfo.InvariantCulture) > 2;
+        string[] capabilities =
+            backend == Backend.Tracepoint ? s_all
+            : backend == Backend.Kprobe && onlyAdministrators ? ["bpf", "perfmon", "sys_admin"]
+            : ["bpf", "perfmon"];
+        (int status, string output) = RunAsUser(backend, capabilities);
+        Assert.True(status == SawItself, output);
+    }
+
+    [Theory]
+    [InlineData("bpf")]
+    [InlineData("perfmon")]
+    [InlineData("")]
+    public void WithoutThemThereIsOneClearError(string capability)
+    {
+        Requires.Tracing();
+        (int status, string output) = RunAsUser(Backend.Auto, capability.Length > 0 ? [capability] : []);
+        Assert.Equal(Refused, status);
+        Assert.Equal("NotPrivileged: Tracing takes the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.", output);
+    }
+
+    [Fact]
+    public void TracepointsWithoutTracefsSayWhatToMount()
+    {
+        Requires.Tracing(Backend.Tracepoint);
+        (int status, string output) = RunAsUser(Backend.Tracepoint, ["bpf", "perfmon"]);
+        Assert.Equal(Refused, status);
+        Assert.StartsWith("TraceFsUnavailable: ", output);
+    }
+
+    [Fact]
+    public void AutoIsTheFirstThatWorks()
+    {
+        Requires.Tracing();
+        using BindTracer tracer = new(new TraceOptions());
+        Backend[] before = [.. new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint }.TakeWhile(b => b != tracer.Backend)];
+        Assert.Equal(before, tracer.Refusals.Select(r => r.Backend));
+        Assert.All(TraceSupport.Probe().Backends.Where(b => before.Contains(b.Backend)), b => Assert.False(b.Usable));
+        Assert.All(tracer.Refusals, r => Assert.NotEmpty(r.Error.RecommendedAction));
+    }
+
+    [Fact]
+    public void LockdownForConfidentialityIsNamed()
+    {
+        Assert.SkipUnless(Platform.Lockdown == "confidentiality", "this kernel is not locked down for confidentiality");
+        TraceException exception = Assert.Throws<TraceException>(() => new BindTracer(new TraceOptions()));
+        Assert.Equal("NoBackend", exception.ErrorId);
+        Assert.Contains("lockdown", exception.RecommendedAction + exception.Message, StringComparison.Ordinal);
+        Assert.All(TraceSupport.Probe().Backends, b => Assert.Contains("lockdown=integrity", b.Remedy, StringComparison.Ordinal));
+    }
+
+    /// <summary>The child: traces, binds a port, and ends when it has seen itself do so.</summary>
+    public static int TraceItself()
+    {
+        Backend backend = Enum.Parse<Backend>(Environment.GetEnvironmentVariable("BINDSNOOP_TEST_BACKEND")!);
+        try
+        {
+            using BindTracer tracer = new(new TraceOptions { Backend = backend, Filter = new() { ProcessId = [(uint)Environment.ProcessId] } });
+            using Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            int port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+            return tracer.Read(TimeSpan.FromSeconds(20)).Any(e => e.Port == port) ? SawItself : 1;
+        }
+        catch (TraceException exception)
+        {
+            Console.Write($"{exception.ErrorId}: {exception.Message}");
+            return Refused;
+        }
+    }
+
+    private static (int Status, string Output) RunAsUser(Backend backend, IReadOnlyList<string> capabilities)
+    {
+        string set = string.Concat("-all", string.Concat(capabilities.Select(c => $",+{c}")));
+        ProcessStartInfo start = new("setpriv",
+        [
+            "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", set, "--ambient-caps", set, "--",
+            Environment.ProcessPath!, .. Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(PrivilegeTests).Assembly.Location] : Array.Empty<string>(),
+            "--child", Child.TraceItself,
+        ])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["BINDSNOOP_TEST_BACKEND"] = backend.ToString();
+        try
+        {
+            using Process process = Process.Start(start)!;
+            Task<string> errors = process.StandardError.ReadToEndAsync();
+            string output = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, output + errors.Result);
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Assert.Skip("there is no setpriv (util-linux)");
+            throw;
+        }
+    }
+}

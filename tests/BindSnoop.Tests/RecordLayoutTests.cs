@@ -1,0 +1,97 @@
+using System.Reflection;
+using System.Reflection.Emit;
+using System.Runtime.CompilerServices;
+using BindSnoop.Events;
+using BindSnoop.Tracing;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>
+/// The structures that the BPF programs and the reader share: the same members at the same places on both
+/// sides, in the objects of both architectures.
+/// </summary>
+public sealed class RecordLayoutTests
+{
+    private static readonly string[] s_architectures = ["arm64", "x64"];
+
+    private static readonly (string Object, string Structure, Type Reader)[] s_shared =
+    [
+        ("bind", "origin", typeof(OriginRecord)),
+        ("bind", "endpoint", typeof(EndpointRecord)),
+        ("bind", "bind_record", typeof(BindRecord)),
+        ("bind", "bind_count_key", typeof(BindCountKey)),
+        ("bind", "config", typeof(TraceConfig)),
+        ("bind", "counters", CountersType),
+        ("accept", "origin", typeof(OriginRecord)),
+        ("accept", "accept_record", typeof(AcceptRecord)),
+        ("accept", "config", typeof(TraceConfig)),
+        ("accept", "counters", CountersType),
+    ];
+
+    private static Type CountersType => typeof(BpfSession).GetNestedType("Counters", BindingFlags.NonPublic)!;
+
+    public static IEnumerable<TheoryDataRow<string, string, string>> Shared() =>
+        from architecture in s_architectures
+        from shared in s_shared
+        select new TheoryDataRow<string, string, string>(architecture, shared.Object, shared.Structure);
+
+    [Theory]
+    [MemberData(nameof(Shared))]
+    public void SameLayout(string architecture, string objectName, string structure)
+    {
+        Requires.LibBpf();
+        Type reader = s_shared.Single(s => s.Object == objectName && s.Structure == structure).Reader;
+        using BpfTypes types = new(objectName, architecture);
+        (long size, IReadOnlyList<BpfMember> members) = types.Structure(structure);
+        Assert.Equal(members.Select(m => m with { Name = PascalCase(m.Name) }), Fields(reader));
+        Assert.Equal(size, SizeOf(reader));
+    }
+
+    /// <summary>The key of the address filters, which the reader writes byte by byte.</summary>
+    [Theory]
+    [InlineData("x64")]
+    [InlineData("arm64")]
+    public void AddressKey(string architecture)
+    {
+        Requires.LibBpf();
+        using BpfTypes types = new("bind", architecture);
+        (long size, IReadOnlyList<BpfMember> members) = types.Structure("address_key");
+        Assert.Equal([new("prefix_length", 0, 4), new("family", 4, 4), new("address", 8, 16)], members);
+        Assert.Equal(24, size);
+    }
+
+    /// <summary>Every tracer has an object for both architectures.</summary>
+    [Fact]
+    public void EveryTracerHasItsObjects() =>
+        Assert.Equal(
+            TracerDefinition.All.SelectMany(d => s_architectures.Select(a => $"bpf/{d.ObjectName}.{a}.o")).Order(),
+            typeof(TracerDefinition).Assembly.GetManifestResourceNames().Where(n => n.StartsWith("bpf/", StringComparison.Ordinal)).Order());
+
+    private static string PascalCase(string name) =>
+        string.Concat(name.Split('_').Select(part => char.ToUpperInvariant(part[0]) + part[1..]));
+
+    private static IEnumerable<BpfMember> Fields(Type type) =>
+        type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+            .Select(f => new BpfMember(f.Name, OffsetOf(f), SizeOf(f.FieldType)))
+            .OrderBy(m => m.Offset);
+
+    private static long SizeOf(Type type) =>
+        (int)typeof(Unsafe).GetMethod(nameof(Unsafe.SizeOf))!.MakeGenericMethod(type).Invoke(null, null)!;
+
+    /// <summary>Where a field really is; Marshal.OffsetOf would tell where it were in unmanaged memory.</summary>
+    private static long OffsetOf(FieldInfo field)
+    {
+        DynamicMethod method = new("", typeof(long), [field.DeclaringType!.MakeByRefType()], typeof(RecordLayoutTests).Module, skipVisibility: true);
+        ILGenerator code = method.GetILGenerator();
+        code.Emit(OpCodes.Ldarg_0);
+        code.Emit(OpCodes.Ldflda, field);
+        code.Emit(OpCodes.Conv_U);
+        code.Emit(OpCodes.Ldarg_0);
+        code.Emit(OpCodes.Conv_U);
+        code.Emit(OpCodes.Sub);
+        code.Emit(OpCodes.Conv_I8);
+        code.Emit(OpCodes.Ret);
+        return (long)method.Invoke(null, [Activator.CreateInstance(field.DeclaringType!)])!;
+    }
+}
