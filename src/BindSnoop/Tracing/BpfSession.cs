@@ -22,15 +22,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
         Backend = backend;
-        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
-        {
-            throw new TraceException(
-                "KprobesUnavailable",
-                TraceErrorKind.NotImplemented,
-                "This kernel has no kprobes.",
-                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
-        }
-
+        EnsureHooksFire(backend);
         byte[] image = definition.LoadObject();
         _types = KernelTypes.Current;
         LibBpfLog.Begin();
@@ -90,7 +82,7 @@ internal sealed unsafe class BpfSession : IDisposable
                 return new BpfSession(definition, backend, options, count);
             }
             catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
-                or "KprobesUnavailable" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
+                or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
             {
                 refused.Add(new(backend, exception));
             }
@@ -194,6 +186,34 @@ internal sealed unsafe class BpfSession : IDisposable
         if (result < 0)
         {
             throw Failed(errorId, what, result);
+        }
+    }
+
+    /// <summary>Refuses a back end whose hooks could be attached but would never be called, or not attached at all.</summary>
+    private static void EnsureHooksFire(Backend backend)
+    {
+        if (backend == Backend.Tracepoint)
+        {
+            return;
+        }
+
+        // Trampolines and kprobes at a function's entry both go through ftrace, and attaching says nothing of this.
+        if (Platform.ReadFile("/proc/sys/kernel/ftrace_enabled").Trim() == "0")
+        {
+            throw new TraceException(
+                "FtraceDisabled",
+                TraceErrorKind.NotImplemented,
+                "Function tracing is switched off on this machine (kernel.ftrace_enabled is 0).",
+                "Switch it on: 'sysctl kernel.ftrace_enabled=1'; or use the Tracepoint back end.");
+        }
+
+        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
+        {
+            throw new TraceException(
+                "KprobesUnavailable",
+                TraceErrorKind.NotImplemented,
+                "This kernel has no kprobes.",
+                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
         }
     }
 
