@@ -21,8 +21,10 @@ static __always_inline void fill_endpoints(bool typed, struct sock *sk, bool con
 					   struct endpoint *remote)
 {
 	struct sock_common___ipv6 *common = (void *)sk;
+	struct inet_sock *inet = (void *)sk;
 
-	local->port = LOAD(typed, sk, __sk_common.skc_num);
+	/* Not skc_num: a connection that the peer has reset before it is accepted no longer has it. */
+	local->port = bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
 	if (local->family == AF_INET)
 		*(__u32 *)local->address = LOAD(typed, sk, __sk_common.skc_rcv_saddr);
 	else if (bpf_core_field_exists(common->skc_v6_rcv_saddr))
@@ -47,6 +49,8 @@ static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, i
 	struct accept_record *record;
 	struct net *net;
 
+	if (error == -ERESTARTSYS)
+		error = -EINTR;
 	if (error && !config.include_error)
 		goto filtered;
 	if (error == -EAGAIN && !config.include_would_block)
@@ -169,7 +173,8 @@ int BPF_PROG(fexit___sys_accept4, int fd, void *address, void *length, int flags
 SEC("kprobe/inet_csk_accept")
 int BPF_KPROBE(kprobe_inet_csk_accept, struct sock *sk, void *second, void *third)
 {
-	return enter(INET_CSK_ACCEPT, (__u64)sk, (__u64)(bpf_core_type_exists(struct proto_accept_arg) ? second : third), 0);
+	/* Not chosen here: that would be arithmetic on the context, which the verifier forbids. */
+	return enter(INET_CSK_ACCEPT, (__u64)sk, (__u64)second, (__u64)third);
 }
 
 SEC("kretprobe/inet_csk_accept")
@@ -179,7 +184,9 @@ int BPF_KRETPROBE(kretprobe_inet_csk_accept, struct sock *connection)
 
 	if (!leave(INET_CSK_ACCEPT, &call))
 		return 0;
-	return returned(false, (void *)call.args[0], (void *)call.args[1], connection);
+	if (bpf_core_type_exists(struct proto_accept_arg))
+		return returned(false, (void *)call.args[0], (void *)call.args[1], connection);
+	return returned(false, (void *)call.args[0], (void *)call.args[2], connection);
 }
 
 SEC("kprobe/__sys_accept4")

@@ -23,6 +23,7 @@
 #define SOCK_NONBLOCK 04000
 #define SOCK_CLOEXEC 02000000
 #define EPERM 1
+#define EINTR 4
 #define EBADF 9
 #define EAGAIN 11
 #define ENOMEM 12
@@ -33,6 +34,7 @@
 #define ENFILE 23
 #define EMFILE 24
 #define ENOTSOCK 88
+#define ERESTARTSYS 512 /* of the kernel's own: the caller gets EINTR, or the call is made again */
 #define TASK_COMM_LEN 16
 
 /* What bpf_tracing.h takes function arguments from. Registers are ABI: no relocation. */
@@ -145,6 +147,7 @@ struct socket {
 
 struct inet_sock {
 	struct sock sk;
+	__be16 inet_sport;
 	unsigned long inet_flags;
 };
 

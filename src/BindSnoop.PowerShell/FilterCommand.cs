@@ -37,6 +37,7 @@ public abstract class FilterCommand : TraceCommand
 
     /// <summary>Thread names, exactly, as events show them.</summary>
     [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(CommCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Comm { get; set; } = [];
 
@@ -102,7 +103,7 @@ public abstract class FilterCommand : TraceCommand
 
     /// <summary>Traces live, until the time or the number is reached or the pipeline is stopped.</summary>
     private protected void Stream<TEvent>(Func<Tracer<TEvent>> start, TimeSpan? duration, long maxEvents, Action<TEvent> write)
-        where TEvent : class
+        where TEvent : TraceEvent
     {
         duration = Try(() => DurationCheck.Check(duration));
         using Tracer<TEvent> tracer = Try(start);
@@ -174,6 +175,7 @@ public abstract class BindFilterCommand : FilterCommand
 
     /// <summary>Addresses or CIDR prefixes, requested or resulting.</summary>
     [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(AddressCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Address { get; set; } = [];
 

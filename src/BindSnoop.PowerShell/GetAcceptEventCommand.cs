@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using BindSnoop.PowerShell.Completion;
 
 namespace BindSnoop.PowerShell;
 
@@ -23,6 +24,7 @@ public sealed class GetAcceptEventCommand : FilterCommand
     /// <summary>Local addresses or CIDR prefixes.</summary>
     [Parameter(ParameterSetName = LiveSet)]
     [Alias("LocalAddress")]
+    [ArgumentCompleter(typeof(AddressCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Address { get; set; } = [];
 

@@ -45,7 +45,21 @@ public sealed class GetBindEventCommand : BindFilterCommand
     protected override void ProcessRecord()
     {
         base.ProcessRecord();
-        _traces.AddRange(ParameterSetName == NameSet ? TraceLookup.ByName(this, Name) : Trace);
+        foreach (BindTrace trace in ParameterSetName == NameSet ? TraceLookup.ByName(this, Name) : Trace)
+        {
+            if (trace.Mode == BindTraceMode.Event)
+            {
+                _traces.Add(trace);
+                continue;
+            }
+
+            WriteError(ToErrorRecord(new TraceException(
+                "NotCollecting",
+                TraceErrorKind.InvalidOperation,
+                $"The trace '{DisplayText.Escape(trace.Name)}' counts, and collects no events.",
+                "Read its counts with Get-BindCount -Trace, or start it with -Mode Event.",
+                trace.Name)));
+        }
     }
 
     /// <inheritdoc/>

@@ -12,7 +12,7 @@ public sealed class AcceptEvent : TraceEvent
         : base(record.Origin, utcTicks, backend)
     {
         _record = record;
-        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ProcessId);
+        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ThreadId);
     }
 
     /// <summary>TCP or MPTCP: of the connection; of a failed call, of the listening socket.</summary>
@@ -30,12 +30,21 @@ public sealed class AcceptEvent : TraceEvent
     /// <summary>The port the peer connected to.</summary>
     public int LocalPort => _record.LocalPort;
 
+    /// <summary><see cref="LocalAddress"/> and <see cref="LocalPort"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
+    public string LocalEndpoint => EndpointText(LocalAddress, LocalPort);
+
+    /// <summary>The name of <see cref="LocalPort"/> in the machine's services database; empty if it has none.</summary>
+    public string ServiceName => Services.NameOf(LocalPort, ProtocolNumber);
+
     /// <summary>The peer's address; null of a failed call.</summary>
     public string? RemoteAddress =>
         ErrorCode == 0 ? AddressText(_record.RemoteAddress, _record.AddressFamily, _record.InterfaceIndex) : null;
 
     /// <summary>The peer's port; 0 of a failed call.</summary>
     public int RemotePort => _record.RemotePort;
+
+    /// <summary><see cref="RemoteAddress"/> and <see cref="RemotePort"/> in one; null of a failed call.</summary>
+    public string? RemoteEndpoint => EndpointText(RemoteAddress, RemotePort);
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
     public int InterfaceIndex => (int)_record.InterfaceIndex;

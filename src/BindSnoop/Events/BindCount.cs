@@ -26,6 +26,12 @@ public sealed class BindCount
     /// <summary>The port bound, or requested in vain; 0 of raw sockets.</summary>
     public int Port { get; }
 
+    /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
+    public string Endpoint => TraceEvent.EndpointText(Address, Port);
+
+    /// <summary>The name of <see cref="Port"/> in the machine's services database; empty if it has none.</summary>
+    public string ServiceName => Services.NameOf(Port, ProtocolNumber);
+
     /// <summary>The protocol's name, else its number.</summary>
     public string Protocol => Protocols.NameOf((ushort)ProtocolNumber);
 

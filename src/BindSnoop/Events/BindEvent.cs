@@ -62,6 +62,12 @@ public sealed class BindEvent : TraceEvent
     /// <summary>The port the socket has after the call; of a failed call the requested one; 0 of raw sockets.</summary>
     public int Port => _record.Port;
 
+    /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80; null without an address.</summary>
+    public string? Endpoint => EndpointText(Address, Port);
+
+    /// <summary>The name of <see cref="Port"/> in the machine's services database; empty if it has none.</summary>
+    public string ServiceName => Services.NameOf(Port, ProtocolNumber);
+
     /// <summary>The address asked for; null if the call gave no whole IPv4 or IPv6 address.</summary>
     public string? RequestedAddress =>
         _record.Requested.Family == NoAddress
@@ -91,5 +97,5 @@ public sealed class BindEvent : TraceEvent
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"{Comm}[{ProcessId}] {Protocol} {(Address?.Contains(':', StringComparison.Ordinal) == true ? $"[{Address}]" : Address)}:{Port} {(ErrorCode == 0 ? OptionString : ErrorName)}";
+        $"{Comm}[{ProcessId}] {Protocol} {Endpoint} {(ErrorCode == 0 ? OptionString : ErrorName)}";
 }

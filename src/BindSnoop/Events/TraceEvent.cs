@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Runtime.InteropServices;
 using BindSnoop.Events;
@@ -34,6 +35,14 @@ public abstract class TraceEvent
 
     /// <summary>The same moment in nanoseconds since boot (CLOCK_BOOTTIME), which no clock step moves.</summary>
     public long KernelTime { get; }
+
+    /// <summary>
+    /// Seconds since the first event that this event's trace handed out, by the same clock; 0 of that one,
+    /// and of any that returned a moment before it on another processor. A number, for JSON has no time spans.
+    /// </summary>
+    public double ElapsedSeconds => Math.Max(0, KernelTime - FirstKernelTime) / 1e9;
+
+    internal long FirstKernelTime { get; set; }
 
     /// <summary>The caller's real user id, as the host numbers it.</summary>
     public uint Uid { get; }
@@ -77,6 +86,18 @@ public abstract class TraceEvent
     /// <summary>Its path in the hierarchy; empty where it could not be found out.</summary>
     public string CgroupPath { get; }
 
+    /// <summary>The innermost systemd unit of <see cref="CgroupPath"/>, such as nginx.service; empty if there is none.</summary>
+    public string Unit => CgroupNames.UnitOf(CgroupPath);
+
+    /// <summary>The innermost container of <see cref="CgroupPath"/>, as its engine calls it; empty outside of containers.</summary>
+    public string ContainerId => CgroupNames.ContainerOf(CgroupPath);
+
+    /// <summary>
+    /// The program that the process runs now, looked up when asked for; empty once the process has ended, or
+    /// in another PID namespace than the initial one.
+    /// </summary>
+    public string ProcessPath => Processes.PathOf(ProcessId, KernelTime);
+
     /// <summary>The back end that saw it: Fentry, Kprobe or Tracepoint.</summary>
     public string Backend { get; }
 
@@ -91,6 +112,12 @@ public abstract class TraceEvent
             : ip.IsIPv4MappedToIPv6 ? $"::ffff:{ip.MapToIPv4()}"
             : ip.ToString();
     }
+
+    [return: NotNullIfNotNull(nameof(address))]
+    internal static string? EndpointText(string? address, int port) =>
+        address is null ? null
+        : address.Contains(':', StringComparison.Ordinal) ? $"[{address}]:{port}"
+        : $"{address}:{port}";
 
     private static string BackendName(Backend backend) => backend switch
     {

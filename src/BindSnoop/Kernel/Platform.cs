@@ -16,6 +16,10 @@ internal static class Platform
         (CapBpf, "CAP_BPF"), (CapPerfMon, "CAP_PERFMON"), (CapSysAdmin, "CAP_SYS_ADMIN"), (CapDacReadSearch, "CAP_DAC_READ_SEARCH"),
     ];
 
+    /// <summary>What to do about <see cref="IsLockedDown"/>.</summary>
+    public const string LockdownAdvice =
+        "The kernel is locked down in confidentiality mode, which forbids reading kernel memory; boot with lockdown=integrity or none.";
+
     private const string LockdownPath = "/sys/kernel/security/lockdown";
 
     /// <summary>The lockdown mode: none, integrity, confidentiality, or nothing where there is no lockdown.</summary>
@@ -30,6 +34,9 @@ internal static class Platform
             return open >= 0 && close > open ? text[(open + 1)..close] : "";
         }
     }
+
+    /// <summary>Whether the lockdown mode is one in which no program may read kernel memory.</summary>
+    public static bool IsLockedDown => Lockdown == "confidentiality";
 
     /// <summary>The effective capabilities of this process, as bits.</summary>
     public static ulong EffectiveCapabilities
@@ -73,8 +80,7 @@ internal static class Platform
     /// <summary>What to do about an error of bpf(2) or perf_event_open(2) in a process that has the capabilities.</summary>
     public static string AdviceFor(int errno) => errno switch
     {
-        Errno.EPERM or Errno.EINVAL when Lockdown == "confidentiality" =>
-            "The kernel is locked down in confidentiality mode, which forbids reading kernel memory; boot with lockdown=integrity or none.",
+        Errno.EPERM or Errno.EINVAL when IsLockedDown => LockdownAdvice,
         Errno.EPERM or Errno.EACCES =>
             "This kernel does not permit it; in a container, CAP_BPF and CAP_PERFMON must hold on the host. Try another back end.",
         Errno.ENOMEM or Errno.E2BIG => "Give a smaller buffer or smaller filters, or raise the memory limit of this process.",
@@ -94,6 +100,19 @@ internal static class Platform
         const string Field = "Max locked memory";
         string? line = ReadFile("/proc/self/limits").Split('\n').FirstOrDefault(l => l.StartsWith(Field, StringComparison.Ordinal));
         return line is null ? "" : line[Field.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+    }
+
+    /// <summary>The bytes of a file of /proc or /sys; none where it cannot be read.</summary>
+    public static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     /// <summary>The text of a file of /proc or /sys; nothing where it cannot be read.</summary>

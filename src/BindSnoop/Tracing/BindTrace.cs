@@ -210,7 +210,7 @@ public sealed class BindTrace : IDisposable
             throw new TraceException(
                 "NotCounting",
                 TraceErrorKind.InvalidOperation,
-                $"The trace '{Name}' collects events, not counts.",
+                $"The trace '{DisplayText.Escape(Name)}' collects events, not counts.",
                 "Start it with -Mode Count; or group its events: Get-BindEvent -Trace … | Group-Object Address, Port.",
                 Name);
         }
@@ -222,7 +222,7 @@ public sealed class BindTrace : IDisposable
                 : throw new TraceException(
                     "TraceRemoved",
                     TraceErrorKind.InvalidOperation,
-                    $"The trace '{Name}' was removed, and its counts with it.",
+                    $"The trace '{DisplayText.Escape(Name)}' was removed, and its counts with it.",
                     "Read the counts before removing a trace; Stop-BindTrace keeps them.",
                     Name);
         }

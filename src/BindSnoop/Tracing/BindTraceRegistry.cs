@@ -29,7 +29,15 @@ public sealed class BindTraceRegistry : IDisposable
         lock (_lock)
         {
             int id = ++_lastId;
-            name ??= string.Create(CultureInfo.InvariantCulture, $"BindTrace{id}");
+            if (name is null)
+            {
+                // Somebody may have given that name himself.
+                while (_traces.ContainsKey(name = string.Create(CultureInfo.InvariantCulture, $"BindTrace{id}")))
+                {
+                    id = ++_lastId;
+                }
+            }
+
             if (_traces.ContainsKey(name))
             {
                 throw new TraceException(
@@ -51,7 +59,11 @@ public sealed class BindTraceRegistry : IDisposable
     {
         lock (_lock)
         {
-            _traces.Remove(trace.Name);
+            // Another may have the name by now.
+            if (_traces.TryGetValue(trace.Name, out BindTrace? known) && known == trace)
+            {
+                _traces.Remove(trace.Name);
+            }
         }
 
         trace.Dispose();

@@ -100,7 +100,7 @@ internal sealed unsafe class BpfSession : IDisposable
             "NoBackend",
             TraceErrorKind.NotImplemented,
             "No back end works on this machine. " + string.Join(" ", refused.Select(r => $"{r.Backend}: {r.Error.Message}")),
-            "Get-BindTraceSupport tells what is missing and what to do about it.",
+            Platform.IsLockedDown ? Platform.LockdownAdvice : "Get-BindTraceSupport tells what is missing and what to do about it.",
             inner: refused[^1].Error);
     }
 
@@ -153,6 +153,9 @@ internal sealed unsafe class BpfSession : IDisposable
             return new TraceStatistics(emitted, dropped, filtered);
         }
     }
+
+    /// <summary>Keeps the buffer in place for its reader: disposal meanwhile detaches, and frees it only afterwards.</summary>
+    public HandleHold HoldBuffer() => new([_object, .. Buffer!.Handles]);
 
     /// <summary>Detaches everything; what is in the buffer and the maps can still be read.</summary>
     public void Detach()

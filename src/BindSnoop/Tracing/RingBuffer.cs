@@ -62,6 +62,9 @@ internal sealed unsafe class RingBuffer : IDisposable
         _position = Volatile.Read(ref *_consumer);
     }
 
+    /// <summary>What the reader looks at.</summary>
+    public SafeHandle[] Handles => [_consumerPage, _producerPages, _waitingPage, _interrupt];
+
     /// <summary>Whether everything that was put in has been read.</summary>
     public bool IsEmpty => _position == Volatile.Read(ref *_producer);
 
@@ -156,7 +159,14 @@ internal sealed unsafe class RingBuffer : IDisposable
         if (Libc.poll(descriptors, includeData ? 2u : 1u, timeoutMilliseconds) > 0 && descriptors[0].ReturnedEvents != 0)
         {
             ulong count;
-            _ = Libc.read(_interrupt, &count, sizeof(ulong));
+            try
+            {
+                _ = Libc.read(_interrupt, &count, sizeof(ulong));
+            }
+            catch (ObjectDisposedException)
+            {
+                // That was what the interrupt was for.
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 using BindSnoop.Kernel;
+using BindSnoop.Native;
 using BindSnoop.Tracing;
 
 namespace BindSnoop;
@@ -8,7 +9,7 @@ namespace BindSnoop;
 /// and nothing of it is left in the kernel after disposal.
 /// </summary>
 public abstract class Tracer<TEvent> : IDisposable
-    where TEvent : class
+    where TEvent : TraceEvent
 {
     // Often enough that a step of the wall clock is noticed soon, seldom enough to cost nothing.
     private const int EventsPerClockCheck = 256;
@@ -16,6 +17,7 @@ public abstract class Tracer<TEvent> : IDisposable
     private readonly BpfSession _session;
     private KernelClock _clock;
     private int _untilClockCheck;
+    private long? _firstKernelTime;
     private volatile bool _stopRequested;
 
     private protected Tracer(TracerDefinition definition, TraceOptions options)
@@ -51,10 +53,12 @@ public abstract class Tracer<TEvent> : IDisposable
 
     /// <summary>
     /// The events as they come. Ends when the token is cancelled (at once), or when the duration is over or
-    /// <see cref="Stop"/> was called (after detaching and handing out all that happened before).
+    /// <see cref="Stop"/> was called (after detaching and handing out all that happened before). Disposal
+    /// ends it too.
     /// </summary>
     public IEnumerable<TEvent> Read(TimeSpan? duration = null, CancellationToken cancellationToken = default)
     {
+        using HandleHold hold = _session.HoldBuffer();
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
             static buffer => ((RingBuffer)buffer!).Interrupt(), _session.Buffer);
         long deadline = duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue;
@@ -109,6 +113,7 @@ public abstract class Tracer<TEvent> : IDisposable
     {
         if (disposing)
         {
+            Stop();
             _session.Dispose();
         }
     }
@@ -128,7 +133,10 @@ public abstract class Tracer<TEvent> : IDisposable
             _untilClockCheck = EventsPerClockCheck;
         }
 
-        return Decode(record, _clock);
+        TEvent next = Decode(record, _clock);
+        _firstKernelTime ??= next.KernelTime;
+        next.FirstKernelTime = _firstKernelTime.Value;
+        return next;
     }
 
     private IEnumerable<TEvent> Drain()

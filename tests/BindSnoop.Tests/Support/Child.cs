@@ -1,16 +1,120 @@
+using System.Diagnostics;
+
 namespace BindSnoop.Tests;
 
 /// <summary>What this program does as a process of its own, where a test needs one.</summary>
 internal static class Child
 {
+    /// <summary>Gives up root, tries to trace, and writes what came of it.</summary>
+    public const string Unprivileged = "unprivileged";
+
+    /// <summary>Reads from a trace that was disposed of.</summary>
+    public const string ReadAfterDisposal = "read-after-disposal";
+
+    /// <summary>Disposes of traces that another thread reads.</summary>
+    public const string DisposeWhileReading = "dispose-while-reading";
+
+    /// <summary>Traces a bind of its own, with the privileges that it was given.</summary>
+    public const string TraceItself = "trace-itself";
+
+    private const uint Nobody = 65534;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Runs one and returns what it wrote.</summary>
+    public static string Start(string name)
+    {
+        string program = Environment.ProcessPath!;
+        string[] arguments = Path.GetFileNameWithoutExtension(program) == "dotnet"
+            ? [typeof(Child).Assembly.Location, "--child", name]
+            : ["--child", name];
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{name}: status {process.ExitCode}. {errors.Result}");
+    }
+
     public static int Run(string name)
     {
-        if (name == "trace-itself")
+        switch (name)
         {
-            return PrivilegeTests.TraceItself();
+            case Unprivileged:
+                Sys.DropPrivileges(Nobody);
+                Console.WriteLine(TryTrace());
+                return 0;
+            case ReadAfterDisposal:
+                Console.WriteLine(ReadDisposed());
+                return 0;
+            case DisposeWhileReading:
+                for (int i = 0; i < 20; i++)
+                {
+                    DisposeUnderReader(TimeSpan.FromMilliseconds(i));
+                }
+
+                Console.WriteLine("ended");
+                return 0;
+            case TraceItself:
+                return PrivilegeTests.TraceItself();
+            default:
+                Console.Error.WriteLine($"There is no child '{name}'.");
+                return 64;
+        }
+    }
+
+    private static string TryTrace()
+    {
+        try
+        {
+            using BindTracer tracer = new(new TraceOptions());
+            return $"traces through {tracer.Backend}";
+        }
+        catch (TraceException exception)
+        {
+            return $"{exception.ErrorId} {exception.Kind}";
+        }
+    }
+
+    private static string ReadDisposed()
+    {
+        BindTracer tracer = new(new TraceOptions());
+        tracer.Dispose();
+        try
+        {
+            return $"{tracer.Read(TimeSpan.FromSeconds(1)).Count()} events";
+        }
+        catch (ObjectDisposedException)
+        {
+            return nameof(ObjectDisposedException);
+        }
+    }
+
+    private static void DisposeUnderReader(TimeSpan pause)
+    {
+        BindTracer tracer = new(new TraceOptions { Filter = new() { ProcessId = [(uint)Environment.ProcessId] } });
+        using ManualResetEventSlim reading = new();
+        Thread reader = new(() =>
+        {
+            foreach (BindEvent _ in tracer.Read())
+            {
+                reading.Set();
+            }
+        });
+        reader.Start();
+        if (Sys.BindOnce("127.0.0.1", 20973) != 0 || !reading.Wait(s_patience))
+        {
+            throw new TimeoutException("The reader saw nothing.");
         }
 
-        Console.Error.WriteLine($"There is no child '{name}'.");
-        return 64;
+        Thread.Sleep(pause);
+        tracer.Dispose();
+        if (!reader.Join(s_patience))
+        {
+            throw new TimeoutException("The reader did not end.");
+        }
     }
 }

@@ -2,24 +2,34 @@ using System.Runtime.ExceptionServices;
 
 namespace BindSnoop.Tests;
 
+/// <summary>A trace of binds with a thread that reads it into a list.</summary>
+internal sealed class Collector(TraceOptions options) : Collector<BindEvent>(new BindTracer(options));
+
+/// <summary>A trace of accepts with a thread that reads it into a list.</summary>
+internal sealed class AcceptCollector(TraceOptions options) : Collector<AcceptEvent>(new AcceptTracer(options));
+
 /// <summary>A trace with a thread that reads it into a list.</summary>
-internal sealed class Collector : IDisposable
+internal abstract class Collector<TEvent> : IDisposable
+    where TEvent : TraceEvent
 {
-    private readonly List<BindEvent> _events = [];
+    private readonly List<TEvent> _events = [];
     private readonly Thread _reader;
     private ExceptionDispatchInfo? _failure;
 
-    public Collector(TraceOptions options)
+    protected Collector(Tracer<TEvent> tracer)
     {
-        Tracer = new BindTracer(options);
+        Tracer = tracer;
         _reader = new Thread(Read) { IsBackground = true, Name = "reader" };
         _reader.Start();
     }
 
-    public BindTracer Tracer { get; }
+    public Tracer<TEvent> Tracer { get; }
+
+    /// <summary>The kernel's number of the reading thread; known once it has seen an event.</summary>
+    public int ReaderId { get; private set; }
 
     /// <summary>What there is so far.</summary>
-    public IReadOnlyList<BindEvent> Events
+    public IReadOnlyList<TEvent> Events
     {
         get
         {
@@ -31,7 +41,7 @@ internal sealed class Collector : IDisposable
     }
 
     /// <summary>Ends the trace and returns all that it saw.</summary>
-    public IReadOnlyList<BindEvent> Finish(out TraceStatistics statistics)
+    public IReadOnlyList<TEvent> Finish(out TraceStatistics statistics)
     {
         Tracer.Stop();
         Join();
@@ -39,15 +49,31 @@ internal sealed class Collector : IDisposable
         return Events;
     }
 
-    public IReadOnlyList<BindEvent> Finish() => Finish(out _);
+    public IReadOnlyList<TEvent> Finish() => Finish(out _);
 
     /// <summary>Waits until something has been seen; tells whether it was before the time was up.</summary>
-    public bool WaitFor(Predicate<BindEvent> wanted, TimeSpan patience)
+    public bool WaitFor(Predicate<TEvent> wanted, TimeSpan patience) => WaitUntil(() => _events.Exists(wanted), patience);
+
+    /// <summary>Waits until so many have been seen.</summary>
+    public bool WaitForCount(int count, TimeSpan patience) => WaitUntil(() => _events.Count >= count, patience);
+
+    public void Dispose()
+    {
+        if (_reader.IsAlive)
+        {
+            Tracer.Stop();
+            _reader.Join();
+        }
+
+        Tracer.Dispose();
+    }
+
+    private bool WaitUntil(Func<bool> reached, TimeSpan patience)
     {
         long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         lock (_events)
         {
-            while (!_events.Exists(wanted))
+            while (!reached())
             {
                 long left = deadline - Environment.TickCount64;
                 if (left <= 0 || !_reader.IsAlive)
@@ -60,17 +86,6 @@ internal sealed class Collector : IDisposable
         }
 
         return true;
-    }
-
-    public void Dispose()
-    {
-        if (_reader.IsAlive)
-        {
-            Tracer.Stop();
-            _reader.Join();
-        }
-
-        Tracer.Dispose();
     }
 
     private void Join()
@@ -87,7 +102,8 @@ internal sealed class Collector : IDisposable
     {
         try
         {
-            foreach (BindEvent next in Tracer.Read())
+            ReaderId = Sys.ThreadId();
+            foreach (TEvent next in Tracer.Read())
             {
                 lock (_events)
                 {

@@ -41,6 +41,15 @@ internal static class Requires
         }
     }
 
+    /// <summary>Root, and a kernel on which this back end works.</summary>
+    public static void Tracing(Backend backend)
+    {
+        if (TryOpen(backend) is { } refusal)
+        {
+            Skip(backend, refusal);
+        }
+    }
+
     /// <summary>Skips the test, unless the back end was asked for.</summary>
     public static void Skip(Backend backend, TraceException refusal)
     {

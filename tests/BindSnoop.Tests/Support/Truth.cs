@@ -2,12 +2,13 @@ using System.Diagnostics;
 
 namespace BindSnoop.Tests;
 
-/// <summary>The program that makes known binds (tests/truth).</summary>
+/// <summary>The program that makes known binds and accepts (tests/truth).</summary>
 internal static class Truth
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     private static readonly Lazy<IReadOnlyList<string>> s_cases = new(() => Execute("list"));
+    private static readonly Lazy<IReadOnlyList<string>> s_acceptCases = new(() => Execute("accept", "--list"));
 
     public static string Path { get; } =
         Environment.GetEnvironmentVariable("BINDTRUTH") is { Length: > 0 } path ? path : System.IO.Path.Combine(AppContext.BaseDirectory, "bindtruth");
@@ -15,8 +16,15 @@ internal static class Truth
     /// <summary>All cases of <c>run</c>.</summary>
     public static IReadOnlyList<string> Cases => s_cases.Value;
 
+    /// <summary>All cases of <c>accept</c>.</summary>
+    public static IReadOnlyList<string> AcceptCases => s_acceptCases.Value;
+
     /// <summary>Runs cases, by default all, and tells what is true of them.</summary>
-    public static IReadOnlyList<TruthLine> Run(params string[] cases) => [.. Execute(["run", .. cases]).Select(TruthLine.Parse)];
+    public static IReadOnlyList<TruthLine> Run(params string[] cases) => [.. Execute(["run", .. cases]).Select(CallLine.Parse<TruthLine>)];
+
+    /// <summary>The same of accepts.</summary>
+    public static IReadOnlyList<AcceptLine> Accept(params string[] cases) =>
+        [.. Execute(["accept", .. cases]).Select(CallLine.Parse<AcceptLine>)];
 
     /// <summary>Runs the program to its end and returns the lines it wrote.</summary>
     public static IReadOnlyList<string> Execute(params string[] arguments)

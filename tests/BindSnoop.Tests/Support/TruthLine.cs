@@ -1,43 +1,8 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
-
 namespace BindSnoop.Tests;
 
-/// <summary>One line of <c>bindtruth run</c>; tests/truth/bindtruth.h tells what each property means.</summary>
-public sealed record TruthLine
+/// <summary>One line of <c>bindtruth run</c>.</summary>
+public sealed record TruthLine : CallLine
 {
-    private static readonly JsonSerializerOptions s_options = new(JsonSerializerDefaults.Web);
-
-    [JsonRequired]
-    public string Case { get; init; } = "";
-
-    /// <summary>Why the case, or the rest of it, could not be done; then there is nothing else.</summary>
-    public string? Skipped { get; init; }
-
-    public string Call { get; init; } = "";
-
-    public string Via { get; init; } = "";
-
-    public int Pid { get; init; }
-
-    public int Tid { get; init; }
-
-    public int Ppid { get; init; }
-
-    public uint Uid { get; init; }
-
-    public uint Gid { get; init; }
-
-    public string CommHex { get; init; } = "";
-
-    public string? Family { get; init; }
-
-    public int? SocketFamily { get; init; }
-
-    public string? Type { get; init; }
-
-    public int Protocol { get; init; }
-
     public string? RequestedAddress { get; init; }
 
     public int? RequestedPort { get; init; }
@@ -54,26 +19,6 @@ public sealed record TruthLine
 
     public string Options { get; init; } = "";
 
-    public int Error { get; init; }
-
-    public string? ErrorName { get; init; }
-
-    public int Ifindex { get; init; }
-
-    public string? Ifname { get; init; }
-
-    public uint Netns { get; init; }
-
-    public uint? SocketNetns { get; init; }
-
-    public uint Mntns { get; init; }
-
-    public ulong? CgroupId { get; init; }
-
-    public string? CgroupPath { get; init; }
-
-    public bool Shown { get; init; }
-
-    public static TruthLine Parse(string json) =>
-        JsonSerializer.Deserialize<TruthLine>(json, s_options) ?? throw new InvalidDataException($"bindtruth wrote {json}");
+    public override string ToString() =>
+        $"{Type ?? "no socket"} {Protocol} {RequestedAddress}:{RequestedPort} length {AddressLength} {Via} = {ErrorName ?? "0"}";
 }

@@ -1,0 +1,80 @@
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>Every case of <c>bindtruth accept</c> under every back end, every field of every event.</summary>
+public sealed class AcceptMatrixTests
+{
+    private static readonly AcceptMatrix s_matrix = new(new TraceFilter { IncludeError = true });
+    private static readonly AcceptMatrix s_successes = new(new TraceFilter());
+    private static readonly AcceptMatrix s_wouldBlock = new(new TraceFilter { IncludeError = true, IncludeWouldBlock = true });
+
+    public static IEnumerable<TheoryDataRow<Backend, string>> Rows() => BackendRows.With(Truth.AcceptCases);
+
+    public static IEnumerable<TheoryDataRow<Backend, string>> WouldBlockRows() => BackendRows.With(
+        Truth.AcceptCases.Where(c => !AcceptMatrix.IsTriedFirst(c)));
+
+    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.All();
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public void Case(Backend backend, string name) => s_matrix.Case(backend, name);
+
+    /// <summary>Without errors other programs are attached, and the tracepoints look at the exits alone.</summary>
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public void SuccessesOnly(Backend backend, string name) => s_successes.Case(backend, name);
+
+    [Theory]
+    [MemberData(nameof(WouldBlockRows))]
+    public void WithThoseThatWouldBlock(Backend backend, string name) => s_wouldBlock.Case(backend, name);
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void NothingElseIsSeen(Backend backend) => s_matrix.NothingElseIsSeen(backend);
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void NothingIsLost(Backend backend)
+    {
+        s_matrix.NothingIsLost(backend);
+        s_successes.NothingIsLost(backend);
+        s_wouldBlock.NothingIsLost(backend);
+    }
+
+    private sealed class AcceptMatrix(TraceFilter filter) : Matrix<AcceptLine, AcceptEvent>(filter)
+    {
+        /// <summary>
+        /// io_uring tries an accept before it waits for a connection, which the truth, knowing only what came of
+        /// it in the end, does not tell.
+        /// </summary>
+        public static bool IsTriedFirst(string name) => name is "accept-uring-waiting" or "accept-uring-multishot";
+
+        protected override Collector<AcceptEvent> Trace(TraceOptions options) => new AcceptCollector(options);
+
+        protected override IReadOnlyList<AcceptLine> MakeCalls() => Truth.Accept();
+
+        protected override AcceptLine? AsSeen(AcceptLine line, Backend backend) => Seen.As(line, backend, Filter);
+
+        protected override void Compare(AcceptLine line, AcceptEvent actual, Comparison comparison)
+        {
+            comparison.Equal("Protocol", line.Protocol == 262 ? "MPTCP" : "TCP", actual.Protocol);
+            comparison.Equal("ProtocolNumber", line.Protocol, actual.ProtocolNumber);
+            comparison.Equal("AddressFamily", line.Family, actual.AddressFamily);
+            comparison.Equal("LocalAddress", WithScope(line.LocalAddress, (uint)line.Ifindex), actual.LocalAddress);
+            comparison.Equal("LocalPort", line.LocalPort, actual.LocalPort);
+            comparison.Equal("RemoteAddress", WithScope(line.RemoteAddress, (uint)line.Ifindex), actual.RemoteAddress);
+            if (line.RemotePort == Seen.SomePort)
+            {
+                comparison.True("RemotePort", actual.RemotePort != 0, actual.RemotePort);
+            }
+            else
+            {
+                comparison.Equal("RemotePort", line.RemotePort ?? 0, actual.RemotePort);
+            }
+
+            comparison.Equal("InterfaceIndex", line.Ifindex, actual.InterfaceIndex);
+            comparison.True("InterfaceName", IsInterfaceName(line, actual.InterfaceName), actual.InterfaceName);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>Every call is accounted for: sent, dropped or filtered, and never two of them.</summary>
+public sealed class AccountingTests
+{
+    private const int SmallestBuffer = 4096;
+
+    [Fact]
+    public void ABufferThatIsFullDrops()
+    {
+        Requires.Tracing();
+        using CgroupTree tree = new();
+        using BindTracer tracer = new(Options(tree, Environment.SystemPageSize));
+
+        // Nobody reads while they are made, so that all but what fits is lost.
+        Load load = Load.Run(tree, 5000, 2);
+        tracer.Stop();
+        int received = tracer.Read().Count();
+        TraceStatistics statistics = tracer.ReadStatistics();
+        Assert.Equal(received, statistics.Emitted);
+        Assert.Equal(load.Total, statistics.Emitted + statistics.Dropped);
+        Assert.InRange(received, 1, Environment.SystemPageSize / 100);
+    }
+
+    /// <summary>The buffer goes round hundreds of times under a reader that is too slow at first.</summary>
+    [Fact]
+    public void ABufferThatIsTooSmall()
+    {
+        Requires.Tracing();
+        Assert.SkipUnless(Environment.SystemPageSize == SmallestBuffer, "Pages are larger here.");
+        using CgroupTree tree = new();
+        using Collector collector = new(Options(tree, SmallestBuffer));
+        Load load = Load.Run(tree, 40_000, 2);
+        IReadOnlyList<BindEvent> events = collector.Finish(out TraceStatistics statistics);
+        Assert.Equal(events.Count, statistics.Emitted);
+        Assert.Equal(load.Total, statistics.Emitted + statistics.Dropped);
+        Assert.True(statistics.Dropped > 0, $"{statistics}");
+        AllWhole(events);
+    }
+
+    [Fact]
+    public void ABufferThatIsLargeEnough()
+    {
+        Requires.Tracing();
+        using CgroupTree tree = new();
+        using Collector collector = new(Options(tree, TraceOptions.DefaultBufferSize));
+        Load load = Load.Run(tree, 40_000, 2);
+        IReadOnlyList<BindEvent> events = collector.Finish(out TraceStatistics statistics);
+        Assert.Equal(load.Total, events.Count);
+        Assert.Equal((load.Total, 0), (statistics.Emitted, statistics.Dropped));
+        AllWhole(events);
+    }
+
+    [Fact]
+    public void FailuresCount()
+    {
+        Requires.Tracing();
+        using CgroupTree tree = new();
+        TraceOptions options = Options(tree, TraceOptions.DefaultBufferSize);
+        using Collector collector = new(options with { Filter = options.Filter with { IncludeError = true } });
+        using Collector successes = new(options);
+        Load load = Load.Run(tree, 2000, 2, fail: true);
+        IReadOnlyList<BindEvent> events = collector.Finish(out TraceStatistics statistics);
+        Assert.Equal(load.Made, load.Failed);
+        Assert.Equal(load.Total, events.Count);
+        Assert.Equal(load.Total, statistics.Emitted);
+        Assert.Equal(load.Failed, events.Count(e => e.ErrorName == "EADDRINUSE" && e.Port == e.RequestedPort));
+
+        Assert.Equal(load.SetupBinds, successes.Finish(out statistics).Count);
+        Assert.Equal((load.SetupBinds, 0), (statistics.Emitted, statistics.Dropped));
+        Assert.True(statistics.Filtered >= load.Failed, $"{statistics}");
+    }
+
+    /// <summary>
+    /// Filtered calls are counted whoever makes them, so others on the machine can only add to the sum. A few
+    /// quiet moments are all it takes to see that nothing else does.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void FilteredCallsAreCounted(bool fail)
+    {
+        Requires.Tracing();
+        using CgroupTree tree = new();
+        long least = long.MaxValue;
+        for (int i = 0; i < 20 && least != 0; i++)
+        {
+            TraceFilter filter = new() { Cgroup = [tree.Root], Port = fail ? [] : [new PortRange(1, 1)] };
+            using Collector collector = new(new TraceOptions { Filter = filter });
+            Load load = Load.Run(tree, 1000, 1, fail);
+            collector.Finish(out TraceStatistics statistics);
+            long extra = statistics.Emitted + statistics.Dropped + statistics.Filtered - load.Total;
+            Assert.True(extra >= 0, $"{statistics} of {load}");
+            Assert.Equal((fail ? load.SetupBinds : 0, 0), (statistics.Emitted, statistics.Dropped));
+            least = Math.Min(least, extra);
+        }
+
+        Assert.Equal(0, least);
+    }
+
+    private static TraceOptions Options(CgroupTree tree, int bufferSize) =>
+        new() { BufferSize = bufferSize, Filter = new() { Cgroup = [tree.Root] } };
+
+    private static void AllWhole(IReadOnlyList<BindEvent> events)
+    {
+        Assert.Single(events.Select(e => e.ProcessId).Distinct());
+        Assert.All(events, e => Assert.Equal(
+            ("bindtruth", "TCP", "127.0.0.1", "127.0.0.1", 0, ".....", 0),
+            (e.Comm, e.Protocol, e.Address, e.RequestedAddress, e.RequestedPort, e.OptionString, e.ErrorCode)));
+        foreach (IGrouping<int, BindEvent> thread in events.GroupBy(e => e.ThreadId))
+        {
+            Assert.Equal(thread.Select(e => e.KernelTime).Order(), thread.Select(e => e.KernelTime));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using BindSnoop.Native;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>The BPF programs, maps and links that this process holds, and whether the kernel still has them.</summary>
+internal sealed partial class KernelObjects
+{
+    private const string Library = "libbpf.so.1";
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    private readonly HashSet<(string Kind, uint Id)> _objects;
+
+    private KernelObjects(HashSet<(string Kind, uint Id)> objects) => _objects = objects;
+
+    public int Programs => _objects.Count(o => o.Kind == "prog_id");
+
+    public int Maps => _objects.Count(o => o.Kind == "map_id");
+
+    /// <summary>Descriptors of BPF objects, perf events and the like, which have no files.</summary>
+    public static IReadOnlyList<string> Descriptors() =>
+        [.. Directory.GetFiles("/proc/self/fd")
+            .Select(fd => new FileInfo(fd).LinkTarget)
+            .OfType<string>()
+            .Where(target => target.StartsWith("anon_inode:", StringComparison.Ordinal))
+            .Order()];
+
+    /// <summary>What this process holds now.</summary>
+    public static KernelObjects Held()
+    {
+        HashSet<(string, uint)> objects = [];
+        foreach (string info in Directory.GetFiles("/proc/self/fdinfo"))
+        {
+            foreach (string[] field in ReadLines(info).Select(line => line.Split(':', StringSplitOptions.TrimEntries)))
+            {
+                if (field is ["prog_id" or "map_id" or "link_id", var id])
+                {
+                    objects.Add((field[0], uint.Parse(id, CultureInfo.InvariantCulture)));
+                }
+            }
+        }
+
+        return new(objects);
+    }
+
+    /// <summary>Fails if the kernel keeps any of them. It frees them a while after the last reference is gone.</summary>
+    public void AssertGone()
+    {
+        Stopwatch time = Stopwatch.StartNew();
+        (string Kind, uint Id)[] left = [.. _objects.Where(Exists)];
+        while (left.Length > 0 && time.Elapsed < s_patience)
+        {
+            Thread.Sleep(20);
+            left = [.. left.Where(Exists)];
+        }
+
+        Assert.Empty(left);
+    }
+
+    [LibraryImport(Library)]
+    private static partial int bpf_prog_get_fd_by_id(uint id);
+
+    [LibraryImport(Library)]
+    private static partial int bpf_map_get_fd_by_id(uint id);
+
+    [LibraryImport(Library)]
+    private static partial int bpf_link_get_fd_by_id(uint id);
+
+    private static bool Exists((string Kind, uint Id) o)
+    {
+        int fd = o.Kind switch
+        {
+            "prog_id" => bpf_prog_get_fd_by_id(o.Id),
+            "map_id" => bpf_map_get_fd_by_id(o.Id),
+            _ => bpf_link_get_fd_by_id(o.Id),
+        };
+        if (fd >= 0)
+        {
+            _ = Libc.close(fd);
+        }
+
+        return fd != -Kernel.Errno.ENOENT;
+    }
+
+    private static string[] ReadLines(string path)
+    {
+        try
+        {
+            return File.ReadAllLines(path);
+        }
+        catch (IOException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>Cases of the truth program by back ends. The cases are run once for each back end.</summary>
+internal abstract class Matrix<TLine, TEvent>(TraceFilter filter)
+    where TLine : CallLine
+    where TEvent : TraceEvent
+{
+    private readonly ConcurrentDictionary<Backend, BackendRun<TLine, TEvent>> _runs = new();
+
+    protected TraceFilter Filter => filter;
+
+    /// <summary>Every call of the case that the back end sees has its one event, and every field of it is right.</summary>
+    public void Case(Backend backend, string name)
+    {
+        BackendRun<TLine, TEvent> run = RunOf(backend);
+        TLine[] lines = [.. run.Lines.Where(l => l.Case == name)];
+        Assert.NotEmpty(lines);
+
+        string[] skipped = [.. lines.Select(l => l.Skipped).OfType<string>()];
+        Assert.DoesNotContain(skipped, reason => reason.StartsWith("broken:", StringComparison.Ordinal));
+
+        lines = [.. lines.Where(l => l.Skipped is null)];
+        HashSet<int> processes = [.. lines.Select(l => l.Pid)];
+        TLine[] expected = [.. lines.Select(l => AsSeen(l, backend)).OfType<TLine>()];
+        TEvent[] actual = [.. run.Events.Where(e => processes.Contains(e.ProcessId))];
+
+        List<string> faults = [];
+        for (int i = 0; i < Math.Max(expected.Length, actual.Length); i++)
+        {
+            if (i >= actual.Length)
+            {
+                faults.Add($"no event for {expected[i]}");
+            }
+            else if (i >= expected.Length)
+            {
+                faults.Add($"one event too many: {actual[i]}");
+            }
+            else
+            {
+                Comparison comparison = new(expected[i], faults);
+                run.Compare(expected[i], actual[i], comparison);
+                Compare(expected[i], actual[i], comparison);
+            }
+        }
+
+        for (int i = 1; i < actual.Length; i++)
+        {
+            int before = Array.FindLastIndex(actual, i - 1, e => e.ThreadId == actual[i].ThreadId);
+            if (before >= 0 && actual[before].KernelTime >= actual[i].KernelTime)
+            {
+                faults.Add($"thread {actual[i].ThreadId} goes back in time from {actual[before].KernelTime} to {actual[i].KernelTime}");
+            }
+        }
+
+        if (faults.Count > 0)
+        {
+            Assert.Fail(string.Join(Environment.NewLine, faults));
+        }
+
+        Assert.SkipWhen(skipped.Length > 0, string.Join("; ", skipped));
+    }
+
+    /// <summary>Nothing else comes from the truth program or a child of its: its set-up makes no such calls.</summary>
+    public void NothingElseIsSeen(Backend backend)
+    {
+        BackendRun<TLine, TEvent> run = RunOf(backend);
+        HashSet<int> processes = [.. run.Lines.Select(l => l.Pid)];
+        HashSet<int> parents = [.. run.Lines.Select(l => l.Ppid)];
+        Assert.DoesNotContain(run.Events, e => !processes.Contains(e.ProcessId) &&
+            (parents.Contains(e.ProcessId) || parents.Contains(e.ParentProcessId) || processes.Contains(e.ParentProcessId)));
+    }
+
+    public void NothingIsLost(Backend backend)
+    {
+        BackendRun<TLine, TEvent> run = RunOf(backend);
+        Assert.Equal(new TraceStatistics(run.Events.Count, 0, run.Statistics.Filtered), run.Statistics);
+    }
+
+    protected abstract Collector<TEvent> Trace(TraceOptions options);
+
+    protected abstract IReadOnlyList<TLine> MakeCalls();
+
+    /// <summary>What a back end makes of a call; null if it is not to be shown.</summary>
+    protected abstract TLine? AsSeen(TLine line, Backend backend);
+
+    /// <summary>Compares what is particular to such events.</summary>
+    protected abstract void Compare(TLine line, TEvent actual, Comparison comparison);
+
+    protected static string? WithScope(string? address, uint scope) =>
+        address is not null && scope != 0 && IPAddress.Parse(address).IsIPv6LinkLocal ? $"{address}%{scope}" : address;
+
+    /// <summary>Looked up after the call, when the process may be gone for good.</summary>
+    protected static bool IsInterfaceName(TLine line, string name) => name == (line.Ifname ?? "") || name.Length == 0;
+
+    /// <summary>The run under a back end; skips the test where it cannot be used.</summary>
+    private BackendRun<TLine, TEvent> RunOf(Backend backend)
+    {
+        BackendRun<TLine, TEvent> run = _runs.GetOrAdd(
+            backend, b => new(new TraceOptions { Backend = b, Filter = filter }, Trace, MakeCalls));
+        if (run.Refusal is { } refusal)
+        {
+            Requires.Skip(backend, refusal);
+        }
+
+        return run;
+    }
+}
+
+/// <summary>The rows of theories over the back ends.</summary>
+internal static class BackendRows
+{
+    private static readonly Backend[] s_backends = [Backend.Fentry, Backend.Kprobe, Backend.Tracepoint];
+
+    public static IEnumerable<TheoryDataRow<Backend>> All() =>
+        s_backends.Select(backend => new TheoryDataRow<Backend>(backend).WithTrait("Backend", backend.ToString()));
+
+    public static IEnumerable<TheoryDataRow<Backend, string>> With(IEnumerable<string> cases) =>
+        from backend in s_backends
+        from name in cases
+        select new TheoryDataRow<Backend, string>(backend, name).WithTrait("Backend", backend.ToString());
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Globalization;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>The reader sleeps while nothing happens, and misses no event for it.</summary>
+public sealed class WakeUpTests
+{
+    private static readonly TraceOptions s_ownCalls = new() { Filter = new() { ProcessId = [(uint)Environment.ProcessId] } };
+
+    [Fact]
+    public void AnIdleReaderSleeps()
+    {
+        Requires.Tracing();
+        using Collector collector = new(s_ownCalls);
+        Bind(21000);
+        Assert.True(collector.WaitFor(e => e.Port == 21000, TimeSpan.FromSeconds(5)));
+        Thread.Sleep(300);
+
+        string before = Switches(collector.ReaderId);
+        Thread.Sleep(2000);
+        Assert.Equal(before, Switches(collector.ReaderId));
+
+        // The count does tell when the reader is awake.
+        Bind(21001);
+        Assert.True(collector.WaitFor(e => e.Port == 21001, TimeSpan.FromSeconds(5)));
+        Thread.Sleep(300);
+        Assert.NotEqual(before, Switches(collector.ReaderId));
+    }
+
+    /// <summary>The best of a few tries: what else the machine does may delay one.</summary>
+    [Fact]
+    public void AnEventAfterALongTimeComesAtOnce()
+    {
+        Requires.Tracing();
+        using Collector collector = new(s_ownCalls);
+        TimeSpan best = TimeSpan.MaxValue;
+        for (int i = 0; i < 5 && best > TimeSpan.FromMilliseconds(100); i++)
+        {
+            Thread.Sleep(1000);
+            ushort port = (ushort)(21000 + i);
+            Bind(port);
+            long start = Stopwatch.GetTimestamp();
+            Assert.True(collector.WaitFor(e => e.Port == port, TimeSpan.FromSeconds(5)));
+            TimeSpan took = Stopwatch.GetElapsedTime(start);
+            best = took < best ? took : best;
+        }
+
+        Assert.True(best <= TimeSpan.FromMilliseconds(100), $"{best}");
+    }
+
+    /// <summary>
+    /// The next call is made only when the last one has been seen, as it would wake a reader that had missed
+    /// the last; and after a time that falls at any point of the reader's way to sleep.
+    /// </summary>
+    [Fact]
+    public void NoWakeUpIsLost()
+    {
+        Requires.Tracing();
+        const int Count = 2000;
+        Random random = new(1);
+        using Collector collector = new(s_ownCalls);
+        List<TimeSpan> delays = [];
+        for (int i = 0; i < Count; i++)
+        {
+            long pause = random.Next(0, 16_000) * Stopwatch.Frequency / 1_000_000;
+            long from = Stopwatch.GetTimestamp();
+            if (pause > Stopwatch.Frequency / 500)
+            {
+                Thread.Sleep(TimeSpan.FromSeconds((double)pause / Stopwatch.Frequency) - TimeSpan.FromMilliseconds(1));
+            }
+
+            while (Stopwatch.GetTimestamp() - from < pause)
+            {
+                Thread.SpinWait(10);
+            }
+
+            int seen = i + 1;
+            Bind((ushort)(21000 + i));
+            long start = Stopwatch.GetTimestamp();
+            Assert.True(collector.WaitForCount(seen, TimeSpan.FromSeconds(3)), $"Bind {i} was not seen.");
+            delays.Add(Stopwatch.GetElapsedTime(start));
+        }
+
+        Assert.Equal(Enumerable.Range(21000, Count), collector.Finish().Select(e => e.Port));
+        delays.Sort();
+        Assert.True(delays[Count / 2] < TimeSpan.FromMilliseconds(20), $"half of the delays are above {delays[Count / 2]}");
+    }
+
+    private static string Switches(int thread) =>
+        File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/self/task/{thread}/status"))
+            .Single(line => line.StartsWith("voluntary_ctxt_switches:", StringComparison.Ordinal));
+
+    private static void Bind(ushort port) => Assert.Equal(0, Sys.BindOnce("127.0.0.1", port));
+}

@@ -1,0 +1,106 @@
+BeforeAll {
+    . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
+    if (-not $global:BindSnoopTests.WhyNot) {
+        Install-Truth $TestDrive
+    }
+}
+
+Describe 'Get-BindTrace' {
+    AfterEach {
+        Assert-NothingAttached
+    }
+
+    It 'Gives nothing where there is no trace' {
+        Get-BindTrace | Should -BeNullOrEmpty
+        Get-BindTrace -Name '*' | Should -BeNullOrEmpty
+    }
+
+    It 'Says that there is no such trace, and which there are' {
+        $record = Get-OnlyError { Get-BindTrace -Name nobody }
+        Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice 'Start-BindTrace'
+        Skip-WithoutTracing
+        $null = Start-BindTrace -Name somebody
+        $record = Get-OnlyError { Get-BindTrace -Name nobody }
+        Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice "'somebody'"
+    }
+
+    It 'Shows no control characters of a name that is not there' {
+        $record = Get-OnlyError { Get-BindTrace -Name "`e]0;red" }
+        Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target "`e]0;red" -Advice 'Start-BindTrace'
+        "$record" | Should -BeLike '*\x1b?0;red*'
+    }
+
+    It 'Gives an error for each name that is not there, and the traces that are' {
+        Skip-WithoutTracing
+        $null = Start-BindTrace -Name somebody
+        $traces = Get-BindTrace -Name nobody, somebody, noone -ErrorAction SilentlyContinue -ErrorVariable missing
+        $traces.Name | Should -Be 'somebody'
+        $missing.TargetObject | Should -Be 'nobody', 'noone'
+    }
+
+    It 'Finds no trace by a pattern without an error' {
+        Get-BindTrace -Name 'nobody*' | Should -BeNullOrEmpty
+    }
+
+    Context 'With traces' {
+        BeforeEach {
+            Skip-WithoutTracing
+            $web = Start-BindTrace -Name web -Port 80, 8000-8999 -Protocol TCP -Comm nginx -IncludeError
+            $dns = Start-BindTrace -Name DNS -Mode Count -Port 53
+            $db = Start-BindTrace -Name db -Uid root
+        }
+
+        It 'Lists all, oldest first' {
+            (Get-BindTrace).Name | Should -BeExactly 'web', 'DNS', 'db'
+        }
+
+        It 'Finds <How>' -TestCases @(
+            @{ How = 'by name, in any case'; Name = 'dns'; Expected = 'DNS' }
+            @{ How = 'by pattern'; Name = 'd*'; Expected = 'DNS', 'db' }
+            @{ How = 'by set'; Name = '[vw]eb'; Expected = 'web' }
+            @{ How = 'by names, each once, oldest first'; Name = 'db', 'web', 'd?'; Expected = 'web', 'db' }
+        ) {
+            (Get-BindTrace -Name $Name).Name | Should -BeExactly $Expected
+            (Get-BindTrace $Name).Name | Should -BeExactly $Expected
+        }
+
+        It 'Takes names from the pipeline' {
+            ('db', 'web' | Get-BindTrace).Name | Should -BeExactly 'db', 'web'
+        }
+
+        It 'Gives the trace itself' {
+            [object]::ReferenceEquals((Get-BindTrace web), $web) | Should -BeTrue
+            $web | Should -BeOfType ([BindSnoop.BindTrace])
+        }
+
+        It 'Shows what a trace does' {
+            $web.Mode | Should -Be 'Event'
+            $dns.Mode | Should -Be 'Count'
+            foreach ($trace in $web, $dns, $db) {
+                $trace.State | Should -Be 'Running'
+                "$($trace.Backend)" | Should -BeIn 'Fentry', 'Kprobe', 'Tracepoint'
+                $trace.StartTime | Should -BeLessOrEqual ([datetime]::Now)
+                $trace.StartTime | Should -BeGreaterThan ([datetime]::Now.AddMinutes(-1))
+                $trace.StartTime.Kind | Should -Be 'Local'
+                $trace.Queued | Should -Be 0
+                $trace.Dropped | Should -Be 0
+            }
+            "$($web.Filter)" | Should -Be 'Port 80,8000-8999; Protocol TCP; Comm nginx; IncludeError yes'
+            "$($dns.Filter)" | Should -Be 'Port 53'
+            "$($db.Filter)" | Should -Be 'Uid 0'
+            $web.Filter.Port.First | Should -Be 80, 8000
+        }
+
+        It 'Has the same traces in another runspace, which may close' {
+            $result = Start-Traced -Traces 0 { (Get-BindTrace).Name; $null = Start-BindTrace -Name other -Comm nobody } | Complete-Traced
+            $result.Output | Should -Be 'web', 'DNS', 'db'
+            Get-BindTrace | ForEach-Object State | Should -Be (@('Running') * 4)
+        }
+
+        It 'Completes names' {
+            $line = 'Get-BindTrace -Name d'
+            $completion = TabExpansion2 -inputScript $line -cursorColumn $line.Length
+            $completion.CompletionMatches.CompletionText | Should -Be 'DNS', 'db'
+        }
+    }
+}
