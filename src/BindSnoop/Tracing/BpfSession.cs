@@ -162,9 +162,10 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            foreach (BpfLink link in _links)
+            // Entries before returns, the reverse of how they were attached.
+            for (int i = _links.Count - 1; i >= 0; i--)
             {
-                link.Dispose();
+                _links[i].Dispose();
             }
 
             // The link closes the perf event's descriptor along with itself.
@@ -285,7 +286,8 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private void Attach(TracerDefinition definition)
     {
-        foreach (nint program in _programs)
+        // Returns before entries: of a call that is seen to begin, the end is seen too.
+        foreach (nint program in _programs.OrderBy(p => IsEntry(ProgramName(p))))
         {
             string name = ProgramName(program);
             BpfLink link;
@@ -346,6 +348,9 @@ internal sealed unsafe class BpfSession : IDisposable
     }
 
     private static long PerfEventOpenNumber => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 241 : 298;
+
+    private static bool IsEntry(string program) =>
+        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private static string ProgramName(nint program) =>
         Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(LibBpf.bpf_program__name(program)));
