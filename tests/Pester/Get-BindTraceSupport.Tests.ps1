@@ -61,7 +61,9 @@ Describe 'Get-BindTraceSupport' {
         foreach ($backend in $support.Backends) {
             $trace = try { Start-BindTrace -Backend $backend.Backend } catch { $null }
             [bool]$trace | Should -Be $backend.Usable -Because "that is what it says of $($backend.Backend)"
-            $trace | Remove-BindTrace
+            if ($trace) {
+                $trace | Remove-BindTrace
+            }
         }
     }
 
