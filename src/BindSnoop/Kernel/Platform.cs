@@ -97,7 +97,7 @@ internal static class Platform
 
     /// <summary>The capabilities that matter here and are in effect.</summary>
     public static IReadOnlyList<string> CapabilityNames() =>
-        [.. s_capabilities.Where(c => Has(c.Number)).Select(c => c.Name)];
+        s_capabilities.Where(c => Has(c.Number)).Select(c => c.Name).ToArray();
 
     /// <summary>RLIMIT_MEMLOCK of this process, in bytes, or "unlimited".</summary>
     public static string MemoryLockLimit()
