@@ -162,9 +162,9 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            foreach (BpfLink link in _links)
+            for (int i = _links.Count - 1; i >= 0; i--)
             {
-                link.Dispose();
+                _links[i].Dispose();
             }
 
             // The link closes the perf event's descriptor along with itself.
@@ -285,9 +285,10 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private void Attach(TracerDefinition definition)
     {
-        foreach (nint program in _programs)
+        // Returns first, entries last, and off again the other way round: a call that only its entry was seen
+        // of would count as lost.
+        foreach ((nint program, string name) in _programs.Select(p => (p, ProgramName(p))).OrderBy(p => IsEntry(p.Item2)))
         {
-            string name = ProgramName(program);
             BpfLink link;
             if (Backend == Backend.Fentry)
             {
@@ -313,6 +314,9 @@ internal sealed unsafe class BpfSession : IDisposable
             _links.Add(link);
         }
     }
+
+    private static bool IsEntry(string program) =>
+        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private BpfLink AttachTracepoint(nint program, string name)
     {
