@@ -306,10 +306,10 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private void Attach(TracerDefinition definition)
     {
-        // Returns before entries: of a call that is seen to begin, the end is seen too.
-        foreach (nint program in _programs.OrderBy(p => IsEntry(ProgramName(p))))
+        // Returns first, entries last, and off again the other way round: a call that only its entry was seen
+        // of would count as lost.
+        foreach ((nint program, string name) in _programs.Select(p => (p, ProgramName(p))).OrderBy(p => IsEntry(p.Item2)))
         {
-            string name = ProgramName(program);
             BpfLink link;
             if (Backend == Backend.Fentry)
             {
@@ -335,6 +335,9 @@ internal sealed unsafe class BpfSession : IDisposable
             _links.Add(link);
         }
     }
+
+    private static bool IsEntry(string program) =>
+        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private BpfLink AttachTracepoint(nint program, string name)
     {
