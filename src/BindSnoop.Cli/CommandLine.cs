@@ -40,6 +40,9 @@ internal static class CommandLine
         List<string> errors =
         [
             .. parsed.Errors.Select(e => e.Message),
+            .. parsed.CommandResult.Command != root && parsed.RootCommandResult.Children.Any(c => c is OptionResult { Implicit: false })
+                ? [$"The options of '{parsed.CommandResult.Command.Name}' go behind it."]
+                : Array.Empty<string>(),
             .. parsed.Tokens.Where(t => t.Type == TokenType.Directive).Select(t => $"Unrecognized command or argument '{t.Value}'."),
         ];
         if (errors.Count > 0)

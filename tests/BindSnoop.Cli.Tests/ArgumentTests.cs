@@ -38,6 +38,11 @@ public sealed class ArgumentTests
     [InlineData("--count --max-events 3", "--max-events does not go together with --count.", "Use --duration")]
     [InlineData("--completion zsh", "There is no completion for 'zsh'.", "Give bash.")]
     [InlineData("support x", "Unrecognized command or argument 'x'.", "Try 'bindsnoop --help'.")]
+    [InlineData("-p 5 accept", "The options of 'accept' go behind it.", "Try 'bindsnoop --help'.")]
+    [InlineData("--json support", "The options of 'support' go behind it.", "Try 'bindsnoop --help'.")]
+    [InlineData("accept -w", "Unrecognized command or argument '-w'.", "Try 'bindsnoop --help'.")]
+    [InlineData("accept -P x", "'x' is not a port or a range of ports.", "Give a port")]
+    [InlineData("accept --remote-address x", "'x' is not an IP address or a CIDR prefix.", "Give an address")]
     public void A_wrong_command_line_is_explained(string args, string message, string remedy)
     {
         using Tool tool = Tool.Run(args.Split(' '));
@@ -85,6 +90,9 @@ public sealed class ArgumentTests
     [Theory]
     [InlineData("--ba", "--backend")]
     [InlineData("sup", "support")]
+    [InlineData("acc", "accept")]
+    [InlineData("accept --remote-a", "--remote-address")]
+    [InlineData("accept --fam", "--family")]
     [InlineData("--backend tr", "tracepoint")]
     [InlineData("--uid roo", "root")]
     [InlineData("--cgroupmap /etc/pass", "/etc/passwd")]

@@ -50,6 +50,48 @@ public sealed class ClassicWriterTests
         Assert.Equal(s_expected[flags], sink.Text);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("t")]
+    [InlineData("E")]
+    [InlineData("tE")]
+    public void Accepts_look_as_in_bcc(string flags)
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        ClassicAcceptWriter writer = new(output, time: false, timestamp: flags.Contains('t'), errors: flags.Contains('E'));
+        writer.Begin();
+        foreach (AcceptEvent next in new[]
+        {
+            Made.Accept(5000000, 0, 907, "sshd"u8.ToArray(), "192.168.56.1", 32324, "192.168.56.102", 22),
+            Made.Accept(5062500, 0, 4194303, "a-very-long-pro"u8.ToArray(), "2001:db8:1234:5678:9abc:def0:1234:5678", 65535, "::1", 8080),
+            Made.Accept(5002500, 0, 10000000, Made.Utf8("Käse 6789abcde"), "::ffff:127.0.0.1", 1, "::ffff:127.0.0.1", 65535),
+            Made.Accept(4999500, 24, 1, [], null, 0, "0.0.0.0", 443),
+            Made.Accept(98765432109, 0, 2, "x"u8.ToArray(), "10.0.0.1", 5, "10.0.0.2", 80),
+        })
+        {
+            writer.Write(next);
+        }
+
+        output.Flush();
+        Assert.Equal(s_expected["accept " + flags], sink.Text);
+    }
+
+    [Fact]
+    public void Accepts_can_have_the_time_of_day()
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        ClassicAcceptWriter writer = new(output, time: true, timestamp: true, errors: false);
+        writer.Begin();
+        AcceptEvent next = Made.Accept();
+        writer.Write(next);
+        output.Flush();
+        string[] lines = sink.Text.Split('\n');
+        Assert.StartsWith("TIME     TIME(s)  PID     COMM ", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith($"{next.Time:HH:mm:ss} 0.000    1       made ", lines[1], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Counts_look_and_are_sorted_as_in_bcc()
     {

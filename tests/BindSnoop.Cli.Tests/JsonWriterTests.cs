@@ -39,6 +39,10 @@ public sealed class JsonWriterTests
         Assert.Equal(comm, DisplayText.Unescape(escaped));
     }
 
+    /// <summary>Looked up anew for each event, or said by others already.</summary>
+    private static readonly string[] s_leftOut =
+        ["ElapsedSeconds", "Endpoint", "RequestedEndpoint", "LocalEndpoint", "RemoteEndpoint", "ServiceName", "ProcessPath"];
+
     [Fact]
     public void Every_property_of_an_event_is_there_under_its_name()
     {
@@ -49,6 +53,13 @@ public sealed class JsonWriterTests
         {
             AssertSame(next, Write(next));
         }
+
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        AcceptEvent accept = Made.Accept();
+        new AcceptJsonWriter(output).Write(accept);
+        output.Flush();
+        AssertSame(accept, sink.Text);
     }
 
     [Fact]
@@ -70,7 +81,7 @@ public sealed class JsonWriterTests
     private static void AssertSame(object expected, string text)
     {
         using JsonDocument json = JsonDocument.Parse(text);
-        PropertyInfo[] properties = expected.GetType().GetProperties();
+        PropertyInfo[] properties = [.. expected.GetType().GetProperties().Where(p => !s_leftOut.Contains(p.Name))];
         Assert.Equal(properties.Select(p => p.Name).Order(), json.RootElement.EnumerateObject().Select(p => p.Name).Order());
         foreach (PropertyInfo property in properties)
         {

@@ -21,6 +21,8 @@ public sealed class OptionTests
     [InlineData("-Uq", "-Uq")]
     [InlineData("-- -tU", "-- -tU")]
     [InlineData("support -tU", "support -tU")]
+    [InlineData("accept -tTP80 -p -t", "accept -t -T -P 80 -p -t")]
+    [InlineData("accept -Ut", "accept -Ut")]
     public void Bundles_are_taken_apart_as_getopt_does(string args, string expected) =>
         Assert.Equal(expected.Split(' '), ShortOptions.Separate(args.Split(' '), CommandLine.Create()));
 

@@ -181,6 +181,24 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public void Accepts_are_lines()
+    {
+        using System.Net.Sockets.TcpListener listener = new(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        int port = ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+        using Tool text = Tool.Trace("accept", "-4", "-p", s_self, $"-P{port}", "--max-events", "1");
+        using Tool json = Tool.Trace("accept", "--json", "-p", s_self, "-P", $"{port}", "--max-events", "1");
+        using System.Net.Sockets.TcpClient client = new("127.0.0.1", port);
+        using System.Net.Sockets.Socket accepted = listener.AcceptSocket();
+        int remotePort = ((System.Net.IPEndPoint)client.Client.LocalEndPoint!).Port;
+        Assert.Equal(0, text.WaitForEnd());
+        Assert.Equal("PID     COMM         IP RADDR            RPORT LADDR            LPORT", text.Lines[0]);
+        Assert.Matches($"^{Environment.ProcessId,-7} .{{12}} 4  {"127.0.0.1",-16} {remotePort,-5} {"127.0.0.1",-16} {port,-5}$", text.Lines[1]);
+        Assert.Equal(0, json.WaitForEnd());
+        Assert.Equal(remotePort, Assert.Single(json.Json).GetProperty("RemotePort").GetInt32());
+    }
+
+    [Fact]
     public void A_reader_that_has_enough_ends_it_cleanly()
     {
         Tool.RequireTracing();

@@ -26,11 +26,14 @@ internal abstract class JsonLines(OutputBuffer output)
         output.EndLine();
     }
 
-    /// <summary>A property's name, encoded once.</summary>
-    protected static JsonEncodedText Name(string name) => JsonEncodedText.Encode(name);
+    /// <summary>A text that is written often, encoded once.</summary>
+    protected static JsonEncodedText Name(string name) => JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
 }
 
-/// <summary>Events as JSON: what all of them have, around what is a kind's own.</summary>
+/// <summary>
+/// Events as JSON: what all of them have, around what is a kind's own. Left out is what would be looked up
+/// anew for each event (the program's path, the service's name) or only says the same again (end points).
+/// </summary>
 internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines(output), IEventWriter<TEvent>
     where TEvent : TraceEvent
 {
@@ -50,7 +53,11 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
     private static readonly JsonEncodedText s_mountNamespace = Name(nameof(TraceEvent.MountNamespace));
     private static readonly JsonEncodedText s_cgroupId = Name(nameof(TraceEvent.CgroupId));
     private static readonly JsonEncodedText s_cgroupPath = Name(nameof(TraceEvent.CgroupPath));
+    private static readonly JsonEncodedText s_unit = Name(nameof(TraceEvent.Unit));
+    private static readonly JsonEncodedText s_containerId = Name(nameof(TraceEvent.ContainerId));
     private static readonly JsonEncodedText s_backend = Name(nameof(TraceEvent.Backend));
+
+    private readonly Dictionary<string, (JsonEncodedText Unit, JsonEncodedText ContainerId)> _owners = [];
 
     public void Begin()
     {
@@ -76,11 +83,31 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
         json.WriteNumber(s_mountNamespace, next.MountNamespace);
         json.WriteNumber(s_cgroupId, next.CgroupId);
         json.WriteString(s_cgroupPath, next.CgroupPath);
+        (JsonEncodedText unit, JsonEncodedText containerId) = OwnersOf(next);
+        json.WriteString(s_unit, unit);
+        json.WriteString(s_containerId, containerId);
         json.WriteString(s_backend, next.Backend);
         EndObject();
     }
 
     protected abstract void WriteOwn(Utf8JsonWriter json, TEvent next);
+
+    /// <summary>The unit and the container are read off the path, which takes longer than all the rest.</summary>
+    private (JsonEncodedText Unit, JsonEncodedText ContainerId) OwnersOf(TEvent next)
+    {
+        if (!_owners.TryGetValue(next.CgroupPath, out (JsonEncodedText, JsonEncodedText) owners))
+        {
+            if (_owners.Count > 4096)
+            {
+                _owners.Clear();
+            }
+
+            owners = (Name(next.Unit), Name(next.ContainerId));
+            _owners[next.CgroupPath] = owners;
+        }
+
+        return owners;
+    }
 }
 
 /// <summary>Events of bind() as JSON; the names are those of <see cref="BindEvent"/>.</summary>

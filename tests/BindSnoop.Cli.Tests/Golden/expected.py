@@ -55,6 +55,34 @@ for flags in ("", "t", "U", "E", "w", "tU", "Ew", "tUE", "tUEw"):
     print(header(flags))
     for event in EVENTS:
         print(row(event, flags))
+# microseconds, errno, pid, comm, IP version, remote address and port, local address and port
+ACCEPTS = [
+    (5000000, 0, 907, "sshd", 4, "192.168.56.1", 32324, "192.168.56.102", 22),
+    (5062500, 0, 4194303, "a-very-long-pro", 6, "2001:db8:1234:5678:9abc:def0:1234:5678", 65535, "::1", 8080),
+    (5002500, 0, 10000000, "K\u00e4se 6789abcde", 6, "::ffff:127.0.0.1", 1, "::ffff:127.0.0.1", 65535),
+    (4999500, 24, 1, "", 4, "-", 0, "0.0.0.0", 443),
+    (98765432109, 0, 2, "x", 4, "10.0.0.1", 5, "10.0.0.2", 80),
+]
+
+
+def accept_row(event, flags):
+    time, error, *rest = event
+    text = ""
+    if "t" in flags:
+        text += "%-9.3f" % ((float(time) - ACCEPTS[0][0]) / 1000000)
+    if "E" in flags:
+        text += "%3s " % str(-error)
+    return text + "%-7d %-12.12s %-2d %-16s %-5d %-16s %-5d" % tuple(rest)
+
+
+for flags in ("", "t", "E", "tE"):
+    print("== accept " + flags)
+    text = "%-9s" % "TIME(s)" if "t" in flags else ""
+    text += "%3s " % "RC" if "E" in flags else ""
+    print(text + "%-7s %-12s %-2s %-16s %-5s %-16s %-5s" % ("PID", "COMM", "IP", "RADDR", "RPORT", "LADDR", "LPORT"))
+    for event in ACCEPTS:
+        print(accept_row(event, flags))
+
 print("== count")
 print("%-32s %20s     %-10s" % ("LADDR", "LPORT", "BINDS"))
 for address, port, count in COUNTS:

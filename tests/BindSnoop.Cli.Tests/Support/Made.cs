@@ -50,6 +50,37 @@ internal static class Made
         return new BindEvent(record, DateTime.UnixEpoch.Ticks, Backend.Kprobe);
     }
 
+    public static AcceptEvent Accept(
+        long microseconds = 1,
+        int error = 0,
+        int pid = 1,
+        byte[]? comm = null,
+        string? remoteAddress = "127.0.0.1",
+        ushort remotePort = 1,
+        string localAddress = "127.0.0.1",
+        ushort localPort = 80)
+    {
+        IPAddress local = IPAddress.Parse(localAddress);
+        AcceptRecord record = new()
+        {
+            AddressFamily = (ushort)(local.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
+            ProtocolNumber = 6,
+            LocalPort = localPort,
+            RemotePort = remotePort,
+        };
+        record.Origin.Time = (ulong)((microseconds * 1000) + 999);
+        record.Origin.ProcessId = (uint)pid;
+        record.Origin.ErrorCode = error;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
+        local.GetAddressBytes().CopyTo((Span<byte>)record.LocalAddress);
+        if (remoteAddress is not null)
+        {
+            IPAddress.Parse(remoteAddress).GetAddressBytes().CopyTo((Span<byte>)record.RemoteAddress);
+        }
+
+        return new AcceptEvent(record, DateTime.UnixEpoch.Ticks, Backend.Kprobe);
+    }
+
     public static BindCount Count(string address, ushort port, long count, ushort protocol = 6, int error = 0)
     {
         IPAddress ip = IPAddress.Parse(address);

@@ -42,7 +42,7 @@ internal sealed class Tool : IDisposable
                     _errors.Append(line).Append('\n');
                 }
 
-                if (line.StartsWith("Tracing binds through ", StringComparison.Ordinal))
+                if (line.StartsWith("Tracing ", StringComparison.Ordinal))
                 {
                     _tracing.Set();
                 }
@@ -87,7 +87,7 @@ internal sealed class Tool : IDisposable
     {
         Tool tool = new(new ProcessStartInfo(Path, args));
         Assert.True(tool._tracing.Wait(PatienceMilliseconds), "It does not begin to trace.");
-        if (!tool.Errors.StartsWith("Tracing binds through ", StringComparison.Ordinal))
+        if (!tool.Errors.StartsWith("Tracing ", StringComparison.Ordinal))
         {
             tool.WaitForEnd();
             string errors = tool.Errors;
