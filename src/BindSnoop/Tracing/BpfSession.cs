@@ -372,9 +372,6 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private static long PerfEventOpenNumber => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 241 : 298;
 
-    private static bool IsEntry(string program) =>
-        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
-
     private static string ProgramName(nint program) =>
         Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(LibBpf.bpf_program__name(program)));
 
