@@ -12,12 +12,16 @@ internal sealed unsafe class BpfSession : IDisposable
     private const int PerfTypeTracepoint = 2;
     private const nint PerfFlagCloseOnExec = 8;
 
+    // MAY_WAIT of bpf/trace.h.
+    private const uint MayWait = 0x80000000;
+
     private readonly BpfObject _object;
     private readonly List<BpfLink> _links = [];
     private readonly List<FileDescriptor> _perfEvents = [];
     private readonly List<nint> _programs = [];
     private readonly KernelTypes _types;
     private readonly object _lock = new();
+    private int _unreturned;
 
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
@@ -113,6 +117,26 @@ internal sealed unsafe class BpfSession : IDisposable
         return map != 0 ? map : throw new InvalidOperationException($"The BPF object has no map {name}.");
     }
 
+    /// <summary>The calls that have been entered and not left: under way, or their returns have been missed.</summary>
+    public IReadOnlyList<CallKey> CallsUnderWay()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_object.IsClosed, this);
+            List<CallKey> keys = [];
+            int map = MapFd("calls");
+            CallKey key = default;
+            CallKey* previous = null;
+            while (LibBpf.bpf_map_get_next_key(map, previous, &key) == 0)
+            {
+                keys.Add(key);
+                previous = &key;
+            }
+
+            return keys;
+        }
+    }
+
     /// <summary>Keeps the session from being disposed of while a map is read.</summary>
     public MapReader OpenMap(string name)
     {
@@ -140,7 +164,7 @@ internal sealed unsafe class BpfSession : IDisposable
                 Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
             }
 
-            long dropped = _programs.Sum(ProgramMisses);
+            long dropped = _programs.Sum(ProgramMisses) + _unreturned;
             long emitted = 0;
             long filtered = 0;
             foreach (Counters counters in perCpu)
@@ -162,9 +186,10 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            foreach (BpfLink link in _links)
+            bool attached = _links.Count > 0;
+            for (int i = _links.Count - 1; i >= 0; i--)
             {
-                link.Dispose();
+                _links[i].Dispose();
             }
 
             // The link closes the perf event's descriptor along with itself.
@@ -175,6 +200,10 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             _perfEvents.Clear();
+            if (attached)
+            {
+                _unreturned = CallsUnderWay().Count(c => (c.Function & MayWait) == 0);
+            }
         }
     }
 
@@ -272,7 +301,7 @@ internal sealed unsafe class BpfSession : IDisposable
             }
             else if (Backend == Backend.Fentry)
             {
-                programs.Add($"fexit_{function.Name}");
+                programs.AddRange([$"fentry_{function.Name}", $"fexit_{function.Name}"]);
             }
             else
             {
@@ -285,7 +314,8 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private void Attach(TracerDefinition definition)
     {
-        foreach (nint program in _programs)
+        // Returns first, and in Detach last: so that every call whose entry is seen is seen to its return.
+        foreach (nint program in _programs.OrderBy(p => IsOnEntry(ProgramName(p))))
         {
             string name = ProgramName(program);
             BpfLink link;
@@ -313,6 +343,9 @@ internal sealed unsafe class BpfSession : IDisposable
             _links.Add(link);
         }
     }
+
+    private static bool IsOnEntry(string program) =>
+        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private BpfLink AttachTracepoint(nint program, string name)
     {
@@ -356,6 +389,14 @@ internal sealed unsafe class BpfSession : IDisposable
         public int Fd => fd;
 
         public void Dispose() => Monitor.Exit(held);
+    }
+
+    /// <summary><c>struct call_key</c> of bpf/trace.h.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct CallKey
+    {
+        public uint ThreadId;
+        public uint Function;
     }
 
     [StructLayout(LayoutKind.Sequential)]
