@@ -292,14 +292,16 @@ Describe 'Start-BindTrace' {
         }
 
         It 'Counts what it got, and what waits to be fetched' {
-            $trace = Start-BindTrace -Comm $truthComm
-            $null = Invoke-Truth five-ports
-            Wait-Until { $trace.Received -eq 5 }
-            $trace.Queued | Should -Be 5
-            $null = $trace | Get-BindEvent -MaxEvents 2
-            $trace.Received | Should -Be 5
-            $trace.Queued | Should -Be 3
-            $trace.Dropped | Should -Be 0
+            Invoke-Exact {
+                $trace = Start-BindTrace -Comm $truthComm
+                $null = Invoke-Truth five-ports
+                Wait-Until { $trace.Received -eq 5 }
+                $trace.Queued | Should -Be 5
+                $null = $trace | Get-BindEvent -MaxEvents 2
+                $trace.Received | Should -Be 5
+                $trace.Queued | Should -Be 3
+                $trace.Dropped | Should -Be 0
+            }
         }
 
         It 'Survives the pipeline that started it' {
@@ -329,33 +331,39 @@ Describe 'Start-BindTrace' {
         }
 
         It 'Drops the oldest when -MaxQueued wait, and counts them' {
-            $trace = Start-BindTrace -Comm $truthComm -MaxQueued 2
-            $trace.MaxQueued | Should -Be 2
-            $null = Invoke-Truth five-ports
-            $trace | Stop-BindTrace
-            $trace.Received | Should -Be 5
-            $trace.Queued | Should -Be 2
-            $trace.Dropped | Should -Be 3
-            ($trace | Get-BindEvent).Port | Should -Be 20513, 20514
-            $trace.Dropped | Should -Be 3
+            Invoke-Exact {
+                $trace = Start-BindTrace -Comm $truthComm -MaxQueued 2
+                $trace.MaxQueued | Should -Be 2
+                $null = Invoke-Truth five-ports
+                $trace | Stop-BindTrace
+                $trace.Received | Should -Be 5
+                $trace.Queued | Should -Be 2
+                $trace.Dropped | Should -Be 3
+                ($trace | Get-BindEvent).Port | Should -Be 20513, 20514
+                $trace.Dropped | Should -Be 3
+            }
         }
 
         It 'Counts what the kernel had to drop' {
-            $trace = Start-BindTrace -Comm $truthComm -BufferSize 4096 -MaxQueued 1000000
-            $made = (Invoke-Load -Count 100000 -Threads 2).made
-            $trace | Stop-BindTrace
-            $trace.Received + $trace.Dropped | Should -Be $made
-            $trace.Dropped | Should -BeGreaterThan 0
-            @($trace | Get-BindEvent).Count | Should -Be $trace.Received
+            Invoke-Exact {
+                $trace = Start-BindTrace -Comm $truthComm -BufferSize 4096 -MaxQueued 1000000
+                $made = (Invoke-Load -Count 100000 -Threads 2).made
+                $trace | Stop-BindTrace
+                $trace.Received + $trace.Dropped | Should -Be $made
+                $trace.Dropped | Should -BeGreaterThan 0
+                @($trace | Get-BindEvent).Count | Should -Be $trace.Received
+            }
         }
 
         It 'Keeps everything where there is room: 4 threads at full speed' {
-            $trace = Start-BindTrace -Comm $truthComm
-            $made = (Invoke-Load -Count 40000 -Threads 4).made
-            $trace | Stop-BindTrace
-            $trace.Received | Should -Be $made
-            $trace.Dropped | Should -Be 0
-            $trace.Queued | Should -Be $made
+            Invoke-Exact {
+                $trace = Start-BindTrace -Comm $truthComm
+                $made = (Invoke-Load -Count 40000 -Threads 4).made
+                $trace | Stop-BindTrace
+                $trace.Received | Should -Be $made
+                $trace.Dropped | Should -Be 0
+                $trace.Queued | Should -Be $made
+            }
         }
 
         It 'Says through what it traces, with -Verbose' {

@@ -22,15 +22,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
         Backend = backend;
-        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
-        {
-            throw new TraceException(
-                "KprobesUnavailable",
-                TraceErrorKind.NotImplemented,
-                "This kernel has no kprobes.",
-                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
-        }
-
+        EnsureHooksFire(backend);
         byte[] image = definition.LoadObject();
         _types = KernelTypes.Current;
         LibBpfLog.Begin();
@@ -90,7 +82,7 @@ internal sealed unsafe class BpfSession : IDisposable
                 return new BpfSession(definition, backend, options, count);
             }
             catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
-                or "KprobesUnavailable" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
+                or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
             {
                 refused.Add(new(backend, exception));
             }
@@ -197,6 +189,34 @@ internal sealed unsafe class BpfSession : IDisposable
         }
     }
 
+    /// <summary>Refuses a back end whose hooks could be attached but would never be called, or not attached at all.</summary>
+    private static void EnsureHooksFire(Backend backend)
+    {
+        if (backend == Backend.Tracepoint)
+        {
+            return;
+        }
+
+        // Trampolines and kprobes at a function's entry both go through ftrace, and attaching says nothing of this.
+        if (Platform.ReadFile("/proc/sys/kernel/ftrace_enabled").Trim() == "0")
+        {
+            throw new TraceException(
+                "FtraceDisabled",
+                TraceErrorKind.NotImplemented,
+                "Function tracing is switched off on this machine (kernel.ftrace_enabled is 0).",
+                "Switch it on: 'sysctl kernel.ftrace_enabled=1'; or use the Tracepoint back end.");
+        }
+
+        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
+        {
+            throw new TraceException(
+                "KprobesUnavailable",
+                TraceErrorKind.NotImplemented,
+                "This kernel has no kprobes.",
+                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
+        }
+    }
+
     private static TraceException Failed(string errorId, string what, int result)
     {
         string log = LibBpfLog.End();
@@ -286,10 +306,10 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private void Attach(TracerDefinition definition)
     {
-        // Returns before entries: of a call that is seen to begin, the end is seen too.
-        foreach (nint program in _programs.OrderBy(p => IsEntry(ProgramName(p))))
+        // Returns first, entries last, and off again the other way round: a call that only its entry was seen
+        // of would count as lost.
+        foreach ((nint program, string name) in _programs.Select(p => (p, ProgramName(p))).OrderBy(p => IsEntry(p.Item2)))
         {
-            string name = ProgramName(program);
             BpfLink link;
             if (Backend == Backend.Fentry)
             {
@@ -315,6 +335,9 @@ internal sealed unsafe class BpfSession : IDisposable
             _links.Add(link);
         }
     }
+
+    private static bool IsEntry(string program) =>
+        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private BpfLink AttachTracepoint(nint program, string name)
     {
@@ -348,9 +371,6 @@ internal sealed unsafe class BpfSession : IDisposable
     }
 
     private static long PerfEventOpenNumber => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 241 : 298;
-
-    private static bool IsEntry(string program) =>
-        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private static string ProgramName(nint program) =>
         Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(LibBpf.bpf_program__name(program)));
