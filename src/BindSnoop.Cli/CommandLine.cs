@@ -48,14 +48,17 @@ internal static class CommandLine
         if (errors.Count > 0)
         {
             errors.ForEach(Complain);
-
             Messages.Write($"Try '{Name} --help'.");
             return UsageError;
         }
 
         try
         {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            // Not to Console, which sends control sequences to a terminal before the first character.
+            using StringWriter help = new();
+            int result = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, Output = help });
+            StandardStream.Output.Write(Encoding.UTF8.GetBytes(help.ToString()));
+            return result;
         }
         catch (UsageException exception)
         {

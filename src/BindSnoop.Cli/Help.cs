@@ -7,6 +7,8 @@ namespace BindSnoop.Cli;
 /// <summary>Adds examples to the help that System.CommandLine makes.</summary>
 internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAction
 {
+    private const int Width = 80;
+
     private const string Examples = """
         Options of a socket (OPTS), as set before the call:
           F....  IP_FREEBIND
@@ -29,7 +31,7 @@ internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAct
 
     public override int Invoke(ParseResult parseResult)
     {
-        int result = new HelpAction().Invoke(parseResult);
+        int result = new HelpAction { MaxWidth = Width }.Invoke(parseResult);
         if (parseResult.CommandResult.Command == root)
         {
             parseResult.InvocationConfiguration.Output.WriteLine(Examples);

@@ -80,6 +80,15 @@ public sealed class ArgumentTests
     }
 
     [Fact]
+    public void A_terminal_gets_no_control_sequences()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/script"), "There is no script(1) to make a terminal with.");
+        using Tool tool = Tool.Shell("script -qec \"'$0' --help; '$0' --version; '$0' -P x; '$0' --duration 0.1 -p 1; '$0' --count --duration 0.1 -p 1\" /dev/null");
+        tool.WaitForEnd();
+        Assert.DoesNotContain(string.Concat(tool.Lines), char.IsControl);
+    }
+
+    [Fact]
     public void Version_is_one_line()
     {
         using Tool tool = Tool.Run("--version");

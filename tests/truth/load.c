@@ -94,7 +94,7 @@ static void *work(void *argument)
 	return NULL;
 }
 
-static bool number(const char *text, uint64_t most, uint64_t *value)
+bool parse_number(const char *text, uint64_t most, uint64_t *value)
 {
 	char *end;
 	errno = 0;
@@ -114,7 +114,7 @@ int run_load(int count, char **arguments)
 			: strcmp(option, "--seconds") == 0 ? &seconds : NULL;
 		if (strcmp(option, "--fail") == 0) {
 			fail = true;
-		} else if (target == NULL || !number(value, target == &binds ? 1000000000 : target == &threads ? 256 : 86400, target)) {
+		} else if (target == NULL || !parse_number(value, target == &binds ? 1000000000 : target == &threads ? 256 : 86400, target)) {
 			fprintf(stderr, "bindtruth: load does not understand %s %s\n", option, value == NULL ? "" : value);
 			return 2;
 		} else {

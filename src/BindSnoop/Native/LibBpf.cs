@@ -93,6 +93,9 @@ internal static unsafe partial class LibBpf
     [LibraryImport(Library)]
     public static partial int bpf_map_lookup_elem(int map, void* key, void* value);
 
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int bpf_map_get_next_key(int map, void* key, void* next);
+
     [LibraryImport(Library)]
     public static partial int bpf_map_lookup_batch(
         int map, void* inBatch, void* outBatch, void* keys, void* values, ref uint count, nint options);

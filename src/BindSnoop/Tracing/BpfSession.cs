@@ -12,12 +12,16 @@ internal sealed unsafe class BpfSession : IDisposable
     private const int PerfTypeTracepoint = 2;
     private const nint PerfFlagCloseOnExec = 8;
 
+    // MAY_WAIT of bpf/trace.h.
+    private const uint MayWait = 0x80000000;
+
     private readonly BpfObject _object;
     private readonly List<BpfLink> _links = [];
     private readonly List<FileDescriptor> _perfEvents = [];
     private readonly List<nint> _programs = [];
     private readonly KernelTypes _types;
     private readonly object _lock = new();
+    private int _unreturned;
 
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
@@ -105,6 +109,26 @@ internal sealed unsafe class BpfSession : IDisposable
         return map != 0 ? map : throw new InvalidOperationException($"The BPF object has no map {name}.");
     }
 
+    /// <summary>The calls that have been entered and not left: under way, or their returns have been missed.</summary>
+    public IReadOnlyList<CallKey> CallsUnderWay()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_object.IsClosed, this);
+            List<CallKey> keys = [];
+            int map = MapFd("calls");
+            CallKey key = default;
+            CallKey* previous = null;
+            while (LibBpf.bpf_map_get_next_key(map, previous, &key) == 0)
+            {
+                keys.Add(key);
+                previous = &key;
+            }
+
+            return keys;
+        }
+    }
+
     /// <summary>Keeps the session from being disposed of while a map is read.</summary>
     public MapReader OpenMap(string name)
     {
@@ -132,7 +156,7 @@ internal sealed unsafe class BpfSession : IDisposable
                 Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
             }
 
-            long dropped = _programs.Sum(ProgramMisses);
+            long dropped = _programs.Sum(ProgramMisses) + _unreturned;
             long emitted = 0;
             long filtered = 0;
             foreach (Counters counters in perCpu)
@@ -155,6 +179,7 @@ internal sealed unsafe class BpfSession : IDisposable
         lock (_lock)
         {
             // Entries before returns, the reverse of how they were attached.
+            bool attached = _links.Count > 0;
             for (int i = _links.Count - 1; i >= 0; i--)
             {
                 _links[i].Dispose();
@@ -168,6 +193,10 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             _perfEvents.Clear();
+            if (attached)
+            {
+                _unreturned = CallsUnderWay().Count(c => (c.Function & MayWait) == 0);
+            }
         }
     }
 
@@ -293,7 +322,7 @@ internal sealed unsafe class BpfSession : IDisposable
             }
             else if (Backend == Backend.Fentry)
             {
-                programs.Add($"fexit_{function.Name}");
+                programs.AddRange([$"fentry_{function.Name}", $"fexit_{function.Name}"]);
             }
             else
             {
@@ -372,9 +401,6 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private static long PerfEventOpenNumber => RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 241 : 298;
 
-    private static bool IsEntry(string program) =>
-        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
-
     private static string ProgramName(nint program) =>
         Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(LibBpf.bpf_program__name(program)));
 
@@ -384,6 +410,14 @@ internal sealed unsafe class BpfSession : IDisposable
         public int Fd => fd;
 
         public void Dispose() => Monitor.Exit(held);
+    }
+
+    /// <summary><c>struct call_key</c> of bpf/trace.h.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct CallKey
+    {
+        public uint ThreadId;
+        public uint Function;
     }
 
     [StructLayout(LayoutKind.Sequential)]

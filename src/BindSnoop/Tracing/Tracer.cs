@@ -104,6 +104,9 @@ public abstract class Tracer<TEvent> : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
+    internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
+
     private protected abstract TEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock);
 
     /// <summary>Releases everything.</summary>
