@@ -94,52 +94,79 @@ filtered:
 	return 0;
 }
 
-enum function { INET_CSK_ACCEPT, SYS_ACCEPT };
+enum function { SYS_ACCEPT, INET_CSK_ACCEPT = MAY_WAIT, SYSTEM_CALL };
 
-/*
- * `detail` is where inet_csk_accept() leaves its error: a pointer to an int, or since 6.10
- * (92ef0fd55ac8) a structure of arguments.
- */
-static __always_inline int returned(bool typed, struct sock *listener, void *detail, struct sock *connection)
+static __always_inline bool is_tcp(__u16 family, __u16 protocol)
 {
-	struct sock *sk = connection ? connection : listener;
-	struct tcp_sock *tcp = (struct tcp_sock *)sk;
-	struct proto_accept_arg *arg = detail;
-	__u16 protocol = LOAD(typed, sk, sk_protocol);
-	int error = 0;
-
-	if (!connection) {
-		if (bpf_core_type_exists(struct proto_accept_arg))
-			bpf_core_read(&error, sizeof(error), &arg->err);
-		else
-			bpf_probe_read_kernel(&error, sizeof(error), detail);
-	}
-	/* An MPTCP listener accepts on its first subflow; what comes of it may have fallen back to TCP. */
-	if (bpf_core_field_exists(tcp->is_mptcp) && BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
-		protocol = IPPROTO_MPTCP;
-	return report(typed, sk, protocol, error);
+	return (family == AF_INET || family == AF_INET6) && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
 }
 
-static __always_inline int system_call_returned(int fd, int error)
+/*
+ * Connections are seen where the new socket is given to its owner: every accept that has got one comes
+ * by, whichever way it was made, and nothing there waits. A hook on the return of a function that waits
+ * does not see the calls that waited before it was there; and a kretprobe has room for few of those that
+ * wait at a time, on an old kernel for as many as there are processors.
+ */
+static __always_inline int accepted(bool typed, struct sock *sk)
+{
+	__u16 protocol = LOAD(typed, sk, sk_protocol);
+
+	if (!is_tcp(LOAD(typed, sk, __sk_common.skc_family), protocol))
+		return 0;
+	return report(typed, sk, protocol, 0);
+}
+
+static __always_inline int failed(bool typed, struct sock *listener, int error)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)listener;
+	__u16 protocol = LOAD(typed, listener, sk_protocol);
+
+	/* An MPTCP listener accepts on its first subflow. */
+	if (protocol == IPPROTO_TCP && bpf_core_field_exists(tcp->is_mptcp) && BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
+		protocol = IPPROTO_MPTCP;
+	return report(typed, listener, protocol, error);
+}
+
+/*
+ * What inet_csk_accept() is to do, and where it leaves its error: its second and its third argument, or
+ * since 6.10 (92ef0fd55ac8) members of the second.
+ */
+static __always_inline int flags_of(void *second)
+{
+	struct proto_accept_arg *arg = second;
+
+	return bpf_core_type_exists(struct proto_accept_arg) ? BPF_CORE_READ(arg, flags) : (int)(long)second;
+}
+
+static __always_inline void *place_of_error(void *second, void *third)
+{
+	struct proto_accept_arg *arg = second;
+
+	return bpf_core_type_exists(struct proto_accept_arg) ? (void *)__builtin_preserve_access_index(&arg->err) : third;
+}
+
+static __always_inline int error_at(void *place)
+{
+	int error = 0;
+
+	bpf_probe_read_kernel(&error, sizeof(error), place);
+	return error;
+}
+
+/* The TCP socket behind a descriptor, or null. */
+static __always_inline struct sock *tcp_socket_of(int fd)
 {
 	struct socket *sock = socket_of(fd);
 	struct sock *sk = sock ? BPF_CORE_READ(sock, sk) : NULL;
-	__u16 family, protocol;
 
-	if (!sk)
-		return 0;
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	protocol = BPF_CORE_READ(sk, sk_protocol);
-	if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
-		return 0;
-	return report(false, sk, protocol, error);
+	return sk && is_tcp(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)) ? sk : NULL;
 }
 
 /*
  * Failures that inet_csk_accept() is not reached by. What fails after it (EFAULT, ECONNABORTED) has
  * been reported as the connection that it took off the queue.
  */
-static __always_inline bool fails_early(int flags, int error)
+static __always_inline bool fails_early(struct sock *sk, int flags, int error)
 {
 	switch (error) {
 	case -EPERM:
@@ -149,31 +176,81 @@ static __always_inline bool fails_early(int flags, int error)
 	case -ENOMEM:
 		return true;
 	case -EINVAL:
-		return flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+		/* MPTCP looks itself whether its socket is listening. */
+		return flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC) || BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP;
 	default:
 		return false;
 	}
 }
 
+SEC("fentry/security_sock_graft")
+int BPF_PROG(fentry_security_sock_graft, struct sock *sk)
+{
+	return accepted(true, sk);
+}
+
 SEC("fexit/inet_csk_accept")
 int fexit_inet_csk_accept(unsigned long long *ctx)
 {
+	void *third = NULL;
+
 	/* The return value follows the arguments, of which there are two since 6.10, four before. */
-	if (bpf_core_type_exists(struct proto_accept_arg))
-		return returned(true, (void *)ctx[0], (void *)ctx[1], (void *)ctx[2]);
-	return returned(true, (void *)ctx[0], (void *)ctx[2], (void *)ctx[4]);
+	if (bpf_core_type_exists(struct proto_accept_arg)) {
+		if (ctx[2])
+			return 0;
+	} else {
+		if (ctx[4])
+			return 0;
+		/* Before 5.13 (e2434dc79e0e) the verifier lets nobody load a pointer to a number. */
+		bpf_probe_read_kernel(&third, sizeof(third), &ctx[2]);
+	}
+	return failed(true, (void *)ctx[0], error_at(place_of_error((void *)ctx[1], third)));
 }
 
 SEC("fexit/__sys_accept4")
 int BPF_PROG(fexit___sys_accept4, int fd, void *address, void *length, int flags, int ret)
 {
-	return fails_early(flags, ret) ? system_call_returned(fd, ret) : 0;
+	struct sock *sk = ret < 0 ? tcp_socket_of(fd) : NULL;
+
+	return sk && fails_early(sk, flags, ret) ? failed(false, sk, ret) : 0;
+}
+
+/*
+ * The kprobes keep accounts of the calls, as the returns of some are missed: a call that fails has its
+ * entry until its return, one that gets a connection until the connection is seen.
+ */
+SEC("kprobe/__sys_accept4")
+int BPF_KPROBE(kprobe___sys_accept4, int fd)
+{
+	struct sock *sk = tcp_socket_of(fd);
+
+	return sk ? enter(SYS_ACCEPT, (__u64)sk, 0, 0) : 0;
 }
 
 SEC("kprobe/inet_csk_accept")
 int BPF_KPROBE(kprobe_inet_csk_accept, struct sock *sk, void *second, void *third)
 {
-	return enter(INET_CSK_ACCEPT, (__u64)sk, (__u64)(bpf_core_type_exists(struct proto_accept_arg) ? second : third), 0);
+	struct call call;
+	bool would_block;
+
+	/* Both loaded before one is chosen: else clang computes on the context, which the verifier forbids. */
+	barrier_var(second);
+	barrier_var(third);
+	would_block = flags_of(second) & O_NONBLOCK && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
+
+	/* Having come here, it does not fail early any more. */
+	leave(SYS_ACCEPT, &call);
+	return enter(INET_CSK_ACCEPT, (__u64)sk, (__u64)place_of_error(second, third), would_block);
+}
+
+SEC("kprobe/security_sock_graft")
+int BPF_KPROBE(kprobe_security_sock_graft, struct sock *sk)
+{
+	struct call call;
+
+	if (config.include_error)
+		leave(INET_CSK_ACCEPT, &call);
+	return accepted(false, sk);
 }
 
 SEC("kretprobe/inet_csk_accept")
@@ -181,15 +258,23 @@ int BPF_KRETPROBE(kretprobe_inet_csk_accept, struct sock *connection)
 {
 	struct call call;
 
-	if (!leave(INET_CSK_ACCEPT, &call))
+	if (!leave(INET_CSK_ACCEPT, &call) || connection)
 		return 0;
-	return returned(false, (void *)call.args[0], (void *)call.args[1], connection);
+	return failed(false, (void *)call.args[0], error_at((void *)call.args[1]));
 }
 
-SEC("kprobe/__sys_accept4")
-int BPF_KPROBE(kprobe___sys_accept4, int fd, void *address, void *length, int flags)
+/* A call that has failed gives back its descriptor. If it still has an entry, its return was missed. */
+SEC("kprobe/put_unused_fd")
+int kprobe_put_unused_fd(struct pt_regs *ctx)
 {
-	return enter(SYS_ACCEPT, fd, flags, 0);
+	struct call call;
+
+	if (!leave(INET_CSK_ACCEPT, &call))
+		return 0;
+	if (call.args[2])
+		return failed(false, (void *)call.args[0], -EAGAIN);
+	COUNT(missed);
+	return 0;
 }
 
 SEC("kretprobe/__sys_accept4")
@@ -197,31 +282,42 @@ int BPF_KRETPROBE(kretprobe___sys_accept4, int ret)
 {
 	struct call call;
 
-	if (!leave(SYS_ACCEPT, &call) || !fails_early(call.args[1], ret))
-		return 0;
-	return system_call_returned(call.args[0], ret);
+	return leave(SYS_ACCEPT, &call) && ret < 0 ? failed(false, (void *)call.args[0], ret) : 0;
 }
 
 /* A success tells its socket by what it returns; only a failure has to know what it was called with. */
 static __always_inline int system_call_entered(struct sys_enter *ctx)
 {
-	return config.include_error ? enter(SYS_ACCEPT, ctx->args[0], 0, 0) : 0;
+	struct sock *sk = config.include_error ? tcp_socket_of(ctx->args[0]) : NULL;
+	struct inet_sock *inet = (void *)sk;
+
+	return sk ? enter(SYSTEM_CALL, (__u64)sk, BPF_CORE_READ(inet, inet_sport), 0) : 0;
 }
 
 static __always_inline int system_call_exited(struct sys_exit *ctx)
 {
 	bool entered = false;
 	struct call call;
+	struct sock *sk;
 
 	if (config.include_error)
-		entered = leave(SYS_ACCEPT, &call);
-	if (ctx->ret >= 0)
-		return system_call_returned(ctx->ret, 0);
-	if (!config.include_error) {
+		entered = leave(SYSTEM_CALL, &call);
+	if (ctx->ret >= 0) {
+		sk = tcp_socket_of(ctx->ret);
+		return sk ? report(false, sk, BPF_CORE_READ(sk, sk_protocol), 0) : 0;
+	}
+	if (!config.include_error)
 		COUNT(filtered);
+	if (!entered)
+		return 0;
+
+	/* Whoever has closed the listener meanwhile may be why it failed, and then it is about to be freed. */
+	struct inet_sock *inet = (void *)call.args[0];
+	if (BPF_CORE_READ(inet, inet_sport) != call.args[1]) {
+		COUNT(missed);
 		return 0;
 	}
-	return entered ? system_call_returned(call.args[0], ctx->ret) : 0;
+	return failed(false, &inet->sk, ctx->ret);
 }
 
 SEC("tracepoint/syscalls/sys_enter_accept")

@@ -20,7 +20,9 @@
 #define SOCK_RAW 3
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
-#define SOCK_NONBLOCK 04000
+#define TCP_LISTEN 10
+#define O_NONBLOCK 04000
+#define SOCK_NONBLOCK O_NONBLOCK
 #define SOCK_CLOEXEC 02000000
 #define EPERM 1
 #define EINTR 4
@@ -117,6 +119,7 @@ struct sock_common {
 	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	unsigned char skc_reuse : 4;
 	unsigned char skc_reuseport : 1;
 	unsigned char skc_ipv6only : 1;
@@ -162,6 +165,7 @@ struct tcp_sock {
 };
 
 struct proto_accept_arg {
+	int flags;
 	int err;
 };
 

@@ -288,8 +288,11 @@ static __always_inline void fill_origin(struct origin *origin, __u32 network_nam
 
 /*
  * The arguments of a call between its entry and its return, for hooks that see only one of them at a
- * time. Keyed by thread and function: mptcp_bind() may call inet_bind() within the same thread.
+ * time. Keyed by thread and function: mptcp_bind() may call inet_bind() within the same thread. What is
+ * still there when nothing is hooked any more has lost its return, unless its function may wait for long.
  */
+#define MAY_WAIT 0x80000000u
+
 struct call_key {
 	__u32 thread_id;
 	__u32 function;

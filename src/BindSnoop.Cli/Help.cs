@@ -7,6 +7,8 @@ namespace BindSnoop.Cli;
 /// <summary>Adds examples to the help that System.CommandLine makes.</summary>
 internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAction
 {
+    private const int Width = 80;
+
     private const string Examples = """
         Options of a socket (OPTS), as set before the call:
           F....  IP_FREEBIND
@@ -22,13 +24,14 @@ internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAct
           bindsnoop -tw --address ::/0       IPv6 addresses in full, with times
           bindsnoop --count --duration 60    which addresses and ports, how often, in a minute
           bindsnoop --json | jq .Address     for programs
+          bindsnoop accept -P 80,443         connections to a web server, as it accepts them
 
         bindsnoop(8) tells more.
         """;
 
     public override int Invoke(ParseResult parseResult)
     {
-        int result = new HelpAction().Invoke(parseResult);
+        int result = new HelpAction { MaxWidth = Width }.Invoke(parseResult);
         if (parseResult.CommandResult.Command == root)
         {
             parseResult.InvocationConfiguration.Output.WriteLine(Examples);

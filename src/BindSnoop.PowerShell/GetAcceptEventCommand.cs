@@ -58,10 +58,10 @@ public sealed class GetAcceptEventCommand : FilterCommand
 
     private protected override TraceFilter ReadFilter() => base.ReadFilter() with
     {
-        Port = [.. Port.Select(PortRange.Parse)],
-        RemotePort = [.. RemotePort.Select(PortRange.Parse)],
-        Address = [.. Address.Select(AddressPrefix.Parse)],
-        RemoteAddress = [.. RemoteAddress.Select(AddressPrefix.Parse)],
+        Port = Port.Select(PortRange.Parse).ToArray(),
+        RemotePort = RemotePort.Select(PortRange.Parse).ToArray(),
+        Address = Address.Select(AddressPrefix.Parse).ToArray(),
+        RemoteAddress = RemoteAddress.Select(AddressPrefix.Parse).ToArray(),
         IncludeWouldBlock = IncludeWouldBlock,
     };
 

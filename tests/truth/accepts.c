@@ -36,6 +36,7 @@ struct accept_call {
 	bool byWorker;
 	bool hidden;
 	bool noAddress, badAddress;
+	int twin; // another descriptor of the listener, in case the call's own is closed meanwhile
 };
 
 // ---- an accept and its record
@@ -72,7 +73,7 @@ static int accept_and_report(const struct accept_call *call)
 	if (call->byWorker)
 		record.who.tid = ring_worker(record.who.comm);
 
-	int told = result < 0 ? call->fd : result;
+	int told = result >= 0 ? result : call->twin > 0 ? call->twin : call->fd;
 	read_socket(told, &record.socket);
 	if (record.socket.netns == 0)
 		record.socket.netns = netns_at_making(call->fd);
@@ -372,14 +373,59 @@ static void interrupted(const struct accept_case *c)
 	accept_and_report(&(struct accept_call){.fd = fd});
 }
 
-static void not_listening(const struct accept_case *c)
+// Bound, but no listener.
+static int bound_only(int type, int protocol, unsigned port)
 {
-	struct place place = place_of("127.0.0.1", c->port);
-	int fd = open_socket(AF_INET, SOCK_STREAM, 0);
+	struct place place = place_of("127.0.0.1", port);
+	int fd = open_socket(AF_INET, type, protocol);
 	if (bind(fd, (struct sockaddr *)&place.address, (socklen_t)place.length) != 0)
 		skip("bind: %s", error_name(errno));
-	accept_and_report(&(struct accept_call){.fd = fd});
+	return fd;
+}
+
+static void not_listening(const struct accept_case *c)
+{
+	accept_and_report(&(struct accept_call){.fd = bound_only(SOCK_STREAM, 0, c->port)});
 	accept_and_report(&(struct accept_call){.fd = open_socket(AF_INET6, SOCK_STREAM, 0)}); // not even bound
+}
+
+struct ending {
+	int fd;
+	bool close;
+};
+
+// Gives the call time to wait.
+static void *end_listening(void *argument)
+{
+	struct ending *ending = argument;
+	usleep(100000);
+	shutdown(ending->fd, SHUT_RDWR);
+	if (ending->close)
+		close(ending->fd);
+	return NULL;
+}
+
+static void shut_down(const struct accept_case *c)
+{
+	struct ending ending = {.fd = listener4(c->port), .close = strcmp(c->name, "accept-closed") == 0};
+	pthread_t other;
+	int twin = dup(ending.fd), error = pthread_create(&other, NULL, end_listening, &ending);
+	if (twin < 0 || error != 0)
+		skip("dup or pthread_create: %s", error_name(twin < 0 ? errno : error));
+	accept_and_report(&(struct accept_call){.fd = ending.fd, .twin = twin});
+	pthread_join(other, NULL);
+}
+
+static void mptcp_would_block(const struct accept_case *c)
+{
+	int fd = listener_of(AF_INET, IPPROTO_MPTCP, "127.0.0.1", c->port, 0);
+	set_nonblocking(fd);
+	accept_and_report(&(struct accept_call){.fd = fd});
+}
+
+static void mptcp_not_listening(const struct accept_case *c)
+{
+	accept_and_report(&(struct accept_call){.fd = bound_only(SOCK_STREAM, IPPROTO_MPTCP, c->port)});
 }
 
 static void bad_flags(const struct accept_case *c)
@@ -391,11 +437,7 @@ static void bad_flags(const struct accept_case *c)
 
 static void datagrams(const struct accept_case *c)
 {
-	struct place place = place_of("127.0.0.1", c->port);
-	int fd = open_socket(AF_INET, SOCK_DGRAM, 0);
-	if (bind(fd, (struct sockaddr *)&place.address, (socklen_t)place.length) != 0)
-		skip("bind: %s", error_name(errno));
-	accept_and_report(&(struct accept_call){.fd = fd});
+	accept_and_report(&(struct accept_call){.fd = bound_only(SOCK_DGRAM, 0, c->port)});
 }
 
 static void too_many_files(const struct accept_case *c)
@@ -525,11 +567,8 @@ static void uring_multishot(const struct accept_case *c)
 static void uring_error(const struct accept_case *c)
 {
 	struct ring ring;
-	struct place place = place_of("127.0.0.1", c->port);
 	open_ring(&ring, 0, RING_ACCEPT);
-	int fd = open_socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(fd, (struct sockaddr *)&place.address, (socklen_t)place.length) != 0)
-		skip("bind: %s", error_name(errno));
+	int fd = bound_only(SOCK_STREAM, 0, c->port);
 	accept_and_report(&(struct accept_call){.fd = fd, .via = VIA_URING, .ring = &ring});
 }
 
@@ -600,6 +639,10 @@ static const struct accept_case cases[] = {
 	{"accept-uring-einval", 20837, uring_error, "not listening"},
 	{"accept-uring-async", 20838, uring_async, "done by a worker thread"},
 	{"accept-uring-sqpoll", 20839, uring_sqpoll, "done by the polling thread"},
+	{"accept-shutdown", 20840, shut_down, "another thread ends the listening"},
+	{"accept-closed", 20841, shut_down, "and closes the descriptor"},
+	{"accept-mptcp-eagain", 20842, mptcp_would_block, NULL},
+	{"accept-mptcp-einval", 20843, mptcp_not_listening, NULL},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };

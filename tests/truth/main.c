@@ -14,6 +14,7 @@ static int usage(void)
 		"       bindtruth accept --list [--ports]  the cases of accept\n"
 		"       bindtruth load [--count N] [--threads T] [--fail] [--seconds S]\n"
 		"                                          bind in a loop, tell how long a bind takes\n"
+		"       bindtruth crowd THREADS           wait in accept(); connect to each for every line of the input\n"
 		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
 	return 2;
 }
@@ -42,6 +43,9 @@ int main(int count, char **arguments)
 		return run_accepts(count, arguments);
 	if (strcmp(verb, "load") == 0)
 		return run_load(count, arguments);
+	uint64_t threads;
+	if (strcmp(verb, "crowd") == 0 && count == 1 && parse_number(arguments[0], 1000, &threads))
+		return run_crowd((unsigned long)threads);
 	if (strcmp(verb, "hold") == 0 && count == 2)
 		return run_hold(arguments[0], arguments[1]);
 	return usage();

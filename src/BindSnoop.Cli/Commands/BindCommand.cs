@@ -22,7 +22,7 @@ internal sealed class BindCommand
     public static Command Create(string name)
     {
         BindCommand bind = new();
-        Command command = new(name, "Traces calls of bind() on IPv4 and IPv6 sockets: who bound which address and port, and who failed to.");
+        Command command = new(name, "Trace calls of bind(): who bound which address and port, who failed to.");
         foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._json })
         {
             command.Add(option);

@@ -57,6 +57,12 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose)
         counter.Stop();
         try
         {
+            if (StandardStream.Output.IsTerminal)
+            {
+                // The terminal may have shown ^C.
+                output.EndLine();
+            }
+
             write(counter.Read());
             output.Flush();
         }

@@ -12,25 +12,21 @@ internal sealed unsafe class BpfSession : IDisposable
     private const int PerfTypeTracepoint = 2;
     private const nint PerfFlagCloseOnExec = 8;
 
+    // MAY_WAIT of bpf/trace.h.
+    private const uint MayWait = 0x80000000;
+
     private readonly BpfObject _object;
     private readonly List<BpfLink> _links = [];
     private readonly List<FileDescriptor> _perfEvents = [];
     private readonly List<nint> _programs = [];
     private readonly KernelTypes _types;
     private readonly object _lock = new();
+    private int _unreturned;
 
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
         Backend = backend;
-        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
-        {
-            throw new TraceException(
-                "KprobesUnavailable",
-                TraceErrorKind.NotImplemented,
-                "This kernel has no kprobes.",
-                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
-        }
-
+        EnsureHooksFire(backend);
         byte[] image = definition.LoadObject();
         _types = KernelTypes.Current;
         LibBpfLog.Begin();
@@ -90,7 +86,7 @@ internal sealed unsafe class BpfSession : IDisposable
                 return new BpfSession(definition, backend, options, count);
             }
             catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
-                or "KprobesUnavailable" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
+                or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
             {
                 refused.Add(new(backend, exception));
             }
@@ -111,6 +107,26 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         nint map = LibBpf.bpf_object__find_map_by_name(_object, name);
         return map != 0 ? map : throw new InvalidOperationException($"The BPF object has no map {name}.");
+    }
+
+    /// <summary>The calls that have been entered and not left: under way, or their returns have been missed.</summary>
+    public IReadOnlyList<CallKey> CallsUnderWay()
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_object.IsClosed, this);
+            List<CallKey> keys = [];
+            int map = MapFd("calls");
+            CallKey key = default;
+            CallKey* previous = null;
+            while (LibBpf.bpf_map_get_next_key(map, previous, &key) == 0)
+            {
+                keys.Add(key);
+                previous = &key;
+            }
+
+            return keys;
+        }
     }
 
     /// <summary>Keeps the session from being disposed of while a map is read.</summary>
@@ -140,7 +156,7 @@ internal sealed unsafe class BpfSession : IDisposable
                 Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
             }
 
-            long dropped = _programs.Sum(ProgramMisses);
+            long dropped = _programs.Sum(ProgramMisses) + _unreturned;
             long emitted = 0;
             long filtered = 0;
             foreach (Counters counters in perCpu)
@@ -162,9 +178,11 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            foreach (BpfLink link in _links)
+            // Entries before returns, the reverse of how they were attached.
+            bool attached = _links.Count > 0;
+            for (int i = _links.Count - 1; i >= 0; i--)
             {
-                link.Dispose();
+                _links[i].Dispose();
             }
 
             // The link closes the perf event's descriptor along with itself.
@@ -175,6 +193,10 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             _perfEvents.Clear();
+            if (attached)
+            {
+                _unreturned = CallsUnderWay().Count(c => (c.Function & MayWait) == 0);
+            }
         }
     }
 
@@ -193,6 +215,34 @@ internal sealed unsafe class BpfSession : IDisposable
         if (result < 0)
         {
             throw Failed(errorId, what, result);
+        }
+    }
+
+    /// <summary>Refuses a back end whose hooks could be attached but would never be called, or not attached at all.</summary>
+    private static void EnsureHooksFire(Backend backend)
+    {
+        if (backend == Backend.Tracepoint)
+        {
+            return;
+        }
+
+        // Trampolines and kprobes at a function's entry both go through ftrace, and attaching says nothing of this.
+        if (Platform.ReadFile("/proc/sys/kernel/ftrace_enabled").Trim() == "0")
+        {
+            throw new TraceException(
+                "FtraceDisabled",
+                TraceErrorKind.NotImplemented,
+                "Function tracing is switched off on this machine (kernel.ftrace_enabled is 0).",
+                "Switch it on: 'sysctl kernel.ftrace_enabled=1'; or use the Tracepoint back end.");
+        }
+
+        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
+        {
+            throw new TraceException(
+                "KprobesUnavailable",
+                TraceErrorKind.NotImplemented,
+                "This kernel has no kprobes.",
+                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
         }
     }
 
@@ -272,7 +322,7 @@ internal sealed unsafe class BpfSession : IDisposable
             }
             else if (Backend == Backend.Fentry)
             {
-                programs.Add($"fexit_{function.Name}");
+                programs.AddRange([$"fentry_{function.Name}", $"fexit_{function.Name}"]);
             }
             else
             {
@@ -285,9 +335,10 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private void Attach(TracerDefinition definition)
     {
-        foreach (nint program in _programs)
+        // Returns first, entries last, and off again the other way round: a call that only its entry was seen
+        // of would count as lost.
+        foreach ((nint program, string name) in _programs.Select(p => (p, ProgramName(p))).OrderBy(p => IsEntry(p.Item2)))
         {
-            string name = ProgramName(program);
             BpfLink link;
             if (Backend == Backend.Fentry)
             {
@@ -313,6 +364,9 @@ internal sealed unsafe class BpfSession : IDisposable
             _links.Add(link);
         }
     }
+
+    private static bool IsEntry(string program) =>
+        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private BpfLink AttachTracepoint(nint program, string name)
     {
@@ -356,6 +410,14 @@ internal sealed unsafe class BpfSession : IDisposable
         public int Fd => fd;
 
         public void Dispose() => Monitor.Exit(held);
+    }
+
+    /// <summary><c>struct call_key</c> of bpf/trace.h.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct CallKey
+    {
+        public uint ThreadId;
+        public uint Function;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -8,8 +8,8 @@ internal sealed record HookedFunction(string Name, bool Required = false, bool E
 
 /// <summary>
 /// What is particular to one tracer: its BPF object, and what it hooks. Programs are named
-/// <c>fexit_FUNCTION</c>, <c>kprobe_FUNCTION</c>, <c>kretprobe_FUNCTION</c>, <c>sys_enter_CALL</c> and
-/// <c>sys_exit_CALL</c>.
+/// <c>fentry_FUNCTION</c>, <c>fexit_FUNCTION</c>, <c>kprobe_FUNCTION</c>, <c>kretprobe_FUNCTION</c>,
+/// <c>sys_enter_CALL</c> and <c>sys_exit_CALL</c>; the object has those of them that it takes.
 /// </summary>
 internal sealed record TracerDefinition(
     string ObjectName, IReadOnlyList<HookedFunction> Functions, IReadOnlyList<string> SystemCalls)
@@ -28,8 +28,10 @@ internal sealed record TracerDefinition(
     public static TracerDefinition Accept { get; } = new(
         "accept",
         [
-            new("inet_csk_accept", Required: true),
+            new("security_sock_graft", Required: true),
+            new("inet_csk_accept", ErrorsOnly: true),
             new("__sys_accept4", ErrorsOnly: true),
+            new("put_unused_fd", ErrorsOnly: true),
         ],
         ["accept", "accept4"]);
 

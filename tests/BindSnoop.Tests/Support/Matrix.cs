@@ -118,8 +118,8 @@ internal static class BackendRows
     public static IEnumerable<TheoryDataRow<Backend>> All() =>
         s_backends.Select(backend => new TheoryDataRow<Backend>(backend).WithTrait("Backend", backend.ToString()));
 
-    public static IEnumerable<TheoryDataRow<Backend, string>> With(IEnumerable<string> cases) =>
+    public static IEnumerable<TheoryDataRow<Backend, T>> With<T>(IEnumerable<T> values) =>
         from backend in s_backends
-        from name in cases
-        select new TheoryDataRow<Backend, string>(backend, name).WithTrait("Backend", backend.ToString());
+        from value in values
+        select new TheoryDataRow<Backend, T>(backend, value).WithTrait("Backend", backend.ToString());
 }

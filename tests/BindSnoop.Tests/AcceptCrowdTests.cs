@@ -1,0 +1,103 @@
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>
+/// Accepts wait, and many do at a time. A kretprobe has room for the returns of few calls: on two processors of
+/// an old kernel for two.
+/// </summary>
+public sealed class AcceptCrowdTests
+{
+    private const int Threads = 200;
+
+    /// <summary>Every way for a call that reaches a TCP socket to fail, but the one that has got a connection.</summary>
+    private static readonly string[] s_failures =
+        ["accept-eagain", "accept-timeout", "accept-eintr", "accept-einval", "accept4-einval-flags", "accept-emfile"];
+
+    private static readonly bool[] s_both = [false, true];
+
+    public static IEnumerable<TheoryDataRow<Backend, bool, bool>> Ways() =>
+        from row in WithOrWithoutErrors()
+        from waitFirst in s_both
+        select new TheoryDataRow<Backend, bool, bool>(row.Data.Item1, row.Data.Item2, waitFirst).WithTrait("Backend", row.Data.Item1.ToString());
+
+    public static IEnumerable<TheoryDataRow<Backend, bool>> WithOrWithoutErrors() => BackendRows.With(s_both);
+
+    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.All();
+
+    /// <summary>Also those that waited before the trace began, as idle servers do.</summary>
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void EveryConnectionIsSeen(Backend backend, bool includeError, bool waitFirst)
+    {
+        Requires.Tracing(backend);
+        Crowd? crowd = waitFirst ? new(Threads) : null;
+        try
+        {
+            using AcceptCollector collector = Trace(backend, includeError);
+            crowd ??= new(Threads);
+            crowd.ConnectToAll();
+            crowd.ConnectToAll();
+            crowd.ConnectToAll();
+            AcceptEvent[] events = Of(collector.Finish(out TraceStatistics statistics), crowd.ProcessId);
+            Assert.Equal((3 * Threads, 0), (events.Length, statistics.Dropped));
+            Assert.Equal(3 * Threads, events.Select(e => e.RemotePort).Distinct().Count());
+        }
+        finally
+        {
+            crowd?.Dispose();
+        }
+    }
+
+    /// <summary>Failures are seen, or counted as lost.</summary>
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void EveryFailureIsAccountedFor(Backend backend)
+    {
+        Requires.Tracing(backend);
+        TraceFilter filter = new() { IncludeError = true, IncludeWouldBlock = true };
+        using AcceptCollector collector = new(new TraceOptions { Backend = backend, Filter = filter });
+        using Crowd crowd = new(Threads);
+        AcceptLine[] lines = [.. Truth.Accept(s_failures).Select(l => Seen.As(l, backend, filter)).OfType<AcceptLine>()];
+        int[] processes = [.. lines.Select(l => l.Pid)];
+        AcceptEvent[] events = Of(collector.Finish(out TraceStatistics statistics), processes);
+        Assert.NotEmpty(lines);
+        Assert.Equal(lines.Length, events.Length + statistics.Dropped);
+        Assert.Equal(0, backend == Backend.Kprobe ? 0 : statistics.Dropped);
+        Assert.Subset(
+            lines.Select(l => (l.Tid, l.ErrorName!, l.LocalPort ?? 0)).ToHashSet(),
+            events.Select(e => (e.ThreadId, e.ErrorName, e.LocalPort)).ToHashSet());
+    }
+
+    /// <summary>Who is killed while waiting leaves nothing behind that would be taken for a call under way.</summary>
+    [Theory]
+    [MemberData(nameof(WithOrWithoutErrors))]
+    public void Killed(Backend backend, bool includeError)
+    {
+        const int Processes = 100;
+        const int ThreadsOfEach = 20;
+
+        Requires.Tracing(backend);
+        using AcceptCollector collector = Trace(backend, includeError);
+        List<int> processes = [];
+        for (int i = 0; i < Processes; i++)
+        {
+            using Crowd crowd = new(ThreadsOfEach);
+            processes.Add(crowd.ProcessId);
+            crowd.Kill();
+        }
+
+        int[] left = [.. collector.Tracer.ThreadsUnderWay().Where(thread => !Directory.Exists($"/proc/{thread}"))];
+        AcceptEvent[] events = Of(collector.Finish(out TraceStatistics statistics), [.. processes]);
+        Assert.All(events, e => Assert.Equal("EINTR", e.ErrorName));
+        Assert.Equal(includeError ? Processes * ThreadsOfEach : 0, events.Length + statistics.Dropped);
+        Assert.Equal(0, backend == Backend.Kprobe ? 0 : statistics.Dropped);
+        Assert.Empty(left);
+    }
+
+    private static AcceptCollector Trace(Backend backend, bool includeError) =>
+        new(new TraceOptions { Backend = backend, Filter = new() { IncludeError = includeError } });
+
+    private static AcceptEvent[] Of(IReadOnlyList<AcceptEvent> events, params int[] processes) =>
+        [.. events.Where(e => processes.Contains(e.ProcessId))];
+}
