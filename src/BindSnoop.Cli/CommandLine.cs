@@ -23,6 +23,7 @@ internal static class CommandLine
     {
         // Not a RootCommand, which would be named after the assembly.
         Command root = BindCommand.Create(Name);
+        root.Add(AcceptCommand.Create());
         root.Add(SupportCommand.Create());
         root.Add(Completion.CreateOption());
         root.Add(new HelpOption("--help", "-h") { Action = new HelpWithExamples(root) });
@@ -39,6 +40,9 @@ internal static class CommandLine
         List<string> errors =
         [
             .. parsed.Errors.Select(e => e.Message),
+            .. parsed.CommandResult.Command != root && parsed.RootCommandResult.Children.Any(c => c is OptionResult { Implicit: false })
+                ? [$"The options of '{parsed.CommandResult.Command.Name}' go behind it."]
+                : Array.Empty<string>(),
             .. parsed.Tokens.Where(t => t.Type == TokenType.Directive).Select(t => $"Unrecognized command or argument '{t.Value}'."),
         ];
         if (errors.Count > 0)

@@ -22,18 +22,25 @@ internal static class Completion
 
     internal static string BashScript(Command root)
     {
+        Command[] commands = [.. root.Subcommands, root];
         StringBuilder script = new();
         script.Append("# Completion of bindsnoop's command line in bash.\n_bindsnoop()\n{\n");
         script.Append("    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n");
         script.Append("    case $previous in\n");
-        foreach (Option option in root.Options.Where(o => o.HelpName is not null))
+        foreach (Option option in commands.SelectMany(c => c.Options).Where(o => o.HelpName is not null).DistinctBy(o => o.Name))
         {
             script.Append("        ").AppendJoin('|', Names(option)).Append(')').Append(Complete(option)).Append(" return ;;\n");
         }
 
-        script.Append("    esac\n");
-        script.Append("    COMPREPLY=($(compgen -W '").AppendJoin(' ', root.Options.SelectMany(Names).Concat(root.Subcommands.Select(c => c.Name)));
-        script.Append("' -- \"$current\"))\n}\ncomplete -F _bindsnoop bindsnoop\n");
+        script.Append("    esac\n    case ${COMP_WORDS[1]} in\n");
+        foreach (Command command in commands)
+        {
+            IEnumerable<string> words = command.Options.SelectMany(Names).Concat(command.Subcommands.Select(c => c.Name));
+            script.Append("        ").Append(command == root ? "*" : command.Name).Append(')');
+            script.Append(CompGen($"-W '{string.Join(' ', words)}'")).Append(" ;;\n");
+        }
+
+        script.Append("    esac\n}\ncomplete -F _bindsnoop bindsnoop\n");
         return script.ToString();
     }
 

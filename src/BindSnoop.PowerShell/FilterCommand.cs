@@ -37,6 +37,7 @@ public abstract class FilterCommand : TraceCommand
 
     /// <summary>Thread names, exactly, as events show them.</summary>
     [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(CommCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Comm { get; set; } = [];
 
@@ -84,11 +85,14 @@ public abstract class FilterCommand : TraceCommand
     /// </summary>
     protected bool NothingToTrace => MyInvocation.ExpectingInput && _processIds.Count == 0;
 
-    /// <summary>The filter that the parameters describe; cmdlets add what is their own.</summary>
+    /// <summary>
+    /// The filter that the parameters describe; cmdlets add what is their own. In arrays: PowerShell cannot
+    /// index what a collection expression makes.
+    /// </summary>
     private protected virtual TraceFilter ReadFilter() => new()
     {
-        ProcessId = [.. _processIds.Select(ParseProcessId)],
-        Uid = [.. Uid.Select(Users.Parse)],
+        ProcessId = _processIds.Select(ParseProcessId).ToArray(),
+        Uid = Uid.Select(Users.Parse).ToArray(),
         Gid = Gid,
         AddressFamily = AddressFamily,
         Comm = Comm,
@@ -174,13 +178,14 @@ public abstract class BindFilterCommand : FilterCommand
 
     /// <summary>Addresses or CIDR prefixes, requested or resulting.</summary>
     [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(AddressCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Address { get; set; } = [];
 
     private protected override TraceFilter ReadFilter() => base.ReadFilter() with
     {
-        Port = [.. Port.Select(PortRange.Parse)],
-        Protocol = [.. Protocol.Select(Protocols.Parse)],
-        Address = [.. Address.Select(AddressPrefix.Parse)],
+        Port = Port.Select(PortRange.Parse).ToArray(),
+        Protocol = Protocol.Select(Protocols.Parse).ToArray(),
+        Address = Address.Select(AddressPrefix.Parse).ToArray(),
     };
 }

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using BindSnoop.PowerShell.Completion;
 
 namespace BindSnoop.PowerShell;
 
@@ -23,6 +24,7 @@ public sealed class GetAcceptEventCommand : FilterCommand
     /// <summary>Local addresses or CIDR prefixes.</summary>
     [Parameter(ParameterSetName = LiveSet)]
     [Alias("LocalAddress")]
+    [ArgumentCompleter(typeof(AddressCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Address { get; set; } = [];
 
@@ -56,10 +58,10 @@ public sealed class GetAcceptEventCommand : FilterCommand
 
     private protected override TraceFilter ReadFilter() => base.ReadFilter() with
     {
-        Port = [.. Port.Select(PortRange.Parse)],
-        RemotePort = [.. RemotePort.Select(PortRange.Parse)],
-        Address = [.. Address.Select(AddressPrefix.Parse)],
-        RemoteAddress = [.. RemoteAddress.Select(AddressPrefix.Parse)],
+        Port = Port.Select(PortRange.Parse).ToArray(),
+        RemotePort = RemotePort.Select(PortRange.Parse).ToArray(),
+        Address = Address.Select(AddressPrefix.Parse).ToArray(),
+        RemoteAddress = RemoteAddress.Select(AddressPrefix.Parse).ToArray(),
         IncludeWouldBlock = IncludeWouldBlock,
     };
 

@@ -40,8 +40,7 @@ public sealed class GetBindCountCommand : BindFilterCommand
         {
             try
             {
-                WriteObject(trace.ReadCounts(), enumerateCollection: true);
-                WarnOfFullTable(trace.Dropped, trace.Options.CountCapacity);
+                Write(trace.ReadCounts(), () => trace.Dropped, trace.Options.CountCapacity);
             }
             catch (TraceException exception)
             {
@@ -80,15 +79,17 @@ public sealed class GetBindCountCommand : BindFilterCommand
         counter.Stop();
         progress.RecordType = ProgressRecordType.Completed;
         WriteProgress(progress);
-        WriteObject(counter.Read(), enumerateCollection: true);
-        WarnOfFullTable(counter.ReadStatistics().Dropped, Capacity);
+        Write(counter.Read(), () => counter.ReadStatistics().Dropped, Capacity);
     }
 
-    private void WarnOfFullTable(long dropped, int capacity)
+    private void Write(IReadOnlyList<BindCount> counts, Func<long> readDropped, int capacity)
     {
-        if (dropped > 0)
+        WriteObject(counts, enumerateCollection: true);
+        if (readDropped() is var dropped and > 0)
         {
-            WriteWarning($"{dropped} calls are not in the counts: the table has room for {capacity} combinations. Give a larger -Capacity or a narrower filter.");
+            WriteWarning(counts.Count >= capacity
+                ? $"{dropped} calls are not in the counts: the table has room for {capacity} combinations. Give a larger -Capacity or a narrower filter."
+                : $"{dropped} calls may be missing from the counts: the kernel was too busy to look at them.");
         }
     }
 }

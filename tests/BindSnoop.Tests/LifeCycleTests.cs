@@ -34,7 +34,7 @@ public sealed class LifeCycleTests
         LeavesNothing(tracer =>
         {
             using CancellationTokenSource cancellation = new(TimeSpan.FromMilliseconds(50));
-            Assert.Empty(tracer.Read(cancellationToken: cancellation.Token));
+            Assert.Empty(tracer.Read(s_soon, cancellation.Token));
         });
 
     [Fact]
@@ -118,6 +118,19 @@ public sealed class LifeCycleTests
         Assert.True(events.Length <= made.Count);
     }
 
+    [Fact]
+    public void DurationEndsAnIdleReader()
+    {
+        Requires.Tracing();
+        TimeSpan duration = TimeSpan.FromMilliseconds(300);
+        using BindTracer tracer = new(s_ownCalls);
+        using CancellationTokenSource patience = new(duration + s_soon);
+        long start = Stopwatch.GetTimestamp();
+        Assert.Empty(tracer.Read(duration, patience.Token));
+        Assert.False(patience.IsCancellationRequested);
+        Assert.InRange(Stopwatch.GetElapsedTime(start), duration - TimeSpan.FromMilliseconds(20), duration + s_soon);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(-1000)]
@@ -196,7 +209,7 @@ public sealed class LifeCycleTests
             cancellation.Cancel();
         });
         other.Start();
-        Assert.Empty(tracer.Read(cancellationToken: cancellation.Token));
+        Assert.Empty(tracer.Read(s_soon * 2, cancellation.Token));
         TimeSpan took = Stopwatch.GetElapsedTime(cancelled);
         other.Join();
         Assert.True(took < s_soon, $"{took}");

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -10,9 +9,13 @@ namespace BindSnoop.Tests;
 /// <summary>What an ordinary user can trace with which capabilities, and what refusals look like.</summary>
 public sealed class PrivilegeTests
 {
-    /// <summary>Exit codes of the child.</summary>
+    /// <summary>Tells the child which back end to use.</summary>
+    public const string BackendVariable = "BINDSNOOP_TEST_BACKEND";
+
+    /// <summary>The child's status when it could not trace, and said why.</summary>
+    public const int Refused = 3;
+
     private const int SawItself = 0;
-    private const int Refused = 3;
 
     private static readonly string[] s_all = ["bpf", "perfmon", "dac_read_search", "sys_admin"];
 
@@ -82,7 +85,7 @@ public sealed class PrivilegeTests
     /// <summary>The child: traces, binds a port, and ends when it has seen itself do so.</summary>
     public static int TraceItself()
     {
-        Backend backend = Enum.Parse<Backend>(Environment.GetEnvironmentVariable("BINDSNOOP_TEST_BACKEND")!);
+        Backend backend = Enum.Parse<Backend>(Environment.GetEnvironmentVariable(BackendVariable)!);
         try
         {
             using BindTracer tracer = new(new TraceOptions { Backend = backend, Filter = new() { ProcessId = [(uint)Environment.ProcessId] } });
@@ -101,29 +104,9 @@ public sealed class PrivilegeTests
     private static (int Status, string Output) RunAsUser(Backend backend, IReadOnlyList<string> capabilities)
     {
         string set = string.Concat("-all", string.Concat(capabilities.Select(c => $",+{c}")));
-        ProcessStartInfo start = new("setpriv",
-        [
-            "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", set, "--ambient-caps", set, "--",
-            Environment.ProcessPath!, .. Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(PrivilegeTests).Assembly.Location] : Array.Empty<string>(),
-            "--child", Child.TraceItself,
-        ])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["BINDSNOOP_TEST_BACKEND"] = backend.ToString();
-        try
-        {
-            using Process process = Process.Start(start)!;
-            Task<string> errors = process.StandardError.ReadToEndAsync();
-            string output = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return (process.ExitCode, output + errors.Result);
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            Assert.Skip("there is no setpriv (util-linux)");
-            throw;
-        }
+        return Child.Under(
+            ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", set, "--ambient-caps", set, "--"],
+            Child.TraceItself,
+            new Dictionary<string, string> { [BackendVariable] = backend.ToString() });
     }
 }

@@ -239,11 +239,7 @@ Describe 'Get-BindEvent' {
 
         It 'Takes processes: Get-Process X | Get-BindEvent' {
             # A shell that waits for a word, then becomes the truth program: the process is known before it binds.
-            $start = [System.Diagnostics.ProcessStartInfo]::new('/bin/sh')
-            '-c', 'read word; exec "$1" run host-tcp4-port-zero', 'sh', $global:BindSnoopTests.Truth | ForEach-Object { $start.ArgumentList.Add($_) }
-            $start.RedirectStandardInput = $start.RedirectStandardOutput = $true
-            $start.ArgumentList[1] = 'read word; exec "$1" hold 127.0.0.1 0'
-            $process = [System.Diagnostics.Process]::Start($start)
+            $process = Start-Program '/bin/sh', '-c', 'read word; exec "$1" hold 127.0.0.1 0', 'sh', $global:BindSnoopTests.Truth
             try {
                 $result = Invoke-Traced { param($Id) Get-Process -Id $Id | Get-BindEvent -MaxEvents 1 } -Parameter @{ Id = $process.Id } {
                     # Somebody else's come first.
@@ -491,29 +487,61 @@ Describe 'Get-BindEvent' {
             @($result.Verbose | ForEach-Object { "$_" } | Where-Object { $_ -match 'back end' }) | Should -Be "Tracing through the $backend back end."
         }
 
-        It 'Warns of lost events, with their number' {
-            # A small buffer, and a pipeline that takes its time.
-            $result = Invoke-Traced -Parameter @{ Comm = $truthComm } {
-                param($Comm)
-                Get-BindEvent -Comm $Comm -BufferSize 4096 -Duration 2 | ForEach-Object { Start-Sleep -Milliseconds 1; $_ }
-            } {
-                Invoke-Load -Count 20000
+        It 'Warns of lost events, with their number: <How>' -TestCases @(
+            @{ How = 'at the end of -Duration'; Ends = @{ Duration = 2 } }
+            @{ How = 'at the end of -MaxEvents'; Ends = @{ MaxEvents = 200 } }
+        ) {
+            Invoke-Exact {
+                # A small buffer, and a pipeline that takes its time.
+                $result = Invoke-Traced -Parameter @{ Comm = $truthComm; Ends = $Ends } {
+                    param($Comm, $Ends)
+                    Get-BindEvent -Comm $Comm -BufferSize 4096 @Ends | ForEach-Object { Start-Sleep -Milliseconds 1; $_ }
+                } {
+                    Invoke-Load -Count 20000
+                }
+                $made = $result.Truth[0].made
+                $received = $result.Output.Count
+                $received | Should -BeGreaterThan 0
+                $received | Should -BeLessThan $made
+                $result.Warnings.Count | Should -Be 1
+                "$($result.Warnings[0])" | Should -Match '^\d+ calls were lost.*-BufferSize'
+                $lost = [long]("$($result.Warnings[0])" -replace ' .*')
+                if ($Ends.Duration) {
+                    $lost | Should -Be ($made - $received)
+                }
+                else {
+                    $lost | Should -BeGreaterThan 0
+                    $lost | Should -BeLessOrEqual ($made - $received)
+                }
             }
-            $made = $result.Truth[0].made
-            $received = $result.Output.Count
-            $received | Should -BeGreaterThan 0
-            $received | Should -BeLessThan $made
+        }
+
+        It 'Warns of lost events while a trace without an end goes on' {
+            $traced = Start-Traced { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 | ForEach-Object { Start-Sleep -Milliseconds 1; $_ } } -Parameter @{ Comm = $truthComm }
+            try {
+                $null = Invoke-Load -Count 20000
+                # It looks once in a second, when events come.
+                Wait-Until {
+                    $null = Invoke-Truth five-ports
+                    $traced.Shell.Streams.Warning.Count -gt 0
+                }
+                $traced.Handle.IsCompleted | Should -BeFalse
+            }
+            finally {
+                $result = $traced | Complete-Traced -Stop
+            }
             $result.Warnings.Count | Should -Be 1
-            "$($result.Warnings[0])" | Should -Match "^$($made - $received) calls were lost"
-            "$($result.Warnings[0])" | Should -Match '-BufferSize'
+            "$($result.Warnings[0])" | Should -Match '^\d+ calls were lost'
         }
 
         It 'Does not warn where nothing was lost' {
-            $result = Invoke-Traced -Parameter @{ Comm = $truthComm } { param($Comm) Get-BindEvent -Comm $Comm -MaxEvents 5000 } {
-                Invoke-Load -Count 5000
+            Invoke-Exact {
+                $result = Invoke-Traced -Parameter @{ Comm = $truthComm } { param($Comm) Get-BindEvent -Comm $Comm -MaxEvents 5000 } {
+                    Invoke-Load -Count 5000
+                }
+                $result.Output.Count | Should -Be 5000
+                $result.Warnings.Count | Should -Be 0
             }
-            $result.Output.Count | Should -Be 5000
-            $result.Warnings.Count | Should -Be 0
         }
     }
 

@@ -50,7 +50,6 @@ Describe 'Remove-BindTrace' {
         $trace | Remove-BindTrace
         $trace.Queued | Should -Be 0
         $trace.Received | Should -Be 5
-        $trace.Dropped | Should -Be 0
         Get-BindEvent -Trace $trace | Should -BeNullOrEmpty
     }
 

@@ -51,7 +51,6 @@ Describe 'Stop-BindTrace' {
         $trace | Stop-BindTrace
         $trace.Received | Should -Be $load.made
         $trace.Queued | Should -Be $load.made
-        $trace.Dropped | Should -Be 0
         @(Get-BindEvent -Trace $trace).Count | Should -Be $load.made
         $trace.Queued | Should -Be 0
         $trace.Received | Should -Be $load.made

@@ -120,13 +120,13 @@ Describe 'Views' {
                 ErrorMessage = 'Address family not supported by protocol'
             }
             $lines = $event | Format-View -View Wide -Width 160
-            $lines[0] | Should -Match '^ +PID COMM +PROT +ADDR +PORT OPTS  INTERFACE +RESULT$'
+            $lines[0] | Should -Match '^ +PID COMM +PROT +ADDR +PORT OPTS  RESULT +INTERFACE$'
             $lines[2] | Should -BeExactly ('4194304 fifteen-letters UDPLITE 2001:db8:1234:5678:9abc:def0:1234:5678%9  65535 FTNRr ' +
-                'fifteen-letter0 EAFNOSUPPORT: Address family not supported by protocol')
+                'EAFNOSUPPORT: Address family not supported by protocol fifteen-letter0')
         }
 
         It 'Wide tells the number of an interface whose name is not known, and nothing of none' {
-            (New-Event -With @{ InterfaceName = '' } | Format-View -View Wide -Width 160)[2].TrimEnd() | Should -BeLike '*FTNRr 99'
+            (New-Event -With @{ InterfaceName = '' } | Format-View -View Wide -Width 160)[2].TrimEnd() | Should -Match ' FTNRr +99$'
             (New-Event -With @{ InterfaceName = ''; InterfaceIndex = 0 } | Format-View -View Wide -Width 160)[2].TrimEnd() |
                 Should -BeLike '*FTNRr'
         }
@@ -176,7 +176,7 @@ Describe 'Views' {
         It 'Show what happened' {
             $lines = $events | Format-View -View Wide -Width 160
             $lines[2].TrimEnd() | Should -Match "^ *$PID .+ TCP +127\.0\.0\.1 +$($events[0].Port) \.\.\.R\.$"
-            $lines[3] | Should -Match ' 192\.0\.2\.1 +8080 \.\.\.R\. +EADDRNOTAVAIL: Cannot assign requested address$'
+            $lines[3] | Should -Match ' 192\.0\.2\.1 +8080 \.\.\.R\. +EADDRNOTAVAIL: Cannot assign requested address *$'
             $lines[5] | Should -Match ' ::1 '
         }
 
@@ -359,8 +359,7 @@ Describe 'Views' {
         }
 
         It 'The path of a program neither' {
-            $name = "a`e[2Jb`u{202e}c"
-            $program = Join-Path $TestDrive $name
+            $program = Join-Path $TestDrive "a`e2Jb`u{202e}c"
             Copy-Item -LiteralPath $global:BindSnoopTests.Truth -Destination $program
             $trace = Start-BindTrace -Port 28123
             $start = [Diagnostics.ProcessStartInfo]::new($program, 'hold 127.0.0.1 28123')
@@ -370,15 +369,13 @@ Describe 'Views' {
                 $null = $process.StandardOutput.ReadLine()
                 $trace | Stop-BindTrace
                 $event = $trace | Get-BindEvent | Where-Object ProcessId -EQ $process.Id
-                $event.ProcessPath | Should -BeExactly "$($TestDrive -replace '\\', '\\')/a\x1b[2Jb\u{202e}c"
-                ($event | Format-View -List -Width 200) -join "`n" | Should -Match 'ProcessPath +: .*\\x1b\[2Jb'
+                $event.ProcessPath | Should -BeExactly "$($TestDrive -replace '\\', '\\')/a\x1b2Jb\u{202e}c"
+                ($event | Format-View -List -Width 200) -join "`n" | Should -Match 'ProcessPath +: .*\\x1b2Jb'
             }
             finally {
                 $process.StandardInput.Close()
                 $null = $process.WaitForExit(5000)
                 $trace | Remove-BindTrace
-                # Pester takes names for patterns when it cleans up.
-                [IO.File]::Delete($program)
             }
             $event.ProcessPath | Should -BeExactly '' -Because 'the process has ended'
         }

@@ -120,7 +120,16 @@ function Invoke-Load {
     }
 }
 
-# Binds and listens until Stop-Truth; gives the process, with its line as Line. In a network of its own, so that
+# Starts a program whose output is wanted later.
+function Start-Program {
+    param([Parameter(Mandatory)] [string[]] $Command)
+    $start = [System.Diagnostics.ProcessStartInfo]::new($Command[0])
+    $start.RedirectStandardInput = $start.RedirectStandardOutput = $true
+    $Command | Select-Object -Skip 1 | ForEach-Object { $start.ArgumentList.Add($_) }
+    [System.Diagnostics.Process]::Start($start)
+}
+
+# Binds and listens until Stop-Hold; gives the process, with its line as Line. In a network of its own, so that
 # no port is busy.
 function Start-Hold {
     param(
@@ -130,10 +139,7 @@ function Start-Hold {
         [string[]] $Through = @()
     )
     $command = @((Find-Program unshare), '-n') + $Through + @($global:BindSnoopTests.Truth, 'hold', $Address, $Port)
-    $start = [System.Diagnostics.ProcessStartInfo]::new($command[0])
-    $start.RedirectStandardInput = $start.RedirectStandardOutput = $true
-    $command[1..($command.Count - 1)] | ForEach-Object { $start.ArgumentList.Add($_) }
-    $process = [System.Diagnostics.Process]::Start($start)
+    $process = Start-Program $command
     $process | Add-Member -NotePropertyName Line -NotePropertyValue ($process.StandardOutput.ReadLine() | ConvertFrom-Json) -PassThru
 }
 
@@ -167,6 +173,67 @@ function Format-Event {
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowNull()] $Event, [Parameter(Mandatory)] $Truth)
     $processes = @($Truth.pid)
     @($Event | Where-Object { $_ -and $_.ProcessId -in $processes } | Format-Call)
+}
+
+# ---- where processes are
+
+# Makes cgroups under a name that nobody else has, and gives the hierarchy's mount point and theirs. The test is
+# skipped where that may not be.
+function New-Cgroup {
+    param([string[]] $Name = @('outer', 'outer/inner'))
+    $mount = $global:BindSnoopTests.Support.CgroupMountPoint
+    if (-not $mount) {
+        Skip-Test -Because 'cgroup v2 is not mounted on this machine'
+    }
+    $root = "/BindSnoop-$PID"
+    foreach ($path in @($root) + @($Name | ForEach-Object { "$root/$_" })) {
+        try {
+            $null = [IO.Directory]::CreateDirectory("$mount$path")
+        }
+        catch {
+            Skip-Test -Because "no cgroup can be made: $($_.Exception.InnerException.Message)"
+        }
+    }
+    [pscustomobject]@{ Mount = $mount; Root = $root }
+}
+
+function Remove-Cgroup {
+    $mount = $global:BindSnoopTests.Support.CgroupMountPoint
+    if ($mount -and [IO.Directory]::Exists("$mount/BindSnoop-$PID")) {
+        # Only directories can go, and a cgroup is busy a little longer than its processes.
+        Wait-Until { find "$mount/BindSnoop-$PID" -depth -type d -exec rmdir '{}' ';' 2> $null; -not [IO.Directory]::Exists("$mount/BindSnoop-$PID") }
+    }
+}
+
+# What runs a program inside a cgroup, for Invoke-Truth -Through.
+function Get-CgroupEntry {
+    param([Parameter(Mandatory)] [string] $Path)
+    '/bin/sh', '-c', 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"', 'sh', $Path
+}
+
+# A BPF file system of the tests' own, to pin maps in.
+function Mount-Bpf {
+    param([Parameter(Mandatory)] [string] $Path)
+    $null = [IO.Directory]::CreateDirectory($Path)
+    $said = mount -t bpf bpf $Path 2>&1
+    if ($LASTEXITCODE -ne 0) {
+        Skip-Test -Because "no BPF file system can be mounted: $said"
+    }
+}
+
+function Invoke-BpfTool {
+    $bpftool = Find-Program bpftool
+    $said = & $bpftool @args 2>&1
+    if ($LASTEXITCODE -ne 0) {
+        throw "bpftool $args`: $said"
+    }
+    $said
+}
+
+# A number as bpftool takes a key or a value.
+function ConvertTo-HexByte {
+    param([Parameter(Mandatory)] [uint64] $Number, [int] $Size = 8)
+    [BitConverter]::GetBytes($Number)[0..($Size - 1)] | ForEach-Object { '0x{0:x2}' -f $_ }
 }
 
 # ---- errors
@@ -244,6 +311,25 @@ function Assert-NothingAttached {
         Get-BindTrace | Remove-BindTrace
     }
     Get-BpfObject | Should -BeNullOrEmpty -Because 'nothing is being traced any more'
+}
+
+# Numbers of lost calls are exact only where the kernel looked at every call: while anybody changes or reads a BPF
+# map, it runs no programs on that CPU, and counts that. On a busy machine that happens to others' binds, so what
+# asks for exact numbers has three tries; who counts wrongly is wrong each time.
+function Invoke-Exact {
+    param([Parameter(Mandatory, Position = 0)] [scriptblock] $Test)
+    foreach ($try in 1..3) {
+        try {
+            & $Test
+            return
+        }
+        catch {
+            if ($try -eq 3) {
+                throw
+            }
+            Get-BindTrace | Remove-BindTrace
+        }
+    }
 }
 
 # ---- live pipelines

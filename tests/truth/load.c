@@ -18,8 +18,12 @@
 // What every bind of `load --fail` finds busy.
 enum { BUSY_PORT = 20990 };
 
+// How long single binds took, in steps of 16 ns; what took longer than all of them is in the last.
+enum { STEP = 16, STEPS = 65536 };
+
 struct worker {
 	pthread_t thread;
+	uint32_t *times;
 	uint64_t count, deadline; // deadline in nanoseconds, 0 for none
 	struct sockaddr_in address;
 	pthread_barrier_t *start;
@@ -53,6 +57,18 @@ static uint64_t clock_cost(void)
 	return costs[5000];
 }
 
+static uint64_t median(const struct worker *workers, uint64_t threads, uint64_t made)
+{
+	uint64_t seen = 0;
+	for (uint64_t step = 0; step < STEPS; step++) {
+		for (uint64_t i = 0; i < threads; i++)
+			seen += workers[i].times[step];
+		if (seen * 2 >= made)
+			return step * STEP + STEP / 2;
+	}
+	return 0;
+}
+
 static void *work(void *argument)
 {
 	struct worker *w = argument;
@@ -68,6 +84,7 @@ static void *work(void *argument)
 		int result = bind(fd, (struct sockaddr *)&w->address, sizeof w->address);
 		uint64_t to = now();
 		w->inBind += to - from;
+		w->times[to - from < STEP * STEPS ? (to - from) / STEP : STEPS - 1]++;
 		w->made++;
 		w->failed += result != 0;
 		close(fd);
@@ -128,7 +145,11 @@ int run_load(int count, char **arguments)
 	uint64_t deadline = seconds == 0 ? 0 : now() + seconds * 1000000000u;
 	for (uint64_t i = 0; i < threads; i++) {
 		workers[i] = (struct worker){.count = binds / threads + (i < binds % threads), .deadline = deadline,
-			.address = address, .start = &start};
+			.address = address, .start = &start, .times = calloc(STEPS, sizeof *workers->times)};
+		if (workers[i].times == NULL) {
+			perror("bindtruth");
+			return 1;
+		}
 		int error = pthread_create(&workers[i].thread, NULL, work, &workers[i]);
 		if (error != 0) {
 			fprintf(stderr, "bindtruth: pthread_create: %s\n", strerror(error));
@@ -148,16 +169,18 @@ int run_load(int count, char **arguments)
 			error = workers[i].error;
 	}
 	uint64_t wall = now() - from;
-	uint64_t clockTime = made * cost;
+	uint64_t typical = median(workers, threads, made), clockTime = made * cost;
 	inBind = inBind > clockTime ? inBind - clockTime : 0;
-	char text[256];
+	char text[384];
 	// made counts every call, failed those of them that gave an error. nanoseconds is the sum over the threads.
+	// medianNanoseconds, of single binds, is free of what else the machine did meanwhile.
 	// setupBinds are made before the loop and are in neither number.
 	snprintf(text, sizeof text,
-		"{\"made\":%llu,\"failed\":%llu,\"nanoseconds\":%llu,\"nsPerBind\":%.1f,\"clockNanoseconds\":%llu,"
+		"{\"made\":%llu,\"failed\":%llu,\"nanoseconds\":%llu,\"nsPerBind\":%.1f,\"medianNanoseconds\":%llu,\"clockNanoseconds\":%llu,"
 		"\"wallNanoseconds\":%llu,\"setupBinds\":%d,\"pid\":%d}\n",
 		(unsigned long long)made, (unsigned long long)failed, (unsigned long long)inBind,
-		made == 0 ? 0.0 : (double)inBind / (double)made, (unsigned long long)cost, (unsigned long long)wall, fail ? 1 : 0, getpid());
+		made == 0 ? 0.0 : (double)inBind / (double)made, (unsigned long long)(typical > cost ? typical - cost : 0),
+		(unsigned long long)cost, (unsigned long long)wall, fail ? 1 : 0, getpid());
 	print_text(text);
 	free(workers);
 	if (error != 0) {

@@ -5,13 +5,15 @@ using BindSnoop.Kernel;
 namespace BindSnoop.Cli.Commands;
 
 /// <summary>The options that say what to trace.</summary>
-internal sealed class FilterOptions
+internal sealed class FilterOptions(bool connections = false)
 {
     private readonly Option<string[]> _processId = List("--pid", "PID[,PID...]", "Only these processes", ["-p"]);
-    private readonly Option<string[]> _port = List("--port", "PORT[,PORT...]", "Only these ports, requested or resulting; a range is 8000-8999", ["-P"]);
+    private readonly Option<string[]> _port = List("--port", "PORT[,PORT...]", connections ? "Only these local ports; a range is 8000-8999" : "Only these ports, requested or resulting; a range is 8000-8999", ["-P"]);
     private readonly Option<string[]> _uid = List("--uid", "USER[,USER...]", "Only these users, by number or name", ["-u"]);
     private readonly Option<string[]> _protocol = List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers", [], "TCP", "UDP", "UDPLITE", "ICMP", "ICMPV6", "MPTCP", "SCTP");
-    private readonly Option<string[]> _address = List("--address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes, requested or resulting");
+    private readonly Option<string[]> _address = List("--address", "ADDR[,ADDR...]", connections ? "Only these local addresses or CIDR prefixes" : "Only these addresses or CIDR prefixes, requested or resulting");
+    private readonly Option<string[]> _remotePort = List("--remote-port", "PORT[,PORT...]", "Only these ports of peers");
+    private readonly Option<string[]> _remoteAddress = List("--remote-address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes of peers");
     private readonly Option<string[]> _comm = List("--comm", "NAME", "Only threads of this name (may be repeated)");
     private readonly Option<string[]> _family = List("--family", "FAMILY", "Only sockets of this IP version: IPv4 or IPv6", [], "IPv4", "IPv6");
     private readonly Option<bool> _ipv4 = new("--ipv4", "-4") { Description = "Only IPv4 sockets" };
@@ -24,10 +26,15 @@ internal sealed class FilterOptions
     {
         foreach (Option option in new Option[]
         {
-            _processId, _port, _uid, _protocol, _address, _comm, _family, _ipv4, _ipv6, _cgroup, _cgroupMap, _mountNamespaceMap,
+            _processId, _port, _uid, _protocol, _address, _remotePort, _remoteAddress, _comm, _family, _ipv4, _ipv6, _cgroup, _cgroupMap,
+            _mountNamespaceMap,
         })
         {
-            command.Add(option);
+            // A connection has two ends and is always TCP; a bind has one, of any protocol.
+            if (connections ? option != _protocol : option != _remotePort && option != _remoteAddress)
+            {
+                command.Add(option);
+            }
         }
     }
 
@@ -39,6 +46,8 @@ internal sealed class FilterOptions
         Uid = Values(parsed, _uid, Users.Parse),
         Protocol = Values(parsed, _protocol, Protocols.Parse),
         Address = Values(parsed, _address, AddressPrefix.Parse),
+        RemotePort = Values(parsed, _remotePort, PortRange.Parse),
+        RemoteAddress = Values(parsed, _remoteAddress, AddressPrefix.Parse),
         Comm = parsed.GetValue(_comm) ?? [],
         AddressFamily =
         [

@@ -26,22 +26,93 @@ internal abstract class JsonLines(OutputBuffer output)
         output.EndLine();
     }
 
-    /// <summary>A property's name, encoded once.</summary>
-    protected static JsonEncodedText Name(string name) => JsonEncodedText.Encode(name);
+    /// <summary>A text that is written often, encoded once.</summary>
+    protected static JsonEncodedText Name(string name) => JsonEncodedText.Encode(name, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+}
+
+/// <summary>
+/// Events as JSON: what all of them have, around what is a kind's own. Left out is what would be looked up
+/// anew for each event (the program's path, the service's name) or only says the same again (end points).
+/// </summary>
+internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines(output), IEventWriter<TEvent>
+    where TEvent : TraceEvent
+{
+    private static readonly JsonEncodedText s_time = Name(nameof(TraceEvent.Time));
+    private static readonly JsonEncodedText s_kernelTime = Name(nameof(TraceEvent.KernelTime));
+    private static readonly JsonEncodedText s_uid = Name(nameof(TraceEvent.Uid));
+    private static readonly JsonEncodedText s_gid = Name(nameof(TraceEvent.Gid));
+    private static readonly JsonEncodedText s_userName = Name(nameof(TraceEvent.UserName));
+    private static readonly JsonEncodedText s_processId = Name(nameof(TraceEvent.ProcessId));
+    private static readonly JsonEncodedText s_threadId = Name(nameof(TraceEvent.ThreadId));
+    private static readonly JsonEncodedText s_parentProcessId = Name(nameof(TraceEvent.ParentProcessId));
+    private static readonly JsonEncodedText s_comm = Name(nameof(TraceEvent.Comm));
+    private static readonly JsonEncodedText s_errorCode = Name(nameof(TraceEvent.ErrorCode));
+    private static readonly JsonEncodedText s_errorName = Name(nameof(TraceEvent.ErrorName));
+    private static readonly JsonEncodedText s_errorMessage = Name(nameof(TraceEvent.ErrorMessage));
+    private static readonly JsonEncodedText s_networkNamespace = Name(nameof(TraceEvent.NetworkNamespace));
+    private static readonly JsonEncodedText s_mountNamespace = Name(nameof(TraceEvent.MountNamespace));
+    private static readonly JsonEncodedText s_cgroupId = Name(nameof(TraceEvent.CgroupId));
+    private static readonly JsonEncodedText s_cgroupPath = Name(nameof(TraceEvent.CgroupPath));
+    private static readonly JsonEncodedText s_unit = Name(nameof(TraceEvent.Unit));
+    private static readonly JsonEncodedText s_containerId = Name(nameof(TraceEvent.ContainerId));
+    private static readonly JsonEncodedText s_backend = Name(nameof(TraceEvent.Backend));
+
+    private readonly Dictionary<string, (JsonEncodedText Unit, JsonEncodedText ContainerId)> _owners = [];
+
+    public void Begin()
+    {
+    }
+
+    public void Write(TEvent next)
+    {
+        Utf8JsonWriter json = BeginObject();
+        json.WriteString(s_time, next.Time);
+        json.WriteNumber(s_kernelTime, next.KernelTime);
+        json.WriteNumber(s_uid, next.Uid);
+        json.WriteNumber(s_gid, next.Gid);
+        json.WriteString(s_userName, next.UserName);
+        json.WriteNumber(s_processId, next.ProcessId);
+        json.WriteNumber(s_threadId, next.ThreadId);
+        json.WriteNumber(s_parentProcessId, next.ParentProcessId);
+        json.WriteString(s_comm, next.Comm);
+        WriteOwn(json, next);
+        json.WriteNumber(s_errorCode, next.ErrorCode);
+        json.WriteString(s_errorName, next.ErrorName);
+        json.WriteString(s_errorMessage, next.ErrorMessage);
+        json.WriteNumber(s_networkNamespace, next.NetworkNamespace);
+        json.WriteNumber(s_mountNamespace, next.MountNamespace);
+        json.WriteNumber(s_cgroupId, next.CgroupId);
+        json.WriteString(s_cgroupPath, next.CgroupPath);
+        (JsonEncodedText unit, JsonEncodedText containerId) = OwnersOf(next);
+        json.WriteString(s_unit, unit);
+        json.WriteString(s_containerId, containerId);
+        json.WriteString(s_backend, next.Backend);
+        EndObject();
+    }
+
+    protected abstract void WriteOwn(Utf8JsonWriter json, TEvent next);
+
+    /// <summary>The unit and the container are read off the path, which takes longer than all the rest.</summary>
+    private (JsonEncodedText Unit, JsonEncodedText ContainerId) OwnersOf(TEvent next)
+    {
+        if (!_owners.TryGetValue(next.CgroupPath, out (JsonEncodedText, JsonEncodedText) owners))
+        {
+            if (_owners.Count > 4096)
+            {
+                _owners.Clear();
+            }
+
+            owners = (Name(next.Unit), Name(next.ContainerId));
+            _owners[next.CgroupPath] = owners;
+        }
+
+        return owners;
+    }
 }
 
 /// <summary>Events of bind() as JSON; the names are those of <see cref="BindEvent"/>.</summary>
-internal sealed class BindJsonWriter(OutputBuffer output) : JsonLines(output), IEventWriter<BindEvent>
+internal sealed class BindJsonWriter(OutputBuffer output) : EventJsonWriter<BindEvent>(output)
 {
-    private static readonly JsonEncodedText s_time = Name(nameof(BindEvent.Time));
-    private static readonly JsonEncodedText s_kernelTime = Name(nameof(BindEvent.KernelTime));
-    private static readonly JsonEncodedText s_uid = Name(nameof(BindEvent.Uid));
-    private static readonly JsonEncodedText s_gid = Name(nameof(BindEvent.Gid));
-    private static readonly JsonEncodedText s_userName = Name(nameof(BindEvent.UserName));
-    private static readonly JsonEncodedText s_processId = Name(nameof(BindEvent.ProcessId));
-    private static readonly JsonEncodedText s_threadId = Name(nameof(BindEvent.ThreadId));
-    private static readonly JsonEncodedText s_parentProcessId = Name(nameof(BindEvent.ParentProcessId));
-    private static readonly JsonEncodedText s_comm = Name(nameof(BindEvent.Comm));
     private static readonly JsonEncodedText s_protocol = Name(nameof(BindEvent.Protocol));
     private static readonly JsonEncodedText s_protocolNumber = Name(nameof(BindEvent.ProtocolNumber));
     private static readonly JsonEncodedText s_socketType = Name(nameof(BindEvent.SocketType));
@@ -55,34 +126,12 @@ internal sealed class BindJsonWriter(OutputBuffer output) : JsonLines(output), I
     private static readonly JsonEncodedText s_ipv6Only = Name(nameof(BindEvent.IPv6Only));
     private static readonly JsonEncodedText s_interfaceIndex = Name(nameof(BindEvent.InterfaceIndex));
     private static readonly JsonEncodedText s_interfaceName = Name(nameof(BindEvent.InterfaceName));
-    private static readonly JsonEncodedText s_errorCode = Name(nameof(BindEvent.ErrorCode));
-    private static readonly JsonEncodedText s_errorName = Name(nameof(BindEvent.ErrorName));
-    private static readonly JsonEncodedText s_errorMessage = Name(nameof(BindEvent.ErrorMessage));
-    private static readonly JsonEncodedText s_networkNamespace = Name(nameof(BindEvent.NetworkNamespace));
-    private static readonly JsonEncodedText s_mountNamespace = Name(nameof(BindEvent.MountNamespace));
-    private static readonly JsonEncodedText s_cgroupId = Name(nameof(BindEvent.CgroupId));
-    private static readonly JsonEncodedText s_cgroupPath = Name(nameof(BindEvent.CgroupPath));
-    private static readonly JsonEncodedText s_backend = Name(nameof(BindEvent.Backend));
 
     private static readonly JsonEncodedText[] s_optionNames =
         [.. Enumerable.Range(0, 32).Select(options => Name(((BindOptions)options).ToString()))];
 
-    public void Begin()
+    protected override void WriteOwn(Utf8JsonWriter json, BindEvent next)
     {
-    }
-
-    public void Write(BindEvent next)
-    {
-        Utf8JsonWriter json = BeginObject();
-        json.WriteString(s_time, next.Time);
-        json.WriteNumber(s_kernelTime, next.KernelTime);
-        json.WriteNumber(s_uid, next.Uid);
-        json.WriteNumber(s_gid, next.Gid);
-        json.WriteString(s_userName, next.UserName);
-        json.WriteNumber(s_processId, next.ProcessId);
-        json.WriteNumber(s_threadId, next.ThreadId);
-        json.WriteNumber(s_parentProcessId, next.ParentProcessId);
-        json.WriteString(s_comm, next.Comm);
         json.WriteString(s_protocol, next.Protocol);
         json.WriteNumber(s_protocolNumber, next.ProtocolNumber);
         json.WriteString(s_socketType, next.SocketType);
@@ -96,15 +145,33 @@ internal sealed class BindJsonWriter(OutputBuffer output) : JsonLines(output), I
         json.WriteBoolean(s_ipv6Only, next.IPv6Only);
         json.WriteNumber(s_interfaceIndex, next.InterfaceIndex);
         json.WriteString(s_interfaceName, next.InterfaceName);
-        json.WriteNumber(s_errorCode, next.ErrorCode);
-        json.WriteString(s_errorName, next.ErrorName);
-        json.WriteString(s_errorMessage, next.ErrorMessage);
-        json.WriteNumber(s_networkNamespace, next.NetworkNamespace);
-        json.WriteNumber(s_mountNamespace, next.MountNamespace);
-        json.WriteNumber(s_cgroupId, next.CgroupId);
-        json.WriteString(s_cgroupPath, next.CgroupPath);
-        json.WriteString(s_backend, next.Backend);
-        EndObject();
+    }
+}
+
+/// <summary>Events of accept() as JSON; the names are those of <see cref="AcceptEvent"/>.</summary>
+internal sealed class AcceptJsonWriter(OutputBuffer output) : EventJsonWriter<AcceptEvent>(output)
+{
+    private static readonly JsonEncodedText s_protocol = Name(nameof(AcceptEvent.Protocol));
+    private static readonly JsonEncodedText s_protocolNumber = Name(nameof(AcceptEvent.ProtocolNumber));
+    private static readonly JsonEncodedText s_addressFamily = Name(nameof(AcceptEvent.AddressFamily));
+    private static readonly JsonEncodedText s_localAddress = Name(nameof(AcceptEvent.LocalAddress));
+    private static readonly JsonEncodedText s_localPort = Name(nameof(AcceptEvent.LocalPort));
+    private static readonly JsonEncodedText s_remoteAddress = Name(nameof(AcceptEvent.RemoteAddress));
+    private static readonly JsonEncodedText s_remotePort = Name(nameof(AcceptEvent.RemotePort));
+    private static readonly JsonEncodedText s_interfaceIndex = Name(nameof(AcceptEvent.InterfaceIndex));
+    private static readonly JsonEncodedText s_interfaceName = Name(nameof(AcceptEvent.InterfaceName));
+
+    protected override void WriteOwn(Utf8JsonWriter json, AcceptEvent next)
+    {
+        json.WriteString(s_protocol, next.Protocol);
+        json.WriteNumber(s_protocolNumber, next.ProtocolNumber);
+        json.WriteString(s_addressFamily, next.AddressFamily);
+        json.WriteString(s_localAddress, next.LocalAddress);
+        json.WriteNumber(s_localPort, next.LocalPort);
+        json.WriteString(s_remoteAddress, next.RemoteAddress);
+        json.WriteNumber(s_remotePort, next.RemotePort);
+        json.WriteNumber(s_interfaceIndex, next.InterfaceIndex);
+        json.WriteString(s_interfaceName, next.InterfaceName);
     }
 }
 

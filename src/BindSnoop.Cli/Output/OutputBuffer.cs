@@ -9,11 +9,11 @@ namespace BindSnoop.Cli.Output;
 /// Gathers lines and writes them together: each at once to a terminal, else whenever there is much, or
 /// the tracer is about to wait.
 /// </summary>
-internal sealed class OutputBuffer(StandardStream stream) : IBufferWriter<byte>
+internal sealed class OutputBuffer(IByteSink sink) : IBufferWriter<byte>
 {
     private const int FlushSize = 64 * 1024;
 
-    private readonly bool _eachLine = stream.IsTerminal;
+    private readonly bool _eachLine = sink.IsTerminal;
     private byte[] _bytes = new byte[2 * FlushSize];
     private int _length;
 
@@ -80,7 +80,7 @@ internal sealed class OutputBuffer(StandardStream stream) : IBufferWriter<byte>
     {
         int length = _length;
         _length = 0;
-        stream.Write(_bytes.AsSpan(0, length));
+        sink.Write(_bytes.AsSpan(0, length));
     }
 
     private int Append(string text, int most)

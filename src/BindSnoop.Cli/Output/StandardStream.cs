@@ -8,11 +8,21 @@ internal sealed class OutputException(string message) : Exception(message);
 /// <summary>Whoever read our output has closed it.</summary>
 internal sealed class ReaderGoneException : Exception;
 
+/// <summary>Where output goes.</summary>
+internal interface IByteSink
+{
+    /// <summary>Whether a person reads along.</summary>
+    bool IsTerminal { get; }
+
+    /// <summary>Writes all of it.</summary>
+    void Write(ReadOnlySpan<byte> bytes);
+}
+
 /// <summary>
 /// Standard output or error through write(2) itself: Console's streams keep quiet about a reader that is
 /// gone, and FileStream writes a file at offsets of its own, over what others write to it.
 /// </summary>
-internal sealed unsafe partial class StandardStream
+internal sealed unsafe partial class StandardStream : IByteSink
 {
     private const int EINTR = 4;
     private const int EAGAIN = 11;
@@ -29,6 +39,7 @@ internal sealed unsafe partial class StandardStream
 
     public static StandardStream Error { get; } = new(2);
 
+    /// <inheritdoc/>
     public bool IsTerminal => isatty(_fd) != 0;
 
     /// <summary>Writes all of it.</summary>

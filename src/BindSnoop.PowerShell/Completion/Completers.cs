@@ -3,11 +3,18 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Language;
+using System.Net.NetworkInformation;
 using BindSnoop.Kernel;
 
 namespace BindSnoop.PowerShell.Completion;
 
-/// <summary>Offers words that begin with what was typed.</summary>
+/// <summary>One thing that can be completed to.</summary>
+/// <param name="Word">What to put on the command line, without quotes.</param>
+/// <param name="Hint">What tells it from others.</param>
+/// <param name="Shown">What a menu shows, if not the word.</param>
+public sealed record Offer(string Word, string Hint, string? Shown = null);
+
+/// <summary>Offers what begins with what was typed.</summary>
 public abstract class WordCompleter : IArgumentCompleter
 {
     /// <inheritdoc/>
@@ -18,16 +25,21 @@ public abstract class WordCompleter : IArgumentCompleter
         return
         [
             .. from offer in Offers(word)
-               where offer.Word.StartsWith(word, StringComparison.OrdinalIgnoreCase)
-               select new CompletionResult(Quote(offer.Word), offer.Word, CompletionResultType.ParameterValue, offer.Hint),
+               where Fits(offer, word)
+               select new CompletionResult(
+                   Quote(offer.Word), DisplayText.Escape(offer.Shown ?? offer.Word), CompletionResultType.ParameterValue, DisplayText.Escape(offer.Hint)),
         ];
     }
 
-    /// <summary>What can be offered, each with a hint.</summary>
-    protected abstract IEnumerable<(string Word, string Hint)> Offers(string word);
+    /// <summary>What can be offered.</summary>
+    protected abstract IEnumerable<Offer> Offers(string word);
 
+    /// <summary>Whether an offer is what was meant.</summary>
+    protected virtual bool Fits(Offer offer, string word) => offer.Word.StartsWith(word, StringComparison.OrdinalIgnoreCase);
+
+    // Whatever may mean something to PowerShell is quoted.
     private static string Quote(string word) =>
-        word.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '/' or '.')
+        word.Length > 0 && word.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '/' or '.' or ':') && word[0] is not '-'
             ? word
             : $"'{CodeGeneration.EscapeSingleQuotedStringContent(word)}'";
 }
@@ -38,61 +50,104 @@ public sealed class ProtocolCompleter : WordCompleter
     private static readonly string[] s_usual = ["TCP", "UDP", "MPTCP", "SCTP", "UDPLITE", "ICMP", "ICMPV6", "DCCP"];
 
     /// <inheritdoc/>
-    protected override IEnumerable<(string Word, string Hint)> Offers(string word) =>
+    protected override IEnumerable<Offer> Offers(string word) =>
         s_usual.Concat(word.Length == 0 ? [] : Protocols.Names.Except(s_usual).Order(StringComparer.Ordinal))
-            .Select(name => (name, $"protocol {Protocols.Parse(name)}"));
+            .Select(name => new Offer(name, $"protocol {Protocols.Parse(name)}"));
 }
 
 /// <summary>Offers the names of background traces.</summary>
 public sealed class TraceNameCompleter : WordCompleter
 {
+    // The parameter takes patterns.
     /// <inheritdoc/>
-    protected override IEnumerable<(string Word, string Hint)> Offers(string word) =>
-        BindSnoopModule.Registry.Traces.Select(t => (t.Name, $"{t.Mode}, {t.State}"));
+    protected override IEnumerable<Offer> Offers(string word) =>
+        BindSnoopModule.Registry.Traces.Select(t => new Offer(WildcardPattern.Escape(t.Name), $"{t.Mode}, {t.State}, {t.Filter}", t.Name));
+
+    /// <inheritdoc/>
+    protected override bool Fits(Offer offer, string word) =>
+        base.Fits(offer, word) || offer.Shown!.StartsWith(word, StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>Offers the users of this machine.</summary>
 public sealed class UserCompleter : WordCompleter
 {
     /// <inheritdoc/>
-    protected override IEnumerable<(string Word, string Hint)> Offers(string word) =>
+    protected override IEnumerable<Offer> Offers(string word) =>
         from line in Platform.ReadFile("/etc/passwd").Split('\n')
         let fields = line.Split(':')
         where fields.Length > 2
-        select (fields[0], $"uid {fields[2]}");
+        select new Offer(fields[0], $"uid {fields[2]}");
 }
 
-/// <summary>Offers processes, by id.</summary>
+/// <summary>Offers processes, by id or by name.</summary>
 public sealed class ProcessCompleter : WordCompleter
 {
     /// <inheritdoc/>
-    protected override IEnumerable<(string Word, string Hint)> Offers(string word)
+    protected override IEnumerable<Offer> Offers(string word)
     {
-        foreach (Process process in Process.GetProcesses())
+        foreach (Process process in Process.GetProcesses().OrderBy(p => p.Id))
         {
             using (process)
             {
-                yield return (process.Id.ToString(CultureInfo.InvariantCulture), DisplayText.Escape(process.ProcessName));
+                string id = process.Id.ToString(CultureInfo.InvariantCulture);
+                yield return new Offer(id, process.ProcessName, $"{id} {process.ProcessName}");
             }
         }
     }
+
+    /// <inheritdoc/>
+    protected override bool Fits(Offer offer, string word) =>
+        base.Fits(offer, word) || offer.Hint.StartsWith(word, StringComparison.OrdinalIgnoreCase);
+}
+
+/// <summary>Offers the names that processes have now, as events show them.</summary>
+public sealed class CommCompleter : WordCompleter
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Offer> Offers(string word) =>
+        from directory in Directory.EnumerateDirectories("/proc")
+        where int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out _)
+        let comm = Platform.ReadBytes($"{directory}/comm")
+        where comm.Length > 1
+        group directory by DisplayText.Escape(comm.AsSpan()[..^1]) into same
+        orderby same.Key
+        select new Offer(same.Key, same.Count() == 1 ? $"process {Path.GetFileName(same.First())}" : $"{same.Count()} processes");
+}
+
+/// <summary>Offers the addresses of this machine.</summary>
+public sealed class AddressCompleter : WordCompleter
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Offer> Offers(string word) =>
+        new Offer[] { new("0.0.0.0", "any IPv4 address"), new("::", "any IPv6 address") }.Concat(
+            from network in NetworkInterface.GetAllNetworkInterfaces()
+            from address in network.GetIPProperties().UnicastAddresses
+            let text = address.Address.ToString().Split('%')[0]
+            select new Offer(text, $"{network.Name}, {text}/{address.PrefixLength}"));
 }
 
 /// <summary>Offers cgroups, one level at a time.</summary>
 public sealed class CgroupCompleter : WordCompleter
 {
     /// <inheritdoc/>
-    protected override IEnumerable<(string Word, string Hint)> Offers(string word)
+    protected override IEnumerable<Offer> Offers(string word)
     {
         if (Cgroups.MountPoint is not { } mount)
         {
             return [];
         }
 
+        // Both are cgroups to the parameter: a path in the file system, and one in the hierarchy.
         string parent = word[..(word.LastIndexOf('/') + 1)];
-        DirectoryInfo directory = new($"{mount}/{parent}");
+        DirectoryInfo directory = new(parent.StartsWith($"{mount}/", StringComparison.Ordinal) ? parent : $"{mount}/{parent}");
         return directory.Exists
-            ? directory.EnumerateDirectories().Select(d => ($"{(parent.Length == 0 ? "/" : parent)}{d.Name}", d.FullName))
+            ? directory.EnumerateDirectories()
+                .Where(d => !d.Name.Any(char.IsControl))
+                .OrderBy(d => d.Name, StringComparer.Ordinal)
+                .Select(d => new Offer($"{(parent.Length == 0 ? "/" : parent)}{d.Name}", d.FullName))
             : [];
     }
+
+    /// <inheritdoc/>
+    protected override bool Fits(Offer offer, string word) => base.Fits(offer, word) || base.Fits(offer, $"/{word}");
 }

@@ -57,15 +57,7 @@ internal static class Platform
     /// <summary>Fails early, with the reason, where nothing could work.</summary>
     public static void EnsureUsable()
     {
-        if (!OperatingSystem.IsLinux())
-        {
-            throw new TraceException(
-                "NotLinux",
-                TraceErrorKind.NotImplemented,
-                "BindSnoop traces the Linux kernel; this is not Linux.",
-                "Run it on Linux, kernel 5.10 or later.");
-        }
-
+        EnsureLinux(OperatingSystem.IsLinux());
         LibBpf.EnsureLoaded();
         if (!IsPrivileged)
         {
@@ -74,6 +66,19 @@ internal static class Platform
                 TraceErrorKind.PermissionDenied,
                 "Tracing takes the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.",
                 "Run as root, for example with sudo.");
+        }
+    }
+
+    /// <summary>Fails on other systems, which a test cannot be on.</summary>
+    internal static void EnsureLinux(bool isLinux)
+    {
+        if (!isLinux)
+        {
+            throw new TraceException(
+                "NotLinux",
+                TraceErrorKind.NotImplemented,
+                "BindSnoop traces the Linux kernel; this is not Linux.",
+                "Run it on Linux, kernel 5.10 or later.");
         }
     }
 
@@ -92,7 +97,7 @@ internal static class Platform
 
     /// <summary>The capabilities that matter here and are in effect.</summary>
     public static IReadOnlyList<string> CapabilityNames() =>
-        [.. s_capabilities.Where(c => Has(c.Number)).Select(c => c.Name)];
+        s_capabilities.Where(c => Has(c.Number)).Select(c => c.Name).ToArray();
 
     /// <summary>RLIMIT_MEMLOCK of this process, in bytes, or "unlimited".</summary>
     public static string MemoryLockLimit()
@@ -100,6 +105,19 @@ internal static class Platform
         const string Field = "Max locked memory";
         string? line = ReadFile("/proc/self/limits").Split('\n').FirstOrDefault(l => l.StartsWith(Field, StringComparison.Ordinal));
         return line is null ? "" : line[Field.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+    }
+
+    /// <summary>The bytes of a file of /proc or /sys; none where it cannot be read.</summary>
+    public static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     /// <summary>The text of a file of /proc or /sys; nothing where it cannot be read.</summary>

@@ -74,7 +74,7 @@ public sealed class TraceSupport
         Lockdown = Platform.Lockdown,
         MemoryLockLimit = Platform.MemoryLockLimit(),
         CgroupMountPoint = Cgroups.MountPoint ?? "",
-        Backends = [.. new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint }.Select(ProbeBackend)],
+        Backends = new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint }.Select(ProbeBackend).ToArray(),
     };
 
     private static BackendSupport ProbeBackend(Backend backend)

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace BindSnoop.Native;
@@ -7,8 +6,6 @@ namespace BindSnoop.Native;
 internal static unsafe partial class LibBpf
 {
     private const string Library = "libbpf.so.1";
-
-    static LibBpf() => NativeLibrary.SetDllImportResolver(typeof(LibBpf).Assembly, Resolve);
 
     /// <summary>
     /// Fails with one clear error where libbpf is missing, instead of a <see cref="DllNotFoundException"/>
@@ -24,16 +21,6 @@ internal static unsafe partial class LibBpf
                 $"The library {Library} is not installed on this machine.",
                 "Install libbpf 1.0 or later: 'apt install libbpf1' (Debian, Ubuntu), 'dnf install libbpf' (Fedora).");
         }
-    }
-
-    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
-    {
-        if (name == Library && AppContext.GetData("BindSnoop.LibBpf") is string other)
-        {
-            return NativeLibrary.TryLoad(other, out nint handle) ? handle : throw new DllNotFoundException(other);
-        }
-
-        return 0;
     }
 
     [LibraryImport(Library)]

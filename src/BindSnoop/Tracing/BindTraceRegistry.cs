@@ -29,7 +29,15 @@ public sealed class BindTraceRegistry : IDisposable
         lock (_lock)
         {
             int id = ++_lastId;
-            name ??= string.Create(CultureInfo.InvariantCulture, $"BindTrace{id}");
+            if (name is null)
+            {
+                // Somebody may have given that name himself.
+                while (_traces.ContainsKey(name = string.Create(CultureInfo.InvariantCulture, $"BindTrace{id}")))
+                {
+                    id = ++_lastId;
+                }
+            }
+
             if (_traces.ContainsKey(name))
             {
                 throw new TraceException(

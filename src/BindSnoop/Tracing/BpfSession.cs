@@ -26,15 +26,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
         Backend = backend;
-        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
-        {
-            throw new TraceException(
-                "KprobesUnavailable",
-                TraceErrorKind.NotImplemented,
-                "This kernel has no kprobes.",
-                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
-        }
-
+        EnsureHooksFire(backend);
         byte[] image = definition.LoadObject();
         _types = KernelTypes.Current;
         LibBpfLog.Begin();
@@ -94,7 +86,7 @@ internal sealed unsafe class BpfSession : IDisposable
                 return new BpfSession(definition, backend, options, count);
             }
             catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
-                or "KprobesUnavailable" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
+                or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
             {
                 refused.Add(new(backend, exception));
             }
@@ -187,6 +179,8 @@ internal sealed unsafe class BpfSession : IDisposable
         lock (_lock)
         {
             bool attached = _links.Count > 0;
+
+            // Entries before returns, the reverse of how they were attached.
             for (int i = _links.Count - 1; i >= 0; i--)
             {
                 _links[i].Dispose();
@@ -222,6 +216,34 @@ internal sealed unsafe class BpfSession : IDisposable
         if (result < 0)
         {
             throw Failed(errorId, what, result);
+        }
+    }
+
+    /// <summary>Refuses a back end whose hooks could be attached but would never be called, or not attached at all.</summary>
+    private static void EnsureHooksFire(Backend backend)
+    {
+        if (backend == Backend.Tracepoint)
+        {
+            return;
+        }
+
+        // Trampolines and kprobes at a function's entry both go through ftrace, and attaching says nothing of this.
+        if (Platform.ReadFile("/proc/sys/kernel/ftrace_enabled").Trim() == "0")
+        {
+            throw new TraceException(
+                "FtraceDisabled",
+                TraceErrorKind.NotImplemented,
+                "Function tracing is switched off on this machine (kernel.ftrace_enabled is 0).",
+                "Switch it on: 'sysctl kernel.ftrace_enabled=1'; or use the Tracepoint back end.");
+        }
+
+        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
+        {
+            throw new TraceException(
+                "KprobesUnavailable",
+                TraceErrorKind.NotImplemented,
+                "This kernel has no kprobes.",
+                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.");
         }
     }
 
@@ -314,10 +336,10 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private void Attach(TracerDefinition definition)
     {
-        // Returns first, and in Detach last: so that every call whose entry is seen is seen to its return.
-        foreach (nint program in _programs.OrderBy(p => IsOnEntry(ProgramName(p))))
+        // Returns first, entries last, and off again the other way round: a call that only its entry was seen
+        // of would count as lost.
+        foreach ((nint program, string name) in _programs.Select(p => (p, ProgramName(p))).OrderBy(p => IsEntry(p.Item2)))
         {
-            string name = ProgramName(program);
             BpfLink link;
             if (Backend == Backend.Fentry)
             {
@@ -344,7 +366,7 @@ internal sealed unsafe class BpfSession : IDisposable
         }
     }
 
-    private static bool IsOnEntry(string program) =>
+    private static bool IsEntry(string program) =>
         program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private BpfLink AttachTracepoint(nint program, string name)

@@ -62,25 +62,23 @@ public abstract class Tracer<TEvent> : IDisposable
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
             static buffer => ((RingBuffer)buffer!).Interrupt(), _session.Buffer);
         long deadline = duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue;
-        while (!cancellationToken.IsCancellationRequested)
+        while (!cancellationToken.IsCancellationRequested && !_stopRequested)
         {
-            while (TryRead() is { } next)
-            {
-                yield return next;
-                if (cancellationToken.IsCancellationRequested)
-                {
-                    yield break;
-                }
-            }
-
-            long left = deadline - Environment.TickCount64;
-            if (left <= 0 || _stopRequested)
+            // Looked at before every event: under load there may always be one more.
+            long left = deadline == long.MaxValue ? long.MaxValue : deadline - Environment.TickCount64;
+            if (left <= 0)
             {
                 break;
             }
 
+            if (TryRead() is { } next)
+            {
+                yield return next;
+                continue;
+            }
+
             BeforeWait?.Invoke();
-            _session.Buffer!.Wait(deadline == long.MaxValue ? -1 : (int)Math.Min(left, int.MaxValue));
+            _session.Buffer!.Wait(left == long.MaxValue ? -1 : (int)Math.Min(left, int.MaxValue));
         }
 
         if (!cancellationToken.IsCancellationRequested)

@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
+using System.ComponentModel;
 using System.Diagnostics;
+using Xunit;
 
 namespace BindSnoop.Tests;
 
@@ -24,19 +27,42 @@ internal static class Child
     /// <summary>Runs one and returns what it wrote.</summary>
     public static string Start(string name)
     {
-        string program = Environment.ProcessPath!;
-        string[] arguments = Path.GetFileNameWithoutExtension(program) == "dotnet"
-            ? [typeof(Child).Assembly.Location, "--child", name]
-            : ["--child", name];
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments)
+        (int status, string output, string errors) = Execute(name, [], ImmutableDictionary<string, string>.Empty);
+        return status == 0 ? output : throw new InvalidOperationException($"{name}: status {status}. {errors}");
+    }
+
+    /// <summary>Runs one under a command that sets the stage for it; skips the test where that is not installed.</summary>
+    public static (int Status, string Output) Under(IReadOnlyList<string> command, string name, IReadOnlyDictionary<string, string> environment)
+    {
+        try
         {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
+            (int status, string output, string errors) = Execute(name, command, environment);
+            return (status, output + errors);
+        }
+        catch (Win32Exception)
+        {
+            Assert.Skip($"there is no {command[0]} (util-linux)");
+            throw;
+        }
+    }
+
+    private static (int Status, string Output, string Errors) Execute(
+        string name, IReadOnlyList<string> under, IReadOnlyDictionary<string, string> environment)
+    {
+        string program = Environment.ProcessPath!;
+        string[] assembly = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(Child).Assembly.Location] : [];
+        string[] command = [.. under, program, .. assembly, "--child", name];
+        ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach ((string key, string value) in environment)
+        {
+            start.Environment[key] = value;
+        }
+
+        using Process process = Process.Start(start)!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{name}: status {process.ExitCode}. {errors.Result}");
+        return (process.ExitCode, output, errors.Result);
     }
 
     public static int Run(string name)

@@ -14,7 +14,7 @@ internal static class Requires
     private static readonly string[] s_refusals =
     [
         "NotPrivileged", "LibBpfNotFound", "BtfNotFound", "BpfLoadFailed", "BpfAttachFailed", "FunctionNotFound",
-        "TraceFsUnavailable", "TracepointNotFound", "NoBackend", "KprobesUnavailable",
+        "TraceFsUnavailable", "TracepointNotFound", "NoBackend", "KprobesUnavailable", "FtraceDisabled",
     ];
 
     private static readonly Lazy<TraceException?> s_auto = new(() => TryOpen(Backend.Auto));

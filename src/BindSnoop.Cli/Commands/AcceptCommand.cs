@@ -1,0 +1,48 @@
+using System.CommandLine;
+using BindSnoop.Cli.Output;
+
+namespace BindSnoop.Cli.Commands;
+
+/// <summary><c>bindsnoop accept</c>: TCP connections as processes accept them, as bcc's tcpaccept shows them.</summary>
+internal sealed class AcceptCommand
+{
+    private readonly Option<bool> _time = new("--time", "-T") { Description = "Print the time of day (HH:MM:SS)" };
+    private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
+    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Failed calls too, with what they returned" };
+    private readonly Option<bool> _wouldBlock = new("--would-block") { Description = "With -E: calls that found no connection waiting (EAGAIN) too" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
+    private readonly FilterOptions _filter = new(connections: true);
+    private readonly RunOptions _run = new();
+
+    private AcceptCommand()
+    {
+    }
+
+    public static Command Create()
+    {
+        AcceptCommand accept = new();
+        Command command = new("accept", "Trace TCP connections as processes accept them");
+        foreach (Option option in new Option[] { accept._time, accept._timestamp, accept._errors, accept._wouldBlock, accept._json })
+        {
+            command.Add(option);
+        }
+
+        accept._filter.AddTo(command);
+        accept._run.AddTo(command);
+        command.SetAction(accept.Invoke);
+        return command;
+    }
+
+    private int Invoke(ParseResult parsed)
+    {
+        bool errors = parsed.GetValue(_errors);
+        TraceFilter filter = _filter.Read(parsed, errors) with { IncludeWouldBlock = parsed.GetValue(_wouldBlock) };
+        TraceOptions options = _run.Read(parsed, filter);
+        OutputBuffer output = new(StandardStream.Output);
+        IEventWriter<AcceptEvent> writer = parsed.GetValue(_json)
+            ? new AcceptJsonWriter(output)
+            : new ClassicAcceptWriter(output, parsed.GetValue(_time), parsed.GetValue(_timestamp), errors);
+        TraceRun run = new("accepts", _run.ReadDuration(parsed), _run.ReadVerbose(parsed));
+        return run.Trace(() => new AcceptTracer(options), output, writer, _run.ReadMaxEvents(parsed));
+    }
+}

@@ -1,0 +1,138 @@
+using Xunit;
+
+namespace BindSnoop.Cli.Tests;
+
+/// <summary>Wrong command lines: exit code 2, what is wrong, and what to do. No privileges needed.</summary>
+public sealed class ArgumentTests
+{
+    [Theory]
+    [InlineData("--foo", "Unrecognized command or argument '--foo'.", "Try 'bindsnoop --help'.")]
+    [InlineData("80", "Unrecognized command or argument '80'.", "Try 'bindsnoop --help'.")]
+    [InlineData("[80]", "Unrecognized command or argument '[80]'.", "Try 'bindsnoop --help'.")]
+    [InlineData("@file", "Unrecognized command or argument '@file'.", "Try 'bindsnoop --help'.")]
+    [InlineData("-Uq", "Unrecognized command or argument '-Uq'.", "Try 'bindsnoop --help'.")]
+    [InlineData("-P", "Required argument missing for option: '-P'.", "Try 'bindsnoop --help'.")]
+    [InlineData("-P 80 443", "Unrecognized command or argument '443'.", "Try 'bindsnoop --help'.")]
+    [InlineData("-P 80x", "'80x' is not a port or a range of ports.", "Give a port")]
+    [InlineData("-P 65536", "'65536' is not a port or a range of ports.", "Give a port")]
+    [InlineData("-P 80,", "'' is not a port or a range of ports.", "Give a port")]
+    [InlineData("-P 9-8", "'9-8' is not a port or a range of ports.", "Give a port")]
+    [InlineData("-P -1", "'-1' is not a port or a range of ports.", "Give a port")]
+    [InlineData("-p 0", "'0' is not a process id.", "Give a number")]
+    [InlineData("-p 1,x", "'x' is not a process id.", "Give a number")]
+    [InlineData("-p 4294967296", "'4294967296' is not a process id.", "Give a number")]
+    [InlineData("-u no-such-user", "There is no user 'no-such-user' on this machine.", "Give a user id")]
+    [InlineData("--protocol nonsense", "'nonsense' is not a protocol.", "Give a name")]
+    [InlineData("--address 1.2.3", "'1.2.3' is not an IP address or a CIDR prefix.", "Give an address")]
+    [InlineData("--address ::/129", "'::/129' is not an IP address or a CIDR prefix.", "Give an address")]
+    [InlineData("--family 5", "'5' is not an IP version.", "Give IPv4 or IPv6.")]
+    [InlineData("--duration 0", "'0' is not a time in seconds.", "Give a number")]
+    [InlineData("--duration -1", "'-1' is not a time in seconds.", "Give a number")]
+    [InlineData("--duration 1e3", "'1e3' is not a time in seconds.", "Give a number")]
+    [InlineData("--duration NaN", "'NaN' is not a time in seconds.", "Give a number")]
+    [InlineData("--max-events 0", "'0' is not a number of events.", "Give a number")]
+    [InlineData("--backend ftrace", "'ftrace' is not a back end.", "Give auto, fentry, kprobe or tracepoint.")]
+    [InlineData("--buffer-size 9T", "'9T' is not a size.", "Give a power of two")]
+    [InlineData("--buffer-size 4096M", "'4096M' is not a size.", "Give a power of two")]
+    [InlineData("--buffer-size 5000", "A buffer of 5000 bytes is not possible.", "Give a power of two")]
+    [InlineData("--count --max-events 3", "--max-events does not go together with --count.", "Use --duration")]
+    [InlineData("--completion zsh", "There is no completion for 'zsh'.", "Give bash.")]
+    [InlineData("support x", "Unrecognized command or argument 'x'.", "Try 'bindsnoop --help'.")]
+    [InlineData("-p 5 accept", "The options of 'accept' go behind it.", "Try 'bindsnoop --help'.")]
+    [InlineData("--json support", "The options of 'support' go behind it.", "Try 'bindsnoop --help'.")]
+    [InlineData("accept -w", "Unrecognized command or argument '-w'.", "Try 'bindsnoop --help'.")]
+    [InlineData("accept -P x", "'x' is not a port or a range of ports.", "Give a port")]
+    [InlineData("accept --remote-address x", "'x' is not an IP address or a CIDR prefix.", "Give an address")]
+    public void A_wrong_command_line_is_explained(string args, string message, string remedy)
+    {
+        using Tool tool = Tool.Run(args.Split(' '));
+        Assert.Equal(2, tool.WaitForEnd());
+        Assert.Empty(tool.Lines);
+        string[] errors = tool.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, errors.Length);
+        Assert.Equal($"bindsnoop: {message}", errors[0]);
+        Assert.StartsWith(remedy, errors[1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\x1b[31m")]
+    [InlineData("-P\x1b[31m")]
+    [InlineData("--comm=\x1b]0;title\x07")]
+    [InlineData("--\x9b31m")]
+    public void What_is_repeated_is_safe_to_print(string argument)
+    {
+        using Tool tool = Tool.Run(argument, "--duration", "x");
+        Assert.Equal(2, tool.WaitForEnd());
+        Assert.DoesNotContain(tool.Errors.Replace("\n", "", StringComparison.Ordinal), char.IsControl);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("-h")]
+    public void Help_tells_every_option(string argument)
+    {
+        using Tool tool = Tool.Run(argument);
+        Assert.Equal(0, tool.WaitForEnd());
+        string help = string.Join('\n', tool.Lines);
+        Assert.Contains("  bindsnoop [command] [options]", help, StringComparison.Ordinal);
+        Assert.All(CommandLine.Create().Options, option => Assert.Contains(option.Name, help, StringComparison.Ordinal));
+        Assert.Empty(tool.Errors);
+    }
+
+    [Fact]
+    public void Version_is_one_line()
+    {
+        using Tool tool = Tool.Run("--version");
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Matches(@"^bindsnoop \d+\.\d+\.\d+", Assert.Single(tool.Lines));
+    }
+
+    [Theory]
+    [InlineData("--ba", "--backend")]
+    [InlineData("sup", "support")]
+    [InlineData("acc", "accept")]
+    [InlineData("accept --remote-a", "--remote-address")]
+    [InlineData("accept --fam", "--family")]
+    [InlineData("--backend tr", "tracepoint")]
+    [InlineData("--uid roo", "root")]
+    [InlineData("--cgroupmap /etc/pass", "/etc/passwd")]
+    public void Bash_completes(string typed, string expected)
+    {
+        using Tool tool = Tool.Shell(
+            $"source <(\"$0\" --completion bash); COMP_WORDS=(bindsnoop {typed}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _bindsnoop; printf '%s\\n' \"${{COMPREPLY[@]}}\"");
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Contains(expected, tool.Lines);
+        Assert.Empty(tool.Errors);
+    }
+
+    [Fact]
+    public void Without_privileges_it_says_so()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can give its privileges away.");
+        using Tool tool = Tool.RunProgram("setpriv", ["--bounding-set=-all", "--inh-caps=-all", Tool.Path, "--duration", "1"]);
+        Assert.Equal(1, tool.WaitForEnd());
+        Assert.Empty(tool.Lines);
+        Assert.Contains("CAP_BPF", tool.Errors, StringComparison.Ordinal);
+        Assert.Contains("sudo", tool.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_cgroup_that_is_not_there_is_an_error()
+    {
+        Tool.RequireTracing();
+        using Tool tool = Tool.Run("--cgroup", "/no/such/cgroup", "--duration", "1");
+        Assert.Equal(1, tool.WaitForEnd());
+        Assert.StartsWith("bindsnoop: '/no/such/cgroup' is not a cgroup", tool.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Support_needs_no_privileges_and_can_be_JSON()
+    {
+        using Tool text = Tool.Run("support");
+        Assert.Contains(text.Lines, line => line.StartsWith("Tracepoint ", StringComparison.Ordinal));
+        using Tool json = Tool.Run("support", "--json");
+        Assert.Equal(text.WaitForEnd(), json.WaitForEnd());
+        Assert.Equal(3, Assert.Single(json.Json).GetProperty("Backends").GetArrayLength());
+        Assert.Equal(json.WaitForEnd() == 0, json.Json[0].GetProperty("Usable").GetBoolean());
+    }
+}

@@ -1,0 +1,122 @@
+using BindSnoop.Cli.Output;
+using Xunit;
+
+namespace BindSnoop.Cli.Tests;
+
+/// <summary>The classic text, byte for byte what Python makes of the classic format strings (Golden/expected.py).</summary>
+public sealed class ClassicWriterTests
+{
+    private static readonly Dictionary<string, string> s_expected = ReadExpected();
+
+    /// <summary>The events of expected.py.</summary>
+    private static IEnumerable<BindEvent> Events =>
+    [
+        Made.Event(1000000, 0, 0, 181, "nginx"u8.ToArray(), 6, "0.0.0.0", 80, BindOptions.ReuseAddress),
+        Made.Event(1000042, 1000, 98, 4194303, "python3"u8.ToArray(), 6, "127.0.0.1", 8080),
+        Made.Event(
+            1011045, 4294967294, 13, 1, "a-very-long-pro"u8.ToArray(), 136, "2001:db8:1234:5678:9abc:def0:1234:5678", 443, (BindOptions)31, 1234),
+        Made.Event(
+            3500000, 33, 0, 99999999, Made.Utf8("Käse 6789abcde"), 132, "192.168.100.200", 65535,
+            BindOptions.FreeBind | BindOptions.BindAddressNoPort | BindOptions.ReusePort, 12),
+        Made.Event(999999, 0, 22, 7, [], 58, "fe80::1%9", 0, BindOptions.Transparent, 9),
+        Made.Event(
+            1000000, 0, 0, 8, Made.Utf8("日本語名前"), 262, "::ffff:127.0.0.1", 5, BindOptions.ReuseAddress | BindOptions.ReusePort),
+        Made.Event(12345678901234, 65534, 9, 4242, "\x1b[31mred"u8.ToArray(), 0, null, 0),
+    ];
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("t")]
+    [InlineData("U")]
+    [InlineData("E")]
+    [InlineData("w")]
+    [InlineData("tU")]
+    [InlineData("Ew")]
+    [InlineData("tUE")]
+    [InlineData("tUEw")]
+    public void Events_look_as_in_bcc(string flags)
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        ClassicBindWriter writer = new(
+            output, new(Timestamp: flags.Contains('t'), Uid: flags.Contains('U'), Errors: flags.Contains('E'), Wide: flags.Contains('w')));
+        writer.Begin();
+        foreach (BindEvent next in Events)
+        {
+            writer.Write(next);
+        }
+
+        output.Flush();
+        Assert.Equal(s_expected[flags], sink.Text);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("t")]
+    [InlineData("E")]
+    [InlineData("tE")]
+    public void Accepts_look_as_in_bcc(string flags)
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        ClassicAcceptWriter writer = new(output, time: false, timestamp: flags.Contains('t'), errors: flags.Contains('E'));
+        writer.Begin();
+        foreach (AcceptEvent next in new[]
+        {
+            Made.Accept(5000000, 0, 907, "sshd"u8.ToArray(), "192.168.56.1", 32324, "192.168.56.102", 22),
+            Made.Accept(5062500, 0, 4194303, "a-very-long-pro"u8.ToArray(), "2001:db8:1234:5678:9abc:def0:1234:5678", 65535, "::1", 8080),
+            Made.Accept(5002500, 0, 10000000, Made.Utf8("Käse 6789abcde"), "::ffff:127.0.0.1", 1, "::ffff:127.0.0.1", 65535),
+            Made.Accept(4999500, 24, 1, [], null, 0, "0.0.0.0", 443),
+            Made.Accept(98765432109, 0, 2, "x"u8.ToArray(), "10.0.0.1", 5, "10.0.0.2", 80),
+        })
+        {
+            writer.Write(next);
+        }
+
+        output.Flush();
+        Assert.Equal(s_expected["accept " + flags], sink.Text);
+    }
+
+    [Fact]
+    public void Accepts_can_have_the_time_of_day()
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        ClassicAcceptWriter writer = new(output, time: true, timestamp: true, errors: false);
+        writer.Begin();
+        AcceptEvent next = Made.Accept();
+        writer.Write(next);
+        output.Flush();
+        string[] lines = sink.Text.Split('\n');
+        Assert.StartsWith("TIME     TIME(s)  PID     COMM ", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith($"{next.Time:HH:mm:ss} 0.000    1       made ", lines[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Counts_look_and_are_sorted_as_in_bcc()
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        new ClassicCountWriter(output).Write(
+        [
+            Made.Count("::", 80, 12),
+            Made.Count("127.0.0.1", 443, 3),
+            Made.Count("127.0.0.1", 80, 3),
+            Made.Count("0.0.0.0", 80, 2),
+            Made.Count("127.0.0.1", 8080, 12345678000),
+            Made.Count("127.0.0.1", 8080, 900, protocol: 17),
+            Made.Count("0.0.0.0", 80, 1, error: 98),
+            Made.Count("127.0.0.1", 8080, 1, error: 98),
+            Made.Count("2001:db8:1234:5678:9abc:def0:1234:5678", 65535, 2),
+        ]);
+        output.Flush();
+        Assert.Equal(s_expected["count"], sink.Text);
+    }
+
+    private static Dictionary<string, string> ReadExpected()
+    {
+        using StreamReader reader = new(typeof(ClassicWriterTests).Assembly.GetManifestResourceStream("expected.txt")!);
+        return reader.ReadToEnd().Split("== ", StringSplitOptions.RemoveEmptyEntries)
+            .ToDictionary(part => part[..part.IndexOf('\n')], part => part[(part.IndexOf('\n') + 1)..]);
+    }
+}

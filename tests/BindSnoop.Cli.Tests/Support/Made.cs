@@ -1,0 +1,99 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using BindSnoop.Events;
+
+namespace BindSnoop.Cli.Tests;
+
+/// <summary>Makes events as the kernel would hand them over.</summary>
+internal static class Made
+{
+    public static BindEvent Event(
+        long microseconds = 1,
+        uint uid = 0,
+        int error = 0,
+        int pid = 1,
+        byte[]? comm = null,
+        ushort protocol = 6,
+        string? address = "127.0.0.1",
+        ushort port = 80,
+        BindOptions options = BindOptions.None,
+        uint interfaceIndex = 0)
+    {
+        BindRecord record = new()
+        {
+            Port = port,
+            ProtocolNumber = protocol,
+            SocketType = 1,
+            InterfaceIndex = interfaceIndex,
+            Options = (byte)options,
+            AddressFamily = 2,
+        };
+        record.Origin.Time = (ulong)((microseconds * 1000) + 999);
+        record.Origin.ProcessId = (uint)pid;
+        record.Origin.ThreadId = (uint)pid;
+        record.Origin.Uid = uid;
+        record.Origin.ErrorCode = error;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
+        record.Requested.Family = 0xffff;
+        if (address is not null)
+        {
+            IPAddress ip = IPAddress.Parse(address);
+            record.AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10);
+            ip.GetAddressBytes().CopyTo((Span<byte>)record.Address);
+            record.Requested.Address = record.Address;
+            record.Requested.Family = record.AddressFamily;
+            record.Requested.Port = port;
+            record.Requested.ScopeId = ip.AddressFamily == AddressFamily.InterNetworkV6 ? (uint)ip.ScopeId : 0;
+        }
+
+        return new BindEvent(record, DateTime.UnixEpoch.Ticks, Backend.Kprobe);
+    }
+
+    public static AcceptEvent Accept(
+        long microseconds = 1,
+        int error = 0,
+        int pid = 1,
+        byte[]? comm = null,
+        string? remoteAddress = "127.0.0.1",
+        ushort remotePort = 1,
+        string localAddress = "127.0.0.1",
+        ushort localPort = 80)
+    {
+        IPAddress local = IPAddress.Parse(localAddress);
+        AcceptRecord record = new()
+        {
+            AddressFamily = (ushort)(local.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
+            ProtocolNumber = 6,
+            LocalPort = localPort,
+            RemotePort = remotePort,
+        };
+        record.Origin.Time = (ulong)((microseconds * 1000) + 999);
+        record.Origin.ProcessId = (uint)pid;
+        record.Origin.ErrorCode = error;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
+        local.GetAddressBytes().CopyTo((Span<byte>)record.LocalAddress);
+        if (remoteAddress is not null)
+        {
+            IPAddress.Parse(remoteAddress).GetAddressBytes().CopyTo((Span<byte>)record.RemoteAddress);
+        }
+
+        return new AcceptEvent(record, DateTime.UnixEpoch.Ticks, Backend.Kprobe);
+    }
+
+    public static BindCount Count(string address, ushort port, long count, ushort protocol = 6, int error = 0)
+    {
+        IPAddress ip = IPAddress.Parse(address);
+        BindCountKey key = new()
+        {
+            Port = port,
+            ProtocolNumber = protocol,
+            ErrorCode = error,
+            AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
+        };
+        ip.GetAddressBytes().CopyTo((Span<byte>)key.Address);
+        return new BindCount(key, count);
+    }
+
+    public static byte[] Utf8(string text) => Encoding.UTF8.GetBytes(text);
+}

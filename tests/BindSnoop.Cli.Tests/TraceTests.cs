@@ -1,0 +1,278 @@
+using System.Globalization;
+using System.Text.Json;
+using Xunit;
+
+namespace BindSnoop.Cli.Tests;
+
+/// <summary>The tool at work: real binds of this process, in the output of that one.</summary>
+public sealed class TraceTests
+{
+    private static readonly string s_self = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+
+    [Fact]
+    public void A_bind_is_a_line_while_it_runs()
+    {
+        using Tool tool = Tool.Trace("-p", s_self);
+        int port = BindOnce("127.0.0.1");
+        tool.WaitForLines(2);
+        Assert.Equal("     PID COMM         PROT ADDR            PORT   OPTS IF", tool.Lines[0]);
+        Assert.Matches($"^{Environment.ProcessId,8} .{{12}} TCP  127.0.0.1       {port,5} ..... {0,2}$", tool.Lines[1]);
+        tool.Signal(Native.SIGINT);
+        Assert.Equal(0, tool.WaitForEnd());
+    }
+
+    [Theory]
+    [InlineData(Native.SIGINT)]
+    [InlineData(Native.SIGTERM)]
+    [InlineData(Native.SIGHUP)]
+    public void A_signal_ends_it_and_nothing_is_lost(int signal)
+    {
+        const int Binds = 2000;
+        using Tool tool = Tool.Trace("--json", "-p", s_self);
+        List<int> ports = [.. Enumerable.Range(0, Binds).Select(_ => BindOnce("127.0.0.1"))];
+        tool.Signal(signal);
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Equal(ports, tool.Json.Select(e => e.GetProperty("Port").GetInt32()));
+        Assert.DoesNotContain("warning", tool.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_duration_ends_it_and_nothing_is_lost()
+    {
+        using Tool tool = Tool.Trace("--json", "-p", s_self, "--duration", "1.5");
+        int port = BindOnce("::1");
+        Assert.Equal(0, tool.WaitForEnd());
+        JsonElement bind = Assert.Single(tool.Json);
+        Assert.Equal(port, bind.GetProperty("Port").GetInt32());
+        Assert.Equal("::1", bind.GetProperty("Address").GetString());
+    }
+
+    [Fact]
+    public void So_many_events_end_it()
+    {
+        using Tool tool = Tool.Trace("--json", "-p", s_self, "--max-events", "3");
+        for (int i = 0; i < 10; i++)
+        {
+            BindOnce("127.0.0.1");
+        }
+
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Equal(3, tool.Lines.Count);
+    }
+
+    [Theory]
+    [MemberData(nameof(JsonWriterTests.Comms), MemberType = typeof(JsonWriterTests))]
+    public void Any_comm_makes_valid_lines(byte[] comm)
+    {
+        using Tool json = Tool.Trace("--json", "-p", s_self, "--max-events", "1");
+        using Tool text = Tool.Trace("-p", s_self, "--max-events", "1");
+        Thread thread = new(() =>
+        {
+            Native.SetComm(comm);
+            BindOnce("127.0.0.1");
+        });
+        thread.Start();
+        thread.Join();
+        Assert.Equal(0, json.WaitForEnd());
+        Assert.Equal(comm, DisplayText.Unescape(Assert.Single(json.Json).GetProperty("Comm").GetString()!));
+        Assert.Equal(0, text.WaitForEnd());
+        Assert.DoesNotContain(text.Lines[1], char.IsControl);
+        Assert.Equal(2, text.Lines.Count);
+    }
+
+    [Fact]
+    public void Who_failed_to_get_a_port_is_found_by_the_port()
+    {
+        using Native.Socket first = new("127.0.0.1");
+        Assert.Equal(0, first.Bind(0));
+        string port = first.Port.ToString(CultureInfo.InvariantCulture);
+        using Tool quiet = Tool.Trace("--json", "-p", s_self, "-P", port);
+        using Tool narrow = Tool.Trace("-E", "-p", s_self, "-P", port, "--max-events", "1");
+        using Tool wide = Tool.Trace("-wE", "-p", s_self, "-P", port, "--max-events", "1");
+        using Tool json = Tool.Trace("-E", "--json", "-p", s_self, "-P", $"1,{port}-{port}", "--max-events", "1");
+        using Native.Socket second = new("127.0.0.1");
+        Assert.Equal(Native.EADDRINUSE, second.Bind(first.Port));
+        Assert.Equal(0, narrow.WaitForEnd());
+        Assert.Matches($"^-98 {Environment.ProcessId,8} .{{12}} TCP  127.0.0.1       {port,5} ..... {0,2}$", narrow.Lines[1]);
+        Assert.Equal(0, wide.WaitForEnd());
+        Assert.Matches($"^Address already in use    {Environment.ProcessId,10} .{{12}} TCP  {"127.0.0.1",-39} {port,5} ..... {0,2}$", wide.Lines[1]);
+        Assert.Equal(0, json.WaitForEnd());
+        Assert.Equal("EADDRINUSE", json.Json[0].GetProperty("ErrorName").GetString());
+        Assert.Equal(first.Port, json.Json[0].GetProperty("RequestedPort").GetInt32());
+        quiet.Signal(Native.SIGINT);
+        Assert.Equal(0, quiet.WaitForEnd());
+        Assert.Empty(quiet.Lines);
+    }
+
+    [Fact]
+    public void Bundled_options_work()
+    {
+        using Tool tool = Tool.Trace("-tUu0", $"-p{s_self}", "--max-events", "1");
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "The test is about root's binds.");
+        BindOnce("127.0.0.1");
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Equal("TIME(s)      UID      PID COMM         PROT ADDR            PORT   OPTS IF", tool.Lines[0]);
+        Assert.StartsWith($"0.000000       0 {Environment.ProcessId,8} ", tool.Lines[1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--family=IPv6", "::1 0")]
+    [InlineData("-4", "127.0.0.1 0")]
+    [InlineData("--protocol=udp", "127.0.0.1 1")]
+    [InlineData("--address=127.0.0.2", "127.0.0.2 0")]
+    [InlineData("--address=127.0.0.2/31", "127.0.0.2 0")]
+    [InlineData("--address=::/0", "::1 0")]
+    [InlineData("--comm=bind test", "127.0.0.5 0")]
+    public void Filters_let_only_through_what_was_asked_for(string filter, string expected)
+    {
+        using Tool tool = Tool.Trace("--json", "-p", s_self, filter);
+        BindOnce("::1");
+        BindOnce("127.0.0.1");
+        BindOnce("127.0.0.1", Native.Datagram);
+        BindOnce("127.0.0.2");
+        Thread thread = new(() =>
+        {
+            Native.SetComm("bind test"u8.ToArray());
+            BindOnce("127.0.0.5");
+        });
+        thread.Start();
+        thread.Join();
+        tool.Signal(Native.SIGTERM);
+        Assert.Equal(0, tool.WaitForEnd());
+        string[] seen = [.. tool.Json.Select(e => $"{e.GetProperty("Address")} {(e.GetProperty("Protocol").GetString() == "UDP" ? 1 : 0)}")];
+        Assert.Contains(expected, seen);
+        Assert.All(seen, s => Assert.True(filter == "-4" ? !s.Contains(':') : s == expected, s));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(Native.SIGINT)]
+    [InlineData(Native.SIGTERM)]
+    public void Counts_come_at_the_end(int? signal)
+    {
+        using Tool text = Tool.Trace("--count", "-p", s_self, "--duration", signal is null ? "3" : "600");
+        using Tool json = Tool.Trace("--count", "--json", "-p", s_self);
+        using Native.Socket tcp = new("127.0.0.9");
+        Assert.Equal(0, tcp.Bind(0));
+        using Native.Socket udp = new("127.0.0.9", Native.Datagram);
+        Assert.Equal(0, udp.Bind(tcp.Port));
+        using Native.Socket six = new("::1");
+        Assert.Equal(0, six.Bind(0));
+        using Native.Socket other = new("127.0.0.8");
+        Assert.Equal(0, other.Bind(tcp.Port));
+        if (signal is { } number)
+        {
+            text.Signal(number);
+        }
+
+        Assert.Equal(0, text.WaitForEnd());
+        Assert.Equal(
+            [
+                $"{"LADDR",-32} {"LPORT",20}     {"BINDS",-10}",
+                $"{"127.0.0.9",-32} {tcp.Port,20}     {2,-10}",
+                $"{"127.0.0.8",-32} {tcp.Port,20}     {1,-10}",
+                $"{"::1",-32} {six.Port,20}     {1,-10}",
+            ],
+            text.Lines);
+
+        json.Signal(signal ?? Native.SIGINT);
+        Assert.Equal(0, json.WaitForEnd());
+        Assert.Equal(["TCP", "UDP"], json.Json.Where(c => c.GetProperty("Address").GetString() == "127.0.0.9").Select(c => c.GetProperty("Protocol").GetString()).Order());
+    }
+
+    [Fact]
+    public void Accepts_are_lines()
+    {
+        using System.Net.Sockets.TcpListener listener = new(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        int port = ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+        using Tool text = Tool.Trace("accept", "-4", "-p", s_self, $"-P{port}", "--max-events", "1");
+        using Tool json = Tool.Trace("accept", "--json", "-p", s_self, "-P", $"{port}", "--max-events", "1");
+        using System.Net.Sockets.TcpClient client = new("127.0.0.1", port);
+        using System.Net.Sockets.Socket accepted = listener.AcceptSocket();
+        int remotePort = ((System.Net.IPEndPoint)client.Client.LocalEndPoint!).Port;
+        Assert.Equal(0, text.WaitForEnd());
+        Assert.Equal("PID     COMM         IP RADDR            RPORT LADDR            LPORT", text.Lines[0]);
+        Assert.Matches($"^{Environment.ProcessId,-7} .{{12}} 4  {"127.0.0.1",-16} {remotePort,-5} {"127.0.0.1",-16} {port,-5}$", text.Lines[1]);
+        Assert.Equal(0, json.WaitForEnd());
+        Assert.Equal(remotePort, Assert.Single(json.Json).GetProperty("RemotePort").GetInt32());
+    }
+
+    [Fact]
+    public void A_reader_that_has_enough_ends_it_cleanly()
+    {
+        Tool.RequireTracing();
+        using Tool head = Tool.Shell("\"$0\" -p 1 | head -1; echo \"${PIPESTATUS[@]}\"");
+        Assert.Equal(0, head.WaitForEnd());
+        Assert.Equal(["     PID COMM         PROT ADDR            PORT   OPTS IF", "0 0"], head.Lines);
+        Assert.Equal("", NotAnnounced(head.Errors));
+
+        using Tool gone = Tool.Shell("\"$0\" --json -p 1 | true; echo \"${PIPESTATUS[@]}\"");
+        Assert.Equal(["0 0"], gone.Lines);
+        Assert.Equal("", NotAnnounced(gone.Errors));
+
+        using Tool counting = Tool.Shell("\"$0\" --count -p 1 | true; echo \"${PIPESTATUS[@]}\"");
+        Assert.Equal(["0 0"], counting.Lines);
+    }
+
+    [Fact]
+    public void A_full_disk_is_an_error()
+    {
+        Tool.RequireTracing();
+        using Tool tool = Tool.Shell("\"$0\" --duration 0.1 > /dev/full");
+        Assert.Equal(1, tool.WaitForEnd());
+        Assert.EndsWith("bindsnoop: Writing the output failed: No space left on device.\n", tool.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Output_and_errors_can_share_a_file()
+    {
+        Tool.RequireTracing();
+        string file = Path.GetTempFileName();
+        try
+        {
+            using Tool tool = Tool.Shell($"echo before > '{file}'; \"$0\" -p 1 --duration 0.1 >> '{file}' 2>&1; \"$0\" -p 1 --duration 0.1 > '{file}.2' 2>&1; cat '{file}' '{file}.2'");
+            Assert.Equal(1, tool.Lines.Count(l => l == "before"));
+            Assert.Equal(2, tool.Lines.Count(l => l.StartsWith("Tracing binds through ", StringComparison.Ordinal)));
+            Assert.Equal(2, tool.Lines.Count(l => l == "     PID COMM         PROT ADDR            PORT   OPTS IF"));
+        }
+        finally
+        {
+            File.Delete(file);
+            File.Delete(file + ".2");
+        }
+    }
+
+    [Fact]
+    public void What_could_not_be_kept_is_told()
+    {
+        const int Binds = 3000;
+        using Tool tool = Tool.Trace("--json", "-p", s_self, "--buffer-size", "4096");
+        tool.Signal(Native.SIGSTOP);
+        for (int i = 0; i < Binds; i++)
+        {
+            BindOnce("127.0.0.1");
+        }
+
+        tool.Signal(Native.SIGCONT);
+        tool.WaitForLines(1);
+        tool.Signal(Native.SIGTERM);
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.InRange(tool.Lines.Count, 1, Binds - 1);
+        Assert.EndsWith(
+            $"bindsnoop: warning: {Binds - tool.Lines.Count} of {Binds} events were dropped; narrower filters or a larger --buffer-size help.\n",
+            tool.Errors,
+            StringComparison.Ordinal);
+    }
+
+    /// <summary>Binds a socket to a port that the kernel chooses, and gives the port.</summary>
+    private static int BindOnce(string address, int type = Native.Stream)
+    {
+        using Native.Socket socket = new(address, type);
+        Assert.Equal(0, socket.Bind(0));
+        return socket.Port;
+    }
+
+    private static string NotAnnounced(string errors) =>
+        string.Concat(errors.Split('\n').Where(l => !l.StartsWith("Tracing binds ", StringComparison.Ordinal) && !l.StartsWith("Calls made ", StringComparison.Ordinal)));
+}

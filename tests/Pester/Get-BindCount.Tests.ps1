@@ -1,0 +1,313 @@
+BeforeDiscovery {
+    . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
+    . ([IO.Path]::Combine($PSScriptRoot, 'filters.ps1'))
+    . ([IO.Path]::Combine($PSScriptRoot, 'errors.ps1'))
+    # What is counted tells nothing of the process: others' binds are kept out by the thread name.
+    $liveCases = @($filterCases | Where-Object { $_.Live -and -not $_.Parameter.Comm })
+}
+
+BeforeAll {
+    . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
+    . ([IO.Path]::Combine($PSScriptRoot, 'filters.ps1'))
+    . ([IO.Path]::Combine($PSScriptRoot, 'errors.ps1'))
+    if (-not $global:BindSnoopTests.WhyNot) {
+        Install-Truth $TestDrive
+    }
+
+    # A line for each combination that is counted, of truth lines or of counts, in an order of its own.
+    function Format-Count {
+        param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowNull()] $From)
+        $lines = foreach ($one in $From) {
+            if ($one.PSObject.Properties['case']) {
+                '{0} {1} {2} {3} {4} {5}' -f $one.family, $one.protocol, $one.address, $one.port, [int]$one.error, $one.ifindex
+            }
+            elseif ($one) {
+                , '{0} {1} {2} {3} {4} {5}' -f $one.AddressFamily, $one.ProtocolNumber, $one.Address, $one.Port, $one.ErrorCode, $one.InterfaceIndex |
+                    ForEach-Object { @($_) * $one.Count }
+            }
+        }
+        @($lines | Group-Object | ForEach-Object { "$($_.Count) times $($_.Name)" } | Sort-Object)
+    }
+
+    function Measure-Count {
+        param($Counts)
+        [long]($Counts | Measure-Object -Property Count -Sum).Sum
+    }
+}
+
+Describe 'Get-BindCount' {
+    BeforeEach {
+        Skip-WithoutTracing
+    }
+
+    AfterEach {
+        Assert-NothingAttached
+    }
+
+    Context 'Filters' {
+        BeforeAll {
+            if ($global:BindSnoopTests.WhyNot) {
+                return
+            }
+
+            $cases = foreach ($case in $filterCases | Where-Object { $_.Live -and -not $_.Parameter.Comm }) {
+                $copy = $case.Clone()
+                $copy.Parameter = $case.Parameter + @{ Comm = $truthComm }
+                $copy
+            }
+            $results = Invoke-LiveFilter -Command Get-BindCount -Case $cases
+        }
+
+        It 'Counts what it should: <Name>' -TestCases $liveCases {
+            $result = $results[$Name]
+            $case = $_
+            $wanted = @($result.Truth |
+                    Where-Object { $_.comm -eq $truthComm -and ($case.Parameter.IncludeError -or $_.error -eq 0) } |
+                    Where-Object $case.Wanted)
+            if ("$($case.Wanted)".Trim() -ne '$false') {
+                $wanted.Count | Should -BeGreaterThan 0
+            }
+            Format-Count $result.Output | Should -Be (Format-Count $wanted)
+        }
+    }
+
+    Context 'Live' {
+        It 'Counts for -Duration <What>' -TestCases @(
+            @{ What = "'00:00:01'"; Duration = '00:00:01' }
+            @{ What = '1'; Duration = 1 }
+            @{ What = '0.7'; Duration = 0.7 }
+            @{ What = 'of a TimeSpan'; Duration = [timespan]::FromSeconds(1) }
+        ) {
+            $clock = [System.Diagnostics.Stopwatch]::StartNew()
+            $result = Invoke-Traced { param($Comm, $Duration) Get-BindCount -Comm $Comm -Duration $Duration } -Parameter @{ Comm = $truthComm; Duration = $Duration } {
+                Invoke-Truth five-ports
+            }
+            $clock.Elapsed.TotalSeconds | Should -BeGreaterThan 0.7
+            $clock.Elapsed.TotalSeconds | Should -BeLessThan 15
+            Format-Count $result.Output | Should -Be (Format-Count $result.Truth)
+        }
+
+        It 'Tells address, port, protocol and result' {
+            $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -IncludeError -Duration 1 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth eaddrinuse-tcp4 udp6-loopback device4-lo
+            }
+            Format-Count $result.Output | Should -Be (Format-Count $result.Truth)
+            $failed = $result.Output | Where-Object ErrorCode
+            $failed.PSObject.TypeNames | Should -Contain 'BindSnoop.BindCount'
+            $failed.Address | Should -Be '127.0.0.1'
+            $failed.Port | Should -Be 20300
+            $failed.Protocol | Should -Be 'TCP'
+            $failed.AddressFamily | Should -Be 'IPv4'
+            $failed.ErrorName | Should -Be 'EADDRINUSE'
+            $failed.Count | Should -Be 1
+            $result.Output.ErrorName -ne 'EADDRINUSE' | Should -Be '', '', ''
+        }
+
+        It 'Sorts, highest first' {
+            $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -IncludeError -Duration 1.5 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth tcp4-loopback
+                1..3 | ForEach-Object { Invoke-Truth udp4-loopback }
+                1..2 | ForEach-Object { Invoke-Truth eaddrnotavail4 }
+            }
+            $result.Output.Count | Should -Be 3
+            @($result.Output | ForEach-Object Count) | Should -Be 3, 2, 1
+            @($result.Output | ForEach-Object Port) | Should -Be 20024, 20305, 20021
+        }
+
+        It 'Counts every one of 40000 binds by 4 threads' {
+            Invoke-Exact {
+                $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -Duration 3 } -Parameter @{ Comm = $truthComm } {
+                    Invoke-Load -Count 40000 -Threads 4
+                }
+                Measure-Count $result.Output | Should -Be $result.Truth[0].made
+                $result.Warnings | Should -BeNullOrEmpty
+                $counts = @($result.Output | ForEach-Object Count)
+                $counts | Should -Be @($counts | Sort-Object -Descending)
+            }
+        }
+
+        It 'Shows its progress, and clears it' {
+            $result = Invoke-Traced { Get-BindCount -Comm nobody -Duration 0.5 } { }
+            $mine = @($result.Progress | Where-Object Activity -EQ 'Counting binds')
+            $mine.Count | Should -BeGreaterThan 2
+            $mine[-1].RecordType | Should -Be 'Completed'
+        }
+
+        It 'Warns of calls for which there was no room, with their number' {
+            Invoke-Exact {
+                $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -Capacity 4 -Duration 1 } -Parameter @{ Comm = $truthComm } {
+                    Invoke-Truth five-ports tcp4-loopback udp4-loopback tcp6-loopback udp6-loopback
+                }
+                $counted = Measure-Count $result.Output
+                $counted | Should -BeGreaterOrEqual 4
+                $counted | Should -BeLessThan $result.Truth.Count
+                $result.Warnings.Count | Should -Be 1
+                "$($result.Warnings[0])" | Should -Match "^$($result.Truth.Count - $counted) calls are not in the counts\b.*\b4\b.*-Capacity"
+            }
+        }
+
+        It 'Counts on in what there was room for' {
+            $result = Invoke-Traced { param($Comm) Get-BindCount -Comm $Comm -Capacity 1 -Duration 1 -WarningAction SilentlyContinue } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth tcp4-loopback udp4-loopback
+                Invoke-Truth tcp4-loopback
+                Invoke-Truth tcp4-loopback
+            }
+            ($result.Output | Where-Object Port -EQ 20021).Count | Should -Be 3
+        }
+
+        It 'Says through what it counts, with -Verbose' {
+            $result = Invoke-Traced { Get-BindCount -Duration 0.1 -Comm nobody } { }
+            $used = $global:BindSnoopTests.Backends | Where-Object Usable | Select-Object -First 1
+            "$($result.Verbose[-1])" | Should -Be "Tracing through the $($used.Backend) back end."
+        }
+
+        It 'Uses the back end asked for: <_>' -ForEach 'Fentry', 'Kprobe', 'Tracepoint' {
+            $backend = $_
+            $support = $global:BindSnoopTests.Backends | Where-Object { "$($_.Backend)" -eq $backend }
+            if (-not $support.Usable) {
+                Skip-Test -Because "$backend does not work here: $($support.Reason)"
+            }
+            $result = Invoke-Traced { param($Comm, $Backend) Get-BindCount -Comm $Comm -Duration 0.7 -Backend $Backend } -Parameter @{ Comm = $truthComm; Backend = $backend } {
+                Invoke-Truth five-ports
+            }
+            Format-Count $result.Output | Should -Be (Format-Count $result.Truth)
+            "$($result.Verbose[-1])" | Should -Be "Tracing through the $backend back end."
+        }
+
+        It 'Counts nothing, rather than everything, where the pipeline names no process' {
+            Get-Process -Id 2147483647 -ErrorAction Ignore | Get-BindCount -Duration 60 | Should -BeNullOrEmpty
+        }
+
+        It 'Ends at once when its pipeline is stopped, and gives nothing' {
+            $traced = Start-Traced { Get-BindCount -Duration 60 }
+            $clock = [System.Diagnostics.Stopwatch]::StartNew()
+            $result = $traced | Complete-Traced -Stop
+            $clock.Elapsed.TotalSeconds | Should -BeLessThan 10
+            $result.Output | Should -BeNullOrEmpty
+        }
+    }
+
+    Context 'Of background traces' {
+        It 'Reads the counts <How>' -TestCases @(
+            @{ How = 'by parameter'; Read = { Get-BindCount -Trace $trace } }
+            @{ How = 'from the pipeline'; Read = { $trace | Get-BindCount } }
+            @{ How = 'from Get-BindTrace'; Read = { Get-BindTrace | Get-BindCount } }
+            @{ How = 'by name'; Read = { Get-BindCount -Name COUNTS } }
+            @{ How = 'by pattern'; Read = { Get-BindCount -Name 'c*' } }
+        ) {
+            $trace = Start-BindTrace -Name counts -Mode Count -Comm $truthComm
+            $truth = Invoke-Truth five-ports udp6-loopback
+            Format-Count (& $Read) | Should -Be (Format-Count $truth)
+        }
+
+        It 'Reads while the trace runs, which goes on counting' {
+            $trace = Start-BindTrace -Mode Count -Comm $truthComm
+            $null = Invoke-Truth five-ports
+            @($trace | Get-BindCount | ForEach-Object Count) | Should -Be 1, 1, 1, 1, 1
+            $null = Invoke-Truth five-ports
+            @($trace | Get-BindCount | ForEach-Object Count) | Should -Be 2, 2, 2, 2, 2
+            $trace.Received | Should -Be 10
+            $trace.State | Should -Be 'Running'
+        }
+
+        It 'Is right at any time while binds go on' {
+            $trace = Start-BindTrace -Mode Count -Comm $truthComm
+            $process = Start-Program $global:BindSnoopTests.Truth, load, --count, 60000, --threads, 2
+            $sums = [System.Collections.Generic.List[long]]::new()
+            try {
+                do {
+                    $running = -not $process.HasExited
+                    $counts = @($trace | Get-BindCount -WarningAction SilentlyContinue)
+                    $sums.Add((Measure-Count $counts))
+                    $ports = @($counts | ForEach-Object { "$($_.Address) $($_.Port) $($_.ErrorCode)" })
+                    [System.Collections.Generic.HashSet[string]]::new([string[]]$ports).Count | Should -Be $ports.Count -Because 'nothing is told twice'
+                } while ($running)
+                $load = $process.StandardOutput.ReadToEnd() | ConvertFrom-Json
+            }
+            finally {
+                $process.Kill()
+                $process.Dispose()
+            }
+            @($sums) | Should -Be @($sums | Sort-Object)
+            $sums[-1] | Should -Be $trace.Received
+            # While a map is read, a kernel may not run programs on that CPU; it counts what they miss.
+            $sums[-1] | Should -BeLessOrEqual $load.made
+            $sums[-1] + $trace.Dropped | Should -BeGreaterOrEqual $load.made
+            $sums[-1] | Should -BeGreaterThan ($load.made * 0.9)
+        }
+
+        It 'Counts failures with -IncludeError only' {
+            $with = Start-BindTrace -Name with -Mode Count -Comm $truthComm -IncludeError
+            $without = Start-BindTrace -Name without -Mode Count -Comm $truthComm
+            $load = Invoke-Load -Count 1000 -Fail
+            $load.failed | Should -Be 1000
+            $counts = @($with | Get-BindCount | Where-Object ErrorCode)
+            $busy = $counts | Where-Object { $_.Port -eq 20990 -and $_.ErrorName -eq 'EADDRINUSE' }
+            # The one that set it up may have found the port busy, too.
+            $busy.Count | Should -BeIn 1000, 1001
+            Measure-Count ($with | Get-BindCount) | Should -Be 1001
+            Measure-Count ($without | Get-BindCount) | Should -BeLessOrEqual 1
+        }
+
+        It 'Warns of calls for which there was no room, each time' {
+            $trace = Start-BindTrace -Mode Count -Comm $truthComm -Capacity 4
+            $made = (Invoke-Load -Count 1000).made
+            $counts = $trace | Get-BindCount -WarningVariable warnings -WarningAction SilentlyContinue
+            $counted = Measure-Count $counts
+            $trace.Received | Should -Be $counted
+            # The kernel may have missed some of others' binds, too.
+            $trace.Dropped | Should -BeGreaterOrEqual ($made - $counted)
+            $trace.Dropped | Should -BeGreaterThan 900
+            "$warnings" | Should -Match '^\d+ calls are not in the counts: .*\b4\b.*-Capacity'
+            [long]("$warnings" -replace ' .*') | Should -BeGreaterOrEqual ($made - $counted)
+            $null = $trace | Get-BindCount -WarningVariable again -WarningAction SilentlyContinue
+            "$again" | Should -Match '^\d+ calls are not in the counts'
+        }
+
+        It 'Says that a trace in Event mode has no counts' {
+            $trace = Start-BindTrace -Name events
+            $record = Get-OnlyError { $trace | Get-BindCount }
+            Assert-Error $record -Id NotCounting -Category InvalidOperation -Target 'events' -Advice '-Mode Count'
+        }
+
+        It 'Goes on to the next after such a one' {
+            $null = Start-BindTrace -Name events
+            $null = Start-BindTrace -Name counts -Mode Count -Comm $truthComm
+            $null = Invoke-Truth five-ports
+            $counts = @(Get-BindTrace | Get-BindCount -ErrorAction SilentlyContinue -ErrorVariable refused)
+            $refused.Count | Should -Be 1
+            $counts.Count | Should -Be 5
+        }
+    }
+
+    Context 'Wrong input' {
+        It 'Refuses <What>' -TestCases ($wrongFilters + $wrongCapacities) {
+            Assert-Refused { param($p) Get-BindCount @p -Duration 5 } -Case $_
+        }
+
+        It 'Refuses <What>' -TestCases $unboundFilters {
+            Assert-NotBound { param($p) Get-BindCount @p -Duration 5 } -Case $_
+        }
+
+        It 'Refuses a duration: <What>' -TestCases $wrongDurations {
+            $record = Get-OnlyError { Get-BindCount -Duration $Duration }
+            $record.FullyQualifiedErrorId | Should -Be 'InvalidDuration,BindSnoop.PowerShell.GetBindCountCommand'
+            $record.CategoryInfo.Category | Should -Be 'InvalidArgument'
+            $record.ErrorDetails.RecommendedAction | Should -Match '00:00:05'
+        }
+
+        It 'Refuses back ends that do not work here' {
+            Assert-BackendsRefused { param($p) Get-BindCount @p -Duration 5 }
+        }
+
+        It 'Refuses a trace that is not there' {
+            $record = Get-OnlyError { Get-BindCount -Name nobody }
+            Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice 'Start-BindTrace'
+        }
+
+        It 'Wants to know for how long' {
+            $duration = (Get-Command Get-BindCount).ParameterSets | Where-Object IsDefault | ForEach-Object Parameters | Where-Object Name -EQ Duration
+            $duration.IsMandatory | Should -BeTrue
+        }
+    }
+}

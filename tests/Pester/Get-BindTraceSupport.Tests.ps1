@@ -1,0 +1,87 @@
+BeforeAll {
+    . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
+}
+
+Describe 'Get-BindTraceSupport' {
+    BeforeAll {
+        $support = Get-BindTraceSupport
+    }
+
+    AfterEach {
+        Assert-NothingAttached
+    }
+
+    It 'Gives one object' {
+        @($support).Count | Should -Be 1
+        $support | Should -BeOfType ([BindSnoop.TraceSupport])
+    }
+
+    It 'Tells the facts of this machine' {
+        $support.Kernel | Should -Be (uname -r)
+        $support.Architecture | Should -BeIn 'X64', 'Arm64'
+        $support.Btf | Should -Be (Test-Path /sys/kernel/btf/vmlinux)
+        $support.LibBpfVersion | Should -Match '^(\d+\.\d+.*)?$'
+        $support.Jit | Should -BeIn 'Enabled', 'Disabled', 'Unknown'
+        $support.Lockdown | Should -BeIn '', 'none', 'integrity', 'confidentiality'
+        $support.MemoryLockLimit | Should -Match '^(\d+|unlimited)$'
+        if ($support.CgroupMountPoint) {
+            stat --file-system --format %T $support.CgroupMountPoint | Should -Be 'cgroup2fs'
+        }
+        else {
+            '/proc/self/mounts' | Should -Not -FileContentMatch ' cgroup2 '
+        }
+    }
+
+    It 'Names the capabilities in effect' {
+        $effective = [Convert]::ToUInt64(((Get-Content /proc/self/status | Where-Object { $_ -like 'CapEff:*' }) -replace '\W*CapEff:\s*'), 16)
+        $expected = @{ 39 = 'CAP_BPF'; 38 = 'CAP_PERFMON'; 21 = 'CAP_SYS_ADMIN'; 2 = 'CAP_DAC_READ_SEARCH' }.GetEnumerator() |
+            Where-Object { $effective -shr $_.Key -band 1 } | ForEach-Object Value
+        @($support.Capabilities) | Sort-Object | Should -Be @($expected | Sort-Object)
+    }
+
+    It 'Tells of every back end, in the order they are tried' {
+        "$($support.Backends.Backend)" | Should -Be 'Fentry Kprobe Tracepoint'
+        $support.Usable | Should -Be (@($support.Backends | Where-Object Usable).Count -gt 0)
+    }
+
+    It 'Says why a back end cannot be used and what to do about it, or neither: <_>' -ForEach 0, 1, 2 {
+        $backend = $support.Backends[$_]
+        if ($backend.Usable) {
+            $backend.Reason | Should -BeExactly ''
+            $backend.Remedy | Should -BeExactly ''
+        }
+        else {
+            $backend.Reason | Should -Not -BeNullOrEmpty
+            $backend.Remedy | Should -Not -BeNullOrEmpty
+        }
+        "$backend" | Should -Be ($backend.Usable ? "$($backend.Backend): usable" : "$($backend.Backend): $($backend.Reason)")
+    }
+
+    It 'Is right about what can be used' {
+        foreach ($backend in $support.Backends) {
+            $trace = try { Start-BindTrace -Backend $backend.Backend } catch { $null }
+            [bool]$trace | Should -Be $backend.Usable -Because "that is what it says of $($backend.Backend)"
+            if ($trace) {
+                $trace | Remove-BindTrace
+            }
+        }
+    }
+
+    It 'Is right about what is tried first' {
+        Skip-WithoutTracing
+        $trace = Start-BindTrace
+        $trace.Backend | Should -Be ($support.Backends | Where-Object Usable | Select-Object -First 1).Backend
+        @($trace.Refusals | ForEach-Object { "$($_.Backend)" }) | Should -Be @($support.Backends | Where-Object { -not $_.Usable } | ForEach-Object { "$($_.Backend)" } | Where-Object { $_ -ne 'Tracepoint' })
+    }
+
+    It 'Comes out of JSON readably' {
+        $json = $support | ConvertTo-Json -Depth 4 -EnumsAsStrings | ConvertFrom-Json
+        $json.Backends.Backend | Should -Be 'Fentry', 'Kprobe', 'Tracepoint'
+        $json.Backends.Usable | Should -Be $support.Backends.Usable
+    }
+
+    It 'Takes no parameters of its own' {
+        $own = (Get-Command Get-BindTraceSupport).Parameters.Keys | Where-Object { $_ -notin [System.Management.Automation.Cmdlet]::CommonParameters }
+        $own | Should -BeNullOrEmpty
+    }
+}

@@ -1,0 +1,144 @@
+BeforeDiscovery {
+    . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
+    $commands = @(Get-Command -Module $moduleName | ForEach-Object { @{ Name = $_.Name } })
+    $analyzed = @(
+        @{ Path = 'module' }
+        @{ Path = 'build.ps1' }
+        @{ Path = 'tests/Invoke-PesterTests.ps1' }
+    )
+}
+
+BeforeAll {
+    . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
+    $manifestPath = [IO.Path]::Combine($modulePath, "$moduleName.psd1")
+    $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
+}
+
+Describe 'The module' {
+    It 'Has a valid manifest' {
+        $manifest = Test-ModuleManifest -Path $manifestPath -ErrorAction Stop -WarningVariable warnings
+        $warnings | Should -BeNullOrEmpty
+        $manifest.Name | Should -Be 'BindSnoop'
+        $manifest.PowerShellVersion | Should -Be '7.4'
+        $manifest.CompatiblePSEditions | Should -Be 'Core'
+        $manifest.Guid | Should -Not -Be ([guid]::Empty)
+        $manifest.Description | Should -Not -BeNullOrEmpty
+        $manifest.Author | Should -Not -BeNullOrEmpty
+        $manifest.Tags | Should -Contain 'Linux'
+    }
+
+    It 'Has the version of its assemblies' {
+        $manifest = Import-PowerShellDataFile -Path $manifestPath
+        foreach ($assembly in 'BindSnoop.dll', 'BindSnoop.PowerShell.dll') {
+            $version = [System.Diagnostics.FileVersionInfo]::GetVersionInfo([IO.Path]::Combine($modulePath, $assembly))
+            $version.ProductVersion | Should -Be $manifest.ModuleVersion
+        }
+    }
+
+    It 'Exports all of its cmdlets, and nothing else' {
+        $module = Get-Module -Name $moduleName
+        $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
+            'Get-AcceptEvent', 'Get-BindCount', 'Get-BindEvent', 'Get-BindTrace', 'Get-BindTraceSupport'
+            'Remove-BindTrace', 'Start-BindTrace', 'Stop-BindTrace'
+        )
+        $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
+        $cmdlets = $module.ImplementingAssembly ?? [System.AppDomain]::CurrentDomain.GetAssemblies().Where({ $_.GetName().Name -eq 'BindSnoop.PowerShell' })[0]
+        $classes = $cmdlets.GetExportedTypes() | Where-Object { -not $_.IsAbstract -and $_.IsSubclassOf([System.Management.Automation.Cmdlet]) }
+        @($classes).Count | Should -Be $module.ExportedCmdlets.Count
+    }
+
+    It 'Says beforehand what it exports, so that PowerShell finds it by a command' {
+        $manifest = Import-PowerShellDataFile -Path $manifestPath
+        $manifest.CmdletsToExport | Should -Not -Contain '*'
+        $manifest.FunctionsToExport | Should -BeNullOrEmpty
+        $manifest.AliasesToExport | Should -BeNullOrEmpty
+        $manifest.VariablesToExport | Should -BeNullOrEmpty
+    }
+
+    It 'Is loaded by the use of a command' {
+        $script = "`$env:PSModulePath = '$(Split-Path $modulePath)'; (Get-BindTraceSupport).Kernel"
+        & $pwsh -NoLogo -NoProfile -NonInteractive -Command $script | Should -Be (uname -r)
+    }
+
+    It 'Comes without what PowerShell has' {
+        $files = Get-ChildItem -LiteralPath $modulePath -Recurse -File
+        $files.Name | Should -Not -Contain 'System.Management.Automation.dll'
+        $files.Name | Should -Not -BeLike 'Microsoft.*'
+        $files.Name | Should -Contain 'LICENSE'
+        @($files | Where-Object Extension -EQ '.dll').Name | Sort-Object | Should -Be @('BindSnoop.PowerShell.dll', 'BindSnoop.dll' | Sort-Object)
+    }
+
+    It 'Loads, unloads and loads again without a word' {
+        $script = @"
+            `$said = & {
+                foreach (`$i in 1..3) {
+                    Import-Module -Name '$modulePath' -ErrorAction Stop
+                    Get-BindTrace
+                    Remove-Module -Name $moduleName -ErrorAction Stop
+                }
+                Import-Module -Name '$modulePath' -Force
+            } *>&1
+            "said `$(@(`$said).Count): `$said"
+            @(Get-FormatData -TypeName BindSnoop.*).Count -gt 0
+"@
+        & $pwsh -NoLogo -NoProfile -NonInteractive -Command $script | Should -Be 'said 0: ', 'True'
+    }
+
+    It 'Uses approved verbs and one family of nouns: <Name>' -TestCases $commands {
+        $verb, $noun = $Name -split '-'
+        Get-Verb -Verb $verb | Should -Not -BeNullOrEmpty
+        $noun | Should -Match '^(Bind|Accept)(Event|Trace|Count|TraceSupport)$'
+    }
+
+    It 'Says what it gives: <Name>' -TestCases $commands {
+        $command = Get-Command -Name $Name -Module $moduleName
+        if ($command.Verb -eq 'Remove') {
+            $command.OutputType | Should -BeNullOrEmpty
+        }
+        else {
+            @($command.OutputType).Count | Should -Be 1
+            $command.OutputType.Type.FullName | Should -BeLike 'BindSnoop.*'
+        }
+    }
+
+    It 'Asks before it changes anything: <Name>' -TestCases $commands {
+        $command = Get-Command -Name $Name -Module $moduleName
+        $command.Parameters.ContainsKey('WhatIf') | Should -Be ($command.Verb -ne 'Get')
+        $command.Parameters.ContainsKey('Confirm') | Should -Be ($command.Verb -ne 'Get')
+    }
+
+    It 'Has a default parameter set wherever it has several: <Name>' -TestCases $commands {
+        $command = Get-Command -Name $Name -Module $moduleName
+        if ($command.ParameterSets.Count -gt 1) {
+            @($command.ParameterSets | Where-Object IsDefault).Count | Should -Be 1
+        }
+    }
+
+    It 'Has the same filters on <Name>' -TestCases @(
+        @{ Name = 'Get-BindEvent'; More = 'Protocol', 'Duration', 'MaxEvents', 'Trace', 'Wait' }
+        @{ Name = 'Start-BindTrace'; More = 'Protocol', 'Name', 'Mode', 'MaxQueued', 'Capacity' }
+        @{ Name = 'Get-BindCount'; More = 'Protocol', 'Duration', 'Trace', 'Capacity' }
+        @{ Name = 'Get-AcceptEvent'; More = 'Duration', 'MaxEvents', 'RemotePort', 'RemoteAddress' }
+    ) {
+        $filters = 'Port', 'ProcessId', 'Uid', 'Gid', 'AddressFamily', 'Address', 'Comm', 'Cgroup', 'CgroupMap', 'MountNamespaceMap', 'IncludeError', 'Backend', 'BufferSize'
+        $parameters = (Get-Command -Name $Name -Module $moduleName).Parameters
+        foreach ($filter in $filters + $More) {
+            $parameters.Keys | Should -Contain $filter
+        }
+        $parameters.Port.ParameterSets.Values.Position | Should -Be 0
+        $parameters.ProcessId.Aliases | Should -Contain 'Id'
+        $parameters.ProcessId.Aliases | Should -Contain 'PID'
+    }
+
+    It 'Has nothing that PSScriptAnalyzer would say of <Path>' -TestCases $analyzed {
+        $target = [IO.Path]::Combine($repository, $Path)
+        if (-not (Test-Path $target)) {
+            Skip-Test -Because "there is no $Path"
+        }
+        if (-not (Get-Module -ListAvailable -Name PSScriptAnalyzer)) {
+            Skip-Test -Because 'PSScriptAnalyzer is not installed'
+        }
+        $findings = Invoke-ScriptAnalyzer -Path $target -Recurse -Severity Error, Warning
+        $findings | ForEach-Object { "$($_.ScriptName):$($_.Line) $($_.RuleName): $($_.Message)" } | Should -BeNullOrEmpty
+    }
+}

@@ -1,0 +1,519 @@
+# shellcheck shell=bash
+# Shared by the scripts in this folder; to be sourced, not run.
+
+vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+vm_cache=${BINDSNOOP_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/bindsnoop-vm}
+
+# Loaded on demand in the guest; a kernel that lacks one simply goes without.
+vm_guest_modules=(dummy veth vrf sctp l2tp_ip l2tp_ip6 overlay tun)
+
+say() { printf 'vm: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Names of the packages that lack a program (or library) the harness needs.
+vm_missing_packages() {
+    local entry
+    for entry in \
+        qemu-system-x86_64:qemu-system-x86 cpio:cpio depmod:kmod busybox:busybox-static \
+        mkfs.ext4:e2fsprogs jq:jq xz:xz-utils flock:util-linux setpriv:util-linux; do
+        command -v "${entry%%:*}" >/dev/null || printf '%s\n' "${entry##*:}"
+    done
+    # A busybox that needs libraries cannot be the whole of an initramfs.
+    if command -v busybox >/dev/null && ldd "$(command -v busybox)" >/dev/null 2>&1; then
+        printf 'busybox-static\n'
+    fi
+    vm_library libbpf.so.1 >/dev/null || printf 'libbpf1\n'
+}
+
+vm_library() {
+    # awk reads to the end: leaving early would break ldconfig's pipe.
+    ldconfig -p | awk -v name="$1" \
+        '$1 == name && /x86-64/ && !found { found = $NF } END { if (found) print found; exit !found }'
+}
+
+vm_need_tools() {
+    # An ordinary user's PATH leaves these out on Debian, and mkfs is there.
+    PATH=$PATH:/usr/sbin:/sbin
+    [[ $(uname -m) == x86_64 ]] ||
+        die "this harness boots x86-64 guests with the machine's own libraries; it cannot run on $(uname -m)"
+    local packages
+    mapfile -t packages < <(vm_missing_packages | sort -u)
+    if ((${#packages[@]} > 0)); then
+        if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+            die "missing: ${packages[*]} - install them first (apt-get install ${packages[*]})"
+        fi
+        say "installing ${packages[*]}"
+        local log
+        log=$(mktemp)
+        if ! { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}" ||
+            { apt-get update && DEBIAN_FRONTEND=noninteractive \
+                apt-get install -y --no-install-recommends "${packages[@]}"; }; } >"$log" 2>&1; then
+            tail -n 30 "$log" >&2
+            rm -f "$log"
+            die "could not install ${packages[*]}"
+        fi
+        rm -f "$log"
+        hash -r
+    fi
+    command -v dotnet >/dev/null || die "dotnet is not on PATH: the guests get this machine's .NET runtime"
+    mkdir -p "$vm_cache"
+}
+
+# All work on the cache happens under one lock: two VMs may start together.
+vm_lock() {
+    exec {vm_lock_fd}>"$vm_cache/lock"
+    flock "$vm_lock_fd"
+}
+
+vm_unlock() {
+    exec {vm_lock_fd}>&-
+}
+
+# Removes from folder $1 what is called $2 and was not used for a day. No
+# sooner: another VM may be about to open what this one replaces.
+vm_prune() {
+    find "$1" -mindepth 1 -maxdepth 1 -name "$2" -mmin +1440 -exec rm -rf {} +
+}
+
+# What goes into an image is told by the text of what makes it.
+vm_hash() {
+    sha256sum | cut -c 1-12
+}
+
+# ---- kernels ---------------------------------------------------------------
+
+vm_kernel_lines() {
+    awk '!/^#/ && NF { print $1 }' "$vm_dir/kernels"
+}
+
+# suite and archive of a line
+vm_kernel_entry() {
+    awk -v line="$1" '!/^#/ && $1 == line { print $2, $3; found = 1 } END { exit !found }' "$vm_dir/kernels"
+}
+
+# apt with sources, lists and cache of our own. The machine's proxy and time
+# settings still apply; its sources, pins and package state do not.
+vm_apt() {
+    local tool=$1
+    shift
+    "$tool" \
+        -o Dir::Etc::SourceList="$vm_cache/apt/sources.list" \
+        -o Dir::Etc::SourceParts="$vm_cache/apt/none" \
+        -o Dir::Etc::Preferences=/dev/null \
+        -o Dir::Etc::PreferencesParts="$vm_cache/apt/none" \
+        -o Dir::State::Lists="$vm_cache/apt/lists" \
+        -o Dir::State::status=/dev/null \
+        -o Dir::Cache="$vm_cache/apt/cache" \
+        -o APT::Architecture=amd64 \
+        -o APT::Architectures::=amd64 \
+        -o APT::Sandbox::User=root \
+        "$@"
+}
+
+# The machine's own sources as apt reads them, whatever their format and place:
+# "URI SUITE ORIGIN" each. Extra apt options may follow.
+vm_sources() {
+    # shellcheck disable=SC2016 # the $() are apt's, not the shell's
+    apt-get "$@" indextargets --format '$(REPO_URI) $(RELEASE) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null || true
+}
+
+# Sets vm_mirrors[debian] and vm_mirrors[security] from them.
+declare -A vm_mirrors=()
+vm_find_mirrors() {
+    local uri suite origin sources state=$vm_cache/apt/machine
+    vm_mirrors=([debian]=${BINDSNOOP_VM_MIRROR:-} [security]=${BINDSNOOP_VM_SECURITY_MIRROR:-})
+    sources=$(vm_sources)
+    if [[ $sources != *' Debian'* ]]; then
+        # apt tells only of what it has lists of, and a fresh machine may have
+        # none. Fetched into a place of our own: that takes no root.
+        mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+        local own=(-o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache"
+            -o APT::Sandbox::User=root -o Acquire::Languages=none)
+        apt-get -q "${own[@]}" update >"$state/update.log" 2>&1 || true
+        sources=$(vm_sources "${own[@]}")
+    fi
+    # Others, too, have repositories for Debian: only Debian's own will do.
+    # Backports lie beside the main suites; the security archive is elsewhere.
+    while read -r uri suite origin; do
+        [[ $origin == Debian ]] || continue
+        case $suite in
+        *-security | */updates) vm_mirrors[security]=${vm_mirrors[security]:-$uri} ;;
+        *) vm_mirrors[debian]=${vm_mirrors[debian]:-$uri} ;;
+        esac
+    done <<<"$sources"
+}
+
+# Brings our package lists up to date: $1 is "now", or "hourly" for at most that.
+vm_apt_update() {
+    local apt=$vm_cache/apt stamp=$vm_cache/apt/updated line suite archive options=''
+    vm_find_mirrors
+    mkdir -p "$apt/none" "$apt/lists/partial" "$apt/cache/archives/partial"
+    [[ -r /usr/share/keyrings/debian-archive-keyring.gpg ]] &&
+        options='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] '
+    while read -r line; do
+        read -r suite archive < <(vm_kernel_entry "$line")
+        if [[ -n ${vm_mirrors[$archive]} ]]; then
+            printf 'deb %s%s %s main\n' "$options" "${vm_mirrors[$archive]}" "$suite"
+        else
+            say "apt names no Debian mirror for the $archive archive (kernel $line): set BINDSNOOP_VM_MIRROR and BINDSNOOP_VM_SECURITY_MIRROR"
+        fi
+    done < <(vm_kernel_lines) | sort -u >"$apt/sources.list.new"
+    if [[ $1 != now ]] && cmp -s "$apt/sources.list.new" "$apt/sources.list" &&
+        [[ -n $(find "$stamp" -mmin -60 2>/dev/null) ]]; then
+        return
+    fi
+    mv "$apt/sources.list.new" "$apt/sources.list"
+    rm -f "$stamp"
+    # One suite that is gone must not keep the others from being tried.
+    if vm_apt apt-get -q update >"$apt/update.log" 2>&1 && ! grep -qE '^(E|W|Err)' "$apt/update.log"; then
+        touch "$stamp"
+    else
+        grep -E '^(E|W|Err)' "$apt/update.log" >&2 || cat "$apt/update.log" >&2
+        say "apt-get update had trouble (above); going on with what there is"
+    fi
+}
+
+# The newest kernel release of a line that apt knows, as uname -r will say it.
+vm_newest_release() {
+    local line=$1 suite archive pattern names
+    read -r suite archive < <(vm_kernel_entry "$line")
+    pattern=${line//./\\.}
+    mapfile -t names < <(vm_apt apt-cache pkgnames linux-image- |
+        grep -E "^linux-image-${pattern}[.][0-9].*-cloud-amd64\$")
+    ((${#names[@]} > 0)) || return 0
+    # madison tells the suite a package comes from: a line must not wander to
+    # another suite's build of the same version.
+    vm_apt apt-cache madison "${names[@]}" |
+        awk -v suite="$suite/" '{ name = $1; sub(/^linux-image-/, "", name) } index($0, " " suite) { print name }' |
+        sort -uV | tail -n 1
+}
+
+# Makes vmlinuz and initrd of a line's newest kernel and prints their folder.
+# Status 3: the line can no longer be had.
+vm_kernel() {
+    local line=$1 home=$vm_cache/kernels/$1 release='' dir
+    vm_kernel_entry "$line" >/dev/null || {
+        say "no kernel line \"$line\"; there are: $(vm_kernel_lines | paste -sd ' ')"
+        return 2
+    }
+    release=$(vm_newest_release "$line") || true
+    if [[ -z $release ]]; then
+        release=$(find "$home" -mindepth 1 -maxdepth 1 -type d ! -name '*.new' -printf '%f\n' 2>/dev/null | sort -V | tail -n 1)
+        if [[ -z $release ]]; then
+            say "kernel $line can no longer be had: apt finds no linux-image-$line*-cloud-amd64 in $(vm_kernel_entry "$line" | cut -d ' ' -f 1)"
+            return 3
+        fi
+        say "kernel $line: apt has none now; using the cached $release"
+    fi
+    if [[ ! -d $home/$release ]] && ! vm_kernel_download "$line" "$release"; then
+        release=$(find "$home" -mindepth 1 -maxdepth 1 -type d ! -name '*.new' -printf '%f\n' 2>/dev/null | sort -V | tail -n 1)
+        [[ -n $release ]] || {
+            say "kernel $line can no longer be had: its package could not be downloaded (above)"
+            return 3
+        }
+        say "kernel $line: going on with the cached $release"
+    fi
+    dir=$home/$release/$(cat "$vm_dir/lib.sh" "$vm_dir/init" <(busybox | head -n 1) | vm_hash)
+    if [[ ! -s $dir/initrd ]]; then
+        vm_kernel_build "$home/$release" "$release" "$dir" || return 1
+        vm_prune "$home/$release" '????????????'
+    fi
+    touch "$home/$release" "$dir"
+    printf '%s\n' "$dir"
+}
+
+vm_kernel_download() {
+    local line=$1 release=$2 new=$vm_cache/kernels/$1/$2.new packages
+    rm -rf "$new"
+    mkdir -p "$new"
+    # From 6.19 on linux-image is an empty package, and the kernel and its
+    # modules are in packages it depends on, all named after the release;
+    # one in <> is virtual, and stands for nothing to download.
+    mapfile -t packages < <(
+        printf 'linux-image-%s\n' "$release"
+        vm_apt apt-cache depends --important "linux-image-$release" |
+            awk -v release="$release" '$1 == "Depends:" && $2 !~ /^</ && index($2, release) { print $2 }'
+    )
+    say "downloading kernel $release"
+    if ! (cd "$new" && vm_apt apt-get -q download "${packages[@]}" >download.log 2>&1); then
+        cat "$new/download.log" >&2
+        rm -rf "$new"
+        return 1
+    fi
+    vm_prune "$vm_cache/kernels/$line" '*'
+    mv "$new" "$vm_cache/kernels/$line/$release"
+}
+
+vm_kernel_build() (
+    local home=$1 release=$2 dir=$3 work package image file
+    # Not under the cache: a half-made folder there could be taken for a whole one.
+    work=$(mktemp -d)
+    # shellcheck disable=SC2064 # $work is to be expanded now
+    trap "rm -rf '$work'" EXIT
+    set -e
+    for package in "$home"/*.deb; do
+        dpkg-deb -x "$package" "$work/deb"
+    done
+    image=$work/deb/boot/vmlinuz-$release
+    [[ -s $image ]] || image=$work/deb/usr/lib/modules/$release/vmlinuz
+    [[ -s $image ]] || {
+        say "no kernel image in the packages of $release"
+        exit 1
+    }
+    # depmod and modprobe want lib/modules, wherever the package has it.
+    [[ -d $work/deb/lib/modules ]] || {
+        mkdir -p "$work/deb/lib"
+        ln -s ../usr/lib/modules "$work/deb/lib/modules"
+    }
+    depmod -b "$work/deb" "$release"
+
+    local root=$work/root modules=$work/root/lib/modules/$release
+    mkdir -p "$root"/{bin,proc,sys,dev,newroot} "$modules"
+    cp "$(command -v busybox)" "$root/bin/busybox"
+    cp "$vm_dir/init" "$root/init"
+    chmod 755 "$root/init"
+    vm_busybox_links "$root/bin"
+
+    # Lists "insmod FILE" in loading order; "builtin NAME" for what needs none.
+    # Kernels differ in what of virtio is a module, so nothing is named that
+    # the kernel's own dependency list can tell.
+    vm_modprobe() {
+        modprobe -d "$work/deb" -S "$release" --show-depends "$@" 2>/dev/null |
+            awk '$1 == "insmod" { print $2 }'
+    }
+    {
+        vm_modprobe virtio_pci || true
+        vm_modprobe virtio_blk || true
+    } | awk '!seen[$0]++' >"$work/boot"
+    {
+        cat "$work/boot"
+        for file in "${vm_guest_modules[@]}"; do vm_modprobe "$file" || true; done
+    } | awk '!seen[$0]++' >"$work/all"
+    local target
+    while read -r file; do
+        # Flat, as the file names are unique, and unpacked: busybox need not
+        # know the compression. The signature is part of what xz packed.
+        target=$(basename "$file")
+        case $file in
+        *.xz) xz -dc "$file" >"$modules/${target%.xz}" ;;
+        *.zst) zstd -qdc "$file" >"$modules/${target%.zst}" ;;
+        *) cp "$file" "$modules/$target" ;;
+        esac
+    done <"$work/all"
+    sed -E 's|.*/||; s/\.(xz|zst)$//' "$work/boot" >"$root/boot-modules"
+    cp "$work/deb/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} "$modules/" 2>/dev/null || true
+    depmod -b "$root" "$release"
+
+    mkdir -p "$work/out"
+    cp "$image" "$work/out/vmlinuz"
+    printf '%s\n' "$release" >"$work/out/release"
+    # Level 1: the kernel under emulation unpacks it, and it is small anyway.
+    (cd "$root" && find . -print0 | cpio --null --quiet -o -H newc -R 0:0) | gzip -1 >"$work/out/initrd"
+    rm -rf "$dir"
+    mkdir -p "$(dirname "$dir")"
+    cp -r "$work/out" "$dir.part"
+    mv "$dir.part" "$dir"
+)
+
+# One link per applet, but never one called busybox: it would replace the program.
+vm_busybox_links() {
+    local applet
+    while read -r applet; do
+        [[ $applet == busybox || -e $1/$applet ]] || ln -s busybox "$1/$applet"
+    done < <(busybox --list)
+}
+
+# ---- images ----------------------------------------------------------------
+
+# Copies programs or libraries with all they are linked to. $1: the root folder.
+vm_copy_linked() {
+    local root=$1 file needed
+    shift
+    for file in "$@"; do
+        while read -r needed; do
+            vm_copy "$root" "$needed"
+        done < <(ldd "$file" 2>/dev/null | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^\//) { print $i; next } }')
+    done
+}
+
+vm_copy() {
+    local root=$1 file=$2
+    [[ -e $root$file ]] && return
+    mkdir -p "$root$(dirname "$file")"
+    cp -L "$file" "$root$file"
+}
+
+# An ext4 image of a folder. $1: folder, $2: image, $3: spare MiB, $4: label
+vm_mkfs() {
+    local kib inodes
+    kib=$(du -sk --apparent-size "$1" | cut -f 1)
+    inodes=$(find "$1" | wc -l)
+    # Many small files take more blocks than bytes: 4 KiB each at most.
+    kib=$((kib + inodes * 4 + kib / 16 + $3 * 1024))
+    rm -f "$2"
+    # Made first, or mkfs would say that it makes it.
+    truncate -s "${kib}K" "$2"
+    # No journal: every image is either read-only or thrown away.
+    mkfs.ext4 -q -F -b 4096 -L "$4" -O '^has_journal' -m 0 -N $((inodes + 4096)) -E root_owner=0:0 \
+        -d "$1" "$2" >&2
+}
+
+# The newest shared runtime: "VERSION FOLDER-OF-DOTNET"
+vm_runtime() {
+    dotnet --list-runtimes | awk '
+        $1 == "Microsoft.NETCore.App" {
+            version = $2
+            sub(/^[^[]*\[/, ""); sub(/\/shared\/Microsoft\.NETCore\.App\]$/, "")
+            print version, $0
+        }' | sort -V | tail -n 1
+}
+
+# Prints the root image, making it first if what it is made of has changed.
+vm_root_image() {
+    local version dotnet image tools=() tool
+    read -r version dotnet < <(vm_runtime) || die "dotnet --list-runtimes names no Microsoft.NETCore.App"
+    # Real ones, as busybox's lack options; all of them are in every Debian.
+    for tool in bash setpriv unshare nsenter prlimit ${BINDSNOOP_VM_EXTRA:-}; do
+        command -v "$tool" >/dev/null || die "$tool is not here to be copied into the guest"
+        tools+=("$(readlink -f "$(command -v "$tool")")")
+    done
+    image=$vm_cache/root-$(
+        {
+            cat "$vm_dir/lib.sh"
+            printf '%s\n' "$version" "$dotnet" "${tools[@]}" "${BINDSNOOP_VM_EXTRA:-}"
+            sha256sum "$(vm_library libbpf.so.1)" "$(vm_library libc.so.6)" "$(command -v busybox)"
+        } | vm_hash
+    ).img
+    if [[ ! -s $image ]]; then
+        say "making the root image (.NET $version)"
+        vm_root_build "$image" "$version" "$dotnet" "${tools[@]}" || return 1
+    fi
+    touch "$image"
+    printf '%s\n' "$image"
+}
+
+vm_root_build() (
+    local image=$1 version=$2 dotnet=$3 root tool name
+    shift 3
+    set -e
+    umask 022
+    root=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$root' '$image.part'" EXIT
+    chmod 755 "$root"
+    mkdir -p "$root"/{usr/{bin,lib,lib64,sbin},etc,proc,sys,dev,run,tmp,root,var/tmp,home/{alice,bob},payload,out,mnt}
+    for name in bin lib lib64 sbin; do ln -s "usr/$name" "$root/$name"; done
+    chmod 1777 "$root/tmp" "$root/var/tmp"
+    chmod 700 "$root/root"
+
+    mkdir -p "$root/usr/share/dotnet/host/fxr" "$root/usr/share/dotnet/shared/Microsoft.NETCore.App" "$root/etc/dotnet"
+    cp "$(readlink -f "$dotnet/dotnet")" "$root/usr/share/dotnet/dotnet"
+    # The host resolver may be newer than the runtime, never older.
+    cp -r "$(find "$dotnet/host/fxr" -mindepth 1 -maxdepth 1 | sort -V | tail -n 1)" "$root/usr/share/dotnet/host/fxr/"
+    cp -r "$dotnet/shared/Microsoft.NETCore.App/$version" "$root/usr/share/dotnet/shared/Microsoft.NETCore.App/"
+    printf '/usr/share/dotnet\n' >"$root/etc/dotnet/install_location"
+
+    cp "$(command -v busybox)" "$root/usr/bin/busybox"
+    for tool in "$@"; do
+        cp "$tool" "$root/usr/bin/$(basename "$tool")"
+        vm_copy_linked "$root" "$tool"
+    done
+    vm_busybox_links "$root/usr/bin"
+    ln -s /usr/share/dotnet/dotnet "$root/usr/bin/dotnet"
+
+    find "$root/usr/share/dotnet" \( -name '*.so' -o -name dotnet -type f \) -print0 |
+        while IFS= read -r -d '' tool; do vm_copy_linked "$root" "$tool"; done
+    # Opened by name at run time, so no link tells of them: libbpf by the
+    # tracer, libssl by the runtime's hash functions, libgcc_s by libc.
+    for name in libbpf.so.1 libssl.so.3 libcrypto.so.3 libgcc_s.so.1; do
+        tool=$(vm_library "$name") || {
+            say "$name is not installed, the guests go without"
+            continue
+        }
+        vm_copy "$root" "$tool"
+        vm_copy_linked "$root" "$tool"
+    done
+
+    cat >"$root/etc/passwd" <<'END'
+root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/:/bin/false
+alice:x:1000:1000:Alice:/home/alice:/bin/sh
+bob:x:1001:1001:Bob:/home/bob:/bin/sh
+nobody:x:65534:65534:nobody:/tmp:/bin/sh
+END
+    cat >"$root/etc/group" <<'END'
+root:x:0:
+daemon:x:1:
+alice:x:1000:
+bob:x:1001:
+nogroup:x:65534:
+END
+    printf 'passwd: files\ngroup: files\nhosts: files\n' >"$root/etc/nsswitch.conf"
+    printf '127.0.0.1 localhost bindsnoop-vm\n::1 localhost\n' >"$root/etc/hosts"
+    printf 'bindsnoop-vm\n' >"$root/etc/hostname"
+    printf 'ID=bindsnoop-vm\nPRETTY_NAME="BindSnoop test guest"\n' >"$root/etc/os-release"
+    mknod -m 600 "$root/dev/console" c 5 1 2>/dev/null || true
+
+    vm_mkfs "$root" "$image.part" 128 root
+    vm_prune "$vm_cache" 'root-*.img'
+    mv "$image.part" "$image"
+)
+
+# PowerShell and Pester, as found by the machine's pwsh; a disk of their own,
+# for most runs do not need its 200 MB.
+vm_pwsh_image() {
+    command -v pwsh >/dev/null || die "BINDSNOOP_VM_PWSH is set, but there is no pwsh on PATH"
+    local home pester version image
+    # shellcheck disable=SC2016 # PowerShell's variables
+    IFS='|' read -r home version pester < <(pwsh -NoLogo -NoProfile -NonInteractive -Command \
+        '$p = Get-Module -ListAvailable Pester | Sort-Object Version -Descending | Select-Object -First 1; "$PSHOME|$($PSVersionTable.PSVersion)|$($p.ModuleBase)"') ||
+        die "pwsh does not tell where it is installed"
+    [[ -n $pester ]] || say "no Pester module found; the guest gets PowerShell alone"
+    image=$vm_cache/pwsh-$(
+        {
+            cat "$vm_dir/lib.sh"
+            printf '%s\n' "$home" "$version" "$pester"
+            stat -c '%Y %s' "$home/pwsh.dll"
+        } | vm_hash
+    ).img
+    if [[ ! -s $image ]]; then
+        say "making the PowerShell image ($version)"
+        vm_pwsh_build "$image" "$home" "$pester" || return 1
+    fi
+    touch "$image"
+    printf '%s\n' "$image"
+}
+
+vm_pwsh_build() (
+    local image=$1 home=$2 pester=$3 root file
+    set -e
+    umask 022
+    root=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$root' '$image.part'" EXIT
+    chmod 755 "$root"
+    cp -rL "$home" "$root/powershell"
+    if [[ -n $pester ]]; then
+        mkdir -p "$root/powershell/Modules/Pester"
+        cp -r "$pester/." "$root/powershell/Modules/Pester/"
+    fi
+    # As a .NET tool it has no program of its own, only the library.
+    # shellcheck disable=SC2016
+    printf '%s\n' '#!/bin/sh' 'here=/opt/powershell' \
+        'if [ -x $here/pwsh ]; then exec $here/pwsh "$@"; fi' \
+        'exec dotnet $here/pwsh.dll "$@"' >"$root/pwsh"
+    chmod 755 "$root/pwsh"
+    # What the root image may not have, to be put on the library path.
+    mkdir -p "$root/lib"
+    find "$root/powershell" -name '*.so' -print | while IFS= read -r file; do
+        ldd "$file" 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// { print $3 }'
+    done | sort -u | while read -r file; do
+        case $file in
+        "$root"/* | */libc.so.6 | */libm.so.6 | */libdl.so.2 | */libpthread.so.0 | */librt.so.1) ;;
+        *) cp -L "$file" "$root/lib/" ;;
+        esac
+    done
+    vm_mkfs "$root" "$image.part" 16 pwsh
+    vm_prune "$vm_cache" 'pwsh-*.img'
+    mv "$image.part" "$image"
+)
