@@ -96,9 +96,12 @@ function Invoke-Truth {
         [string[]] $Case,
 
         # A program that starts it, with its options.
-        [string[]] $Through = @()
+        [string[]] $Through = @(),
+
+        # run makes binds, accept makes accepts.
+        [string] $Verb = 'run'
     )
-    $program, $arguments = $Through + @($global:BindSnoopTests.Truth, 'run') + $Case
+    $program, $arguments = $Through + @($global:BindSnoopTests.Truth, $Verb) + $Case
     $lines = @(& $program @arguments | ConvertFrom-Json)
     if ($LASTEXITCODE -ne 0) {
         throw "bindtruth ended with status $LASTEXITCODE."

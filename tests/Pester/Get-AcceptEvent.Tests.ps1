@@ -1,0 +1,189 @@
+BeforeDiscovery {
+    . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
+    . ([IO.Path]::Combine($PSScriptRoot, 'filters.ps1'))
+    . ([IO.Path]::Combine($PSScriptRoot, 'errors.ps1'))
+
+    # Errors come only with IncludeError, and those of sockets that merely would have waited with IncludeWouldBlock.
+    $acceptCases = @(
+        @{ Name = 'no filter at all'; Parameter = @{}; Wanted = { $true }; PassesAll = $true }
+        @{ Name = 'failures too'; Parameter = @{ IncludeError = $true }; Wanted = { $_.errorName -ne 'EAGAIN' }; PassesAll = $true }
+        @{ Name = 'calls that would have waited too'; Parameter = @{ IncludeError = $true; IncludeWouldBlock = $true }; Wanted = { $true }; PassesAll = $true }
+        @{ Name = 'a local port'; Parameter = @{ Port = 20800 }; Wanted = { $_.localPort -eq 20800 } }
+        @{ Name = 'local ports, by the alias'; Parameter = @{ LocalPort = '20800-20801', 20814 }; Wanted = { $_.localPort -in 20800, 20801, 20814 } }
+        @{ Name = 'a local address'; Parameter = @{ Address = '127.0.0.2' }; Wanted = { $_.localAddress -eq '127.0.0.2' } }
+        @{ Name = 'a local prefix, by the alias'; Parameter = @{ LocalAddress = '::/96' }; Wanted = { $_.localAddress -eq '::1' } }
+        @{ Name = 'a peer''s address'; Parameter = @{ RemoteAddress = '::1' }; Wanted = { $_.remoteAddress -eq '::1' } }
+        @{ Name = 'peers'' prefixes'; Parameter = @{ RemoteAddress = '::1/128', '127.0.0.0/8' }; Wanted = { $_.error -eq 0 }; PassesAll = $true }
+        @{ Name = 'a peer''s prefix that none has'; Parameter = @{ RemoteAddress = '10.0.0.0/8' }; Wanted = { $false } }
+        @{ Name = 'any port of peers'; Parameter = @{ RemotePort = '1-65535' }; Wanted = { $_.error -eq 0 }; PassesAll = $true }
+        @{ Name = 'a port that no peer has'; Parameter = @{ RemotePort = '1-1023' }; Wanted = { $false } }
+        @{ Name = 'IPv6'; Parameter = @{ AddressFamily = 'IPv6' }; Wanted = { $_.family -eq 'IPv6' } }
+        @{ Name = 'a user'; Parameter = @{ Uid = 12345 }; Wanted = { $_.uid -eq 12345 } }
+        @{ Name = 'a group'; Parameter = @{ Gid = 23456 }; Wanted = { $_.gid -eq 23456 } }
+        @{ Name = 'port and user'; Parameter = @{ Port = '20800-20899'; Uid = 'root'; AddressFamily = 'IPv4' }; Wanted = { $_.uid -eq 0 -and $_.family -eq 'IPv4' } }
+    )
+}
+
+BeforeAll {
+    . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
+    . ([IO.Path]::Combine($PSScriptRoot, 'filters.ps1'))
+    . ([IO.Path]::Combine($PSScriptRoot, 'errors.ps1'))
+    if (-not $global:BindSnoopTests.WhyNot) {
+        Install-Truth $TestDrive
+    }
+    $acceptTruth = 'accept-tcp4', 'accept-tcp6', 'accept-mapped', 'accept-any', 'accept-other-user', 'accept-eagain', 'accept-einval'
+
+    # The same text of truth lines and of events.
+    function Format-Accept {
+        param([Parameter(ValueFromPipeline)] $Accept)
+        process {
+            if ($Accept.PSObject.Properties['case']) {
+                '{0} {1} {2}:{3} {4}:{5} {6}' -f $Accept.pid, $Accept.protocol, $Accept.localAddress, $Accept.localPort, $Accept.remoteAddress, [int]$Accept.remotePort, [int]$Accept.error
+            }
+            else {
+                '{0} {1} {2}:{3} {4}:{5} {6}' -f $Accept.ProcessId, $Accept.ProtocolNumber, $Accept.LocalAddress, $Accept.LocalPort, $Accept.RemoteAddress, $Accept.RemotePort, $Accept.ErrorCode
+            }
+        }
+    }
+}
+
+Describe 'Get-AcceptEvent' {
+    BeforeEach {
+        Skip-WithoutTracing
+    }
+
+    AfterEach {
+        Assert-NothingAttached
+    }
+
+    Context 'Filters' {
+        It 'Passes and stops what it should: <Name>' -TestCases $acceptCases {
+            $result = Invoke-Traced { param($p, $Comm) Get-AcceptEvent @p -Comm $Comm -Duration 1 -BufferSize 262144 } -Parameter @{ p = $Parameter; Comm = $truthComm } {
+                Invoke-Truth $acceptTruth -Verb accept
+            }
+            $including = $Parameter.IncludeError
+            $expected = @($result.Truth | Where-Object { $including -or $_.error -eq 0 } | Where-Object $Wanted | Format-Accept)
+            if ("$Wanted".Trim() -ne '$false') {
+                $expected.Count | Should -BeGreaterThan 0
+            }
+            if (-not $PassesAll) {
+                $expected.Count | Should -BeLessThan @($result.Truth | Where-Object error -EQ 0).Count
+            }
+            @($result.Output | Format-Accept) -join "`n" | Should -Be ($expected -join "`n")
+        }
+    }
+
+    It 'Tells what is true of every accept' {
+        $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -IncludeError -Duration 1 } -Parameter @{ Comm = $truthComm } {
+            Invoke-Truth accept-tcp4 accept-mapped accept-any accept-device accept-other-user accept-einval -Verb accept
+        }
+        $result.Output.Count | Should -Be $result.Truth.Count
+        for ($i = 0; $i -lt $result.Truth.Count; $i++) {
+            $event = $result.Output[$i]
+            $line = $result.Truth[$i]
+            $event.PSObject.TypeNames | Should -Contain 'BindSnoop.AcceptEvent'
+            $event.ProcessId | Should -Be $line.pid
+            $event.ThreadId | Should -Be $line.tid
+            $event.ParentProcessId | Should -Be $line.ppid
+            $event.Uid | Should -Be $line.uid
+            $event.Gid | Should -Be $line.gid
+            $event.Comm | Should -BeExactly $line.comm
+            $event.Protocol | Should -BeExactly 'TCP'
+            $event.AddressFamily | Should -BeExactly $line.family
+            $event.LocalAddress | Should -BeExactly $line.localAddress
+            $event.LocalPort | Should -Be $line.localPort
+            $event.RemoteAddress | Should -BeExactly $line.remoteAddress
+            $event.RemotePort | Should -Be ([int]$line.remotePort)
+            $event.InterfaceIndex | Should -Be $line.ifindex
+            $event.ErrorCode | Should -Be $line.error
+            $event.ErrorName | Should -BeExactly "$($line.errorName)"
+            $event.NetworkNamespace | Should -Be $line.socketNetns
+            $event.MountNamespace | Should -Be $line.mntns
+            if ($null -ne $line.cgroupId) {
+                $event.CgroupId | Should -Be $line.cgroupId
+            }
+        }
+        $result.Truth[-1].errorName | Should -Be 'EINVAL'
+    }
+
+    It 'Ends after -MaxEvents' {
+        $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -MaxEvents 10 } -Parameter @{ Comm = $truthComm } {
+            Invoke-Truth accept-many -Verb accept
+        }
+        $result.Truth.Count | Should -Be 50
+        $result.Output | Format-Accept | Should -Be @($result.Truth[0..9] | Format-Accept)
+    }
+
+    It 'Ends with Select-Object -First 1' {
+        $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm | Select-Object -First 1 } -Parameter @{ Comm = $truthComm } {
+            Invoke-Truth accept-many -Verb accept
+        }
+        $result.Output | Format-Accept | Should -Be @($result.Truth[0] | Format-Accept)
+    }
+
+    It 'Ends after -Duration <_>' -ForEach '00:00:01', 0.5 {
+        $clock = [System.Diagnostics.Stopwatch]::StartNew()
+        Get-AcceptEvent -Duration $_ -Comm nobody | Should -BeNullOrEmpty
+        $clock.Elapsed.TotalSeconds | Should -BeGreaterThan 0.45
+        $clock.Elapsed.TotalSeconds | Should -BeLessThan 15
+    }
+
+    It 'Takes processes from the pipeline, and none of others' {
+        $result = Invoke-Traced { param($Id) Get-Process -Id $Id | Get-AcceptEvent -MaxEvents 1 } -Parameter @{ Id = $PID } {
+            $null = Invoke-Truth accept-tcp4 -Verb accept
+            $listener = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+            $listener.Start()
+            $client = [System.Net.Sockets.TcpClient]::new('127.0.0.1', $listener.LocalEndpoint.Port)
+            $accepted = $listener.AcceptTcpClient()
+            $client.Client.LocalEndPoint.Port
+            $accepted.Dispose()
+            $client.Dispose()
+            $listener.Stop()
+        }
+        $result.Output.Count | Should -Be 1
+        $result.Output[0].ProcessId | Should -Be $PID
+        $result.Output[0].RemotePort | Should -Be $result.Truth[0]
+        @() | Get-AcceptEvent | Should -BeNullOrEmpty
+    }
+
+    It 'Says through what it traces, with -Verbose, and takes a back end by name' {
+        foreach ($support in $global:BindSnoopTests.Backends | Where-Object Usable) {
+            $result = Invoke-Traced { param($Backend) Get-AcceptEvent -Backend $Backend -Comm nobody -Duration 0.1 } -Parameter @{ Backend = $support.Backend } { }
+            "$($result.Verbose[-1])" | Should -Be "Tracing through the $($support.Backend) back end."
+        }
+    }
+
+    It 'Comes out of CSV and JSON flat' {
+        $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -MaxEvents 1 } -Parameter @{ Comm = $truthComm } {
+            Invoke-Truth accept-tcp4 -Verb accept
+        }
+        $result.Output | ConvertTo-Json | ConvertFrom-Json | Format-Accept | Should -Be @($result.Truth | Format-Accept)
+        $result.Output | ConvertTo-Csv | ConvertFrom-Csv | Format-Accept | Should -Be @($result.Truth | Format-Accept)
+    }
+
+    Context 'Wrong input' {
+        It 'Refuses <What>' -TestCases ($wrongFilters + $wrongSizes | Where-Object { -not $_.Parameter.Protocol }) {
+            Assert-Refused { param($p) Get-AcceptEvent @p -Duration 5 } -Case $_
+        }
+
+        It 'Refuses -<Name> <Value>' -TestCases @(
+            @{ Name = 'RemotePort'; Value = '65536'; Id = 'InvalidPort'; Advice = '65535' }
+            @{ Name = 'RemotePort'; Value = '9-8'; Id = 'InvalidPort'; Advice = 'lower one first' }
+            @{ Name = 'RemoteAddress'; Value = '10.0.0.0/33'; Id = 'InvalidAddress'; Advice = '10\.0\.0\.0/8' }
+        ) {
+            $arguments = @{ $Name = $Value }
+            $record = Get-OnlyError { Get-AcceptEvent @arguments }
+            Assert-Error $record -Id $Id -Category InvalidArgument -Target $Value -Advice $Advice
+        }
+
+        It 'Refuses a duration: <What>' -TestCases $wrongDurations {
+            $record = Get-OnlyError { Get-AcceptEvent -Duration $Duration }
+            $record.FullyQualifiedErrorId | Should -Be 'InvalidDuration,BindSnoop.PowerShell.GetAcceptEventCommand'
+        }
+
+        It 'Refuses -MaxEvents 0' {
+            $record = Get-OnlyError { Get-AcceptEvent -MaxEvents 0 }
+            $record.FullyQualifiedErrorId | Should -BeLike 'ParameterArgumentValidationError,*'
+        }
+    }
+}
