@@ -57,7 +57,7 @@ static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, i
 		goto filtered;
 
 	local.family = remote.family = LOAD(typed, sk, __sk_common.skc_family);
-	if (!family_wanted(local.family))
+	if (!family_wanted(local.family) || !protocol_wanted(protocol))
 		goto filtered;
 	fill_endpoints(typed, sk, !error, &local, &remote);
 	if (config.by_port && !in_bitmap(ports, local.port))
