@@ -485,7 +485,6 @@ Describe 'Members' {
 Describe 'A real terminal' {
     BeforeAll {
         $tmux = Get-Command -Name tmux -CommandType Application -ErrorAction Ignore | Select-Object -First 1
-        $server = "bindsnoop-$PID"
 
         function Invoke-Tmux {
             & $tmux -L $server @args
@@ -522,6 +521,8 @@ Describe 'A real terminal' {
 
     BeforeEach {
         Skip-WithoutTracing
+        # A server that is told to end is there a little longer, and takes no more sessions.
+        $server = "bindsnoop-$PID-$(Get-Random)"
         if (-not $tmux) {
             Skip-Test -Because 'there is no tmux on this machine'
         }
