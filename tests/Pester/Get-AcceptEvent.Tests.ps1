@@ -153,6 +153,93 @@ Describe 'Get-AcceptEvent' {
         $result.Output | ConvertTo-Csv | ConvertFrom-Csv | Format-Accept | Should -Be @($result.Truth | Format-Accept)
     }
 
+    Context 'Together with binds' {
+        # Which bind a connection came in by: of the same network, family and port, bound to the address that was
+        # connected to or, failing that, to any; and of several the latest before it.
+        It 'Finds the bind of every accept' {
+            $trace = Start-BindTrace -Protocol TCP, MPTCP
+            $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm, acceptor -Duration 5 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth accept-tcp4 accept-tcp6 accept-mapped accept-any accept-thread accept-child accept-other-netns accept-foreign-netns accept-other-user -Verb accept
+            }
+            $trace | Stop-BindTrace
+            $accepts = @($result.Output | Where-Object ProcessId -In $result.Truth.pid)
+            $accepts | Format-Accept | Should -Be @($result.Truth | Format-Accept)
+
+            # The recipe.
+            $binds = Get-BindEvent -Trace $trace | Group-Object -AsHashTable -Property { "$($_.NetworkNamespace) $($_.AddressFamily) $($_.Port)" }
+            $joined = foreach ($accept in $accepts) {
+                $bind = $binds["$($accept.NetworkNamespace) $($accept.AddressFamily) $($accept.LocalPort)"] |
+                    Where-Object { $_.KernelTime -lt $accept.KernelTime -and $_.Address -in $accept.LocalAddress, '0.0.0.0', '::' } |
+                    Sort-Object -Property { $_.Address -eq $accept.LocalAddress }, KernelTime |
+                    Select-Object -Last 1
+                [pscustomobject]@{
+                    Server   = "$($accept.LocalAddress):$($accept.LocalPort)"
+                    Client   = $accept.RemoteAddress
+                    Acceptor = $accept.ProcessId
+                    Binder   = $bind.ProcessId
+                    BoundTo  = $bind.Address
+                    BoundAt  = $bind.Time
+                }
+            }
+
+            $of = @{}
+            for ($i = 0; $i -lt $joined.Count; $i++) {
+                $line = $result.Truth[$i]
+                $of[$line.case] += @($joined[$i])
+                # A child has inherited its listener; in every other case the process that accepts has bound it.
+                $joined[$i].Binder | Should -Be ($line.case -eq 'accept-child' ? $line.ppid : $line.pid) -Because $line.case
+                $joined[$i].BoundAt | Should -BeLessOrEqual $accepts[$i].Time
+            }
+            $of['accept-tcp4'].BoundTo | Should -Be '127.0.0.1'
+            $of['accept-any'].BoundTo | Should -Be '0.0.0.0'
+            $of['accept-any'].Server | Should -Be '127.0.0.2:20803'
+            $of['accept-mapped'].BoundTo | Should -Be '::', '::'
+            # The same address and port in two networks: two binds.
+            $of['accept-other-netns'].Server | Should -Be '127.0.0.1:20812', '127.0.0.1:20812'
+            $of['accept-other-netns'].BoundAt[0] | Should -BeLessThan $of['accept-other-netns'].BoundAt[1]
+        }
+    }
+
+    Context 'Shown' {
+        BeforeAll {
+            function Format-Shown {
+                param([Parameter(ValueFromPipeline)] $InputObject)
+                @($input | Out-String -Width 200 -Stream | Where-Object { $_ }) -replace '\s+', ' ' -replace '^ | $'
+            }
+        }
+
+        It 'Has the classic columns' {
+            $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -MaxEvents 2 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth accept-tcp4 accept-tcp6 -Verb accept
+            }
+            $lines = $result.Output | Format-Shown
+            $lines[0] | Should -BeExactly 'PID COMM IP RADDR RPORT LADDR LPORT'
+            $lines[-2..-1] | Should -Be @(
+                '{0} {1} 4 127.0.0.1 {2} 127.0.0.1 20800' -f $result.Truth[0].pid, $truthComm, $result.Truth[0].remotePort
+                '{0} {1} 6 ::1 {2} ::1 20801' -f $result.Truth[1].pid, $truthComm, $result.Truth[1].remotePort
+            )
+        }
+
+        It 'Has the result in front with -IncludeError' {
+            $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -IncludeError -MaxEvents 2 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth accept-tcp4 accept-emfile -Verb accept
+            }
+            $lines = $result.Output | Format-Shown
+            $lines[0] | Should -BeExactly 'RC PID COMM IP RADDR RPORT LADDR LPORT'
+            $lines[-2] | Should -Be ('0 {0} {1} 4 127.0.0.1 {2} 127.0.0.1 20800' -f $result.Truth[0].pid, $truthComm, $result.Truth[0].remotePort)
+            $lines[-1] | Should -Be ('24 {0} {1} 4 0 127.0.0.1 20827' -f $result.Truth[1].pid, $truthComm)
+        }
+
+        It 'Never sends what a process has put into its name' {
+            $result = Invoke-Traced { Get-AcceptEvent -Port 20816 -MaxEvents 1 } { Invoke-Truth accept-comm -Verb accept }
+            $result.Output.Count | Should -Be 1
+            $result.Output[0].Comm | Should -BeExactly '\x1b[31m"\\\xff\x0a'
+            $shown = $result.Output | Out-String -Width 200
+            $shown.Contains(' \x1b[31m"\\\x') | Should -BeTrue -Because $shown
+            $shown.Contains("`e") | Should -BeFalse
+        }
+    }
+
     Context 'Wrong input' {
         It 'Refuses <What>' -TestCases ($wrongFilters + $wrongSizes | Where-Object { -not $_.Parameter.Protocol }) {
             Assert-Refused { param($p) Get-AcceptEvent @p -Duration 5 } -Case $_
