@@ -57,7 +57,7 @@ static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, i
 		goto filtered;
 
 	local.family = remote.family = LOAD(typed, sk, __sk_common.skc_family);
-	if (!family_wanted(local.family))
+	if (!family_wanted(local.family) || !protocol_wanted(protocol))
 		goto filtered;
 	fill_endpoints(typed, sk, !error, &local, &remote);
 	if (config.by_port && !in_bitmap(ports, local.port))
@@ -162,37 +162,31 @@ static __always_inline struct sock *tcp_socket_of(int fd)
 	return sk && is_tcp(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)) ? sk : NULL;
 }
 
-/*
- * Failures that inet_csk_accept() is not reached by. What fails after it (EFAULT, ECONNABORTED) has
- * been reported as the connection that it took off the queue.
- */
-static __always_inline bool fails_early(struct sock *sk, int flags, int error)
-{
-	switch (error) {
-	case -EPERM:
-	case -EACCES:
-	case -EMFILE:
-	case -ENFILE:
-	case -ENOMEM:
-		return true;
-	case -EINVAL:
-		/* MPTCP looks itself whether its socket is listening. */
-		return flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC) || BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP;
-	default:
-		return false;
-	}
-}
-
 SEC("fentry/security_sock_graft")
 int BPF_PROG(fentry_security_sock_graft, struct sock *sk)
 {
 	return accepted(true, sk);
 }
 
+/*
+ * Some failures do not reach inet_csk_accept(): no descriptor is left, a security module objects, the flags
+ * are wrong. They are told by an entry that is still there when the system call returns.
+ */
+SEC("fentry/__sys_accept4")
+int BPF_PROG(fentry___sys_accept4, int fd)
+{
+	struct sock *sk = tcp_socket_of(fd);
+
+	return sk ? enter(SYSTEM_CALL, (__u64)sk, 0, 0) : 0;
+}
+
 SEC("fexit/inet_csk_accept")
 int fexit_inet_csk_accept(unsigned long long *ctx)
 {
+	struct call call;
 	void *third = NULL;
+
+	leave(SYSTEM_CALL, &call);
 
 	/* The return value follows the arguments, of which there are two since 6.10, four before. */
 	if (bpf_core_type_exists(struct proto_accept_arg)) {
@@ -201,7 +195,7 @@ int fexit_inet_csk_accept(unsigned long long *ctx)
 	} else {
 		if (ctx[4])
 			return 0;
-		/* Before 5.13 (e2434dc79e0e) the verifier lets nobody load a pointer to a number. */
+		/* Before 5.17 (bb6728d75611) the verifier lets nobody load a pointer to a number. */
 		bpf_probe_read_kernel(&third, sizeof(third), &ctx[2]);
 	}
 	return failed(true, (void *)ctx[0], error_at(place_of_error((void *)ctx[1], third)));
@@ -210,9 +204,9 @@ int fexit_inet_csk_accept(unsigned long long *ctx)
 SEC("fexit/__sys_accept4")
 int BPF_PROG(fexit___sys_accept4, int fd, void *address, void *length, int flags, int ret)
 {
-	struct sock *sk = ret < 0 ? tcp_socket_of(fd) : NULL;
+	struct call call;
 
-	return sk && fails_early(sk, flags, ret) ? failed(false, sk, ret) : 0;
+	return leave(SYSTEM_CALL, &call) && ret < 0 ? failed(false, (void *)call.args[0], ret) : 0;
 }
 
 /*

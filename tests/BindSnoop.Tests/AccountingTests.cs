@@ -131,6 +131,29 @@ public sealed class AccountingTests
         }
     }
 
+    /// <summary>What was sent until the very end is handed out, though nobody stops for the end.</summary>
+    [Fact]
+    public void StoppingUnderLoadLosesNothing()
+    {
+        Requires.Tracing();
+        using Process load = Truth.Start("load", "--threads", "4", "--seconds", "60");
+        try
+        {
+            for (int i = 0; i < 5; i++)
+            {
+                using Collector collector = new(new TraceOptions { Filter = new() { ProcessId = [(uint)load.Id] } });
+                Assert.True(collector.WaitForCount(1000 * i, TimeSpan.FromSeconds(20)));
+                int received = collector.Finish(out TraceStatistics statistics).Count;
+                Assert.Equal((received, 0), (statistics.Emitted, statistics.Dropped));
+            }
+        }
+        finally
+        {
+            load.Kill();
+            load.WaitForExit();
+        }
+    }
+
     private static bool OthersBind()
     {
         using BindCounter counter = new(new TraceOptions { Filter = new() { IncludeError = true } });

@@ -32,7 +32,7 @@ public sealed class CountTests
         using CgroupTree tree = new();
         TraceOptions options = Options(tree);
         using BindCounter counter = new(options with { Filter = options.Filter with { IncludeError = true } });
-        Load load = Load.Run(tree, 20_000, 4, fail: true);
+        Load load = Load.Run(tree, 200_000, 4, fail: true);
         IReadOnlyList<BindCount> counts = counter.Read();
         Assert.Equal([(load.Failed, "EADDRINUSE"), (load.SetupBinds, "")], counts.Select(c => (c.Count, c.ErrorName)));
         Assert.Single(counts.Select(c => (c.Address, c.Port, c.Protocol)).Distinct());

@@ -1,4 +1,3 @@
-using System.Net;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -269,45 +268,29 @@ public sealed class FilterTests
     // ---- helpers
 
     private static bool HasPort(TruthLine line, PortRange[] ranges) =>
-        ranges.Any(r => In(r, line.Port ?? 0) || In(r, line.RequestedPort ?? 0));
+        Matching.Port(ranges, line.Port ?? 0) || Matching.Port(ranges, line.RequestedPort ?? 0);
 
-    private static bool In(PortRange range, int port) => port >= range.First && port <= range.Last;
-
-    private static bool HasAddress(TruthLine line, string[] prefixes) =>
-        new[] { line.Address, line.RequestedAddress }.OfType<string>().Select(IPAddress.Parse)
-            .Any(a => prefixes.Any(p => Covers(p, a) || (a.IsIPv4MappedToIPv6 && Covers(p, a.MapToIPv4()))));
-
-    private static bool Covers(string prefix, IPAddress address)
-    {
-        IPAddress network = IPAddress.Parse(prefix.Split('/')[0]);
-        byte[] left = network.GetAddressBytes();
-        byte[] right = address.GetAddressBytes();
-        int length = prefix.Contains('/', StringComparison.Ordinal) ? int.Parse(prefix.Split('/')[1], System.Globalization.CultureInfo.InvariantCulture) : left.Length * 8;
-        return left.Length == right.Length &&
-            Enumerable.Range(0, length).All(bit => (left[bit / 8] >> (7 - (bit % 8)) & 1) == (right[bit / 8] >> (7 - (bit % 8)) & 1));
-    }
+    private static bool HasAddress(TruthLine line, string[] prefixes) => Matching.Address(prefixes, line.Address, line.RequestedAddress);
 
     /// <summary>Traces some cases, and something done in this process, with a filter.</summary>
     private static IReadOnlyList<BindEvent> Trace(TraceFilter filter, string[] cases, out TruthLine[] lines, Action? also = null)
     {
-        Requires.Tracing();
-        using Collector collector = new(new TraceOptions { Filter = filter });
-        TruthLine[] all = cases.Length > 0 ? [.. Truth.Run(cases).Where(l => l.Skipped is null)] : [];
-        also?.Invoke();
-        HashSet<int> processes = [.. all.Select(l => l.Pid), Environment.ProcessId];
-        Backend backend = collector.Tracer.Backend;
-        lines = [.. all.Where(l => Seen.By(l, backend))];
-        return [.. collector.Finish().Where(e => processes.Contains(e.ProcessId))];
+        FilterRun<TruthLine, BindEvent> run = Run(filter, cases, also);
+        lines = [.. run.Lines];
+        return run.Events;
     }
 
-    /// <summary>Sees that exactly those pass which should, and that the cases do put the filter to the test.</summary>
-    private static void Check(TraceFilter filter, Func<TruthLine, bool> passes, bool passesSome = true, bool stopsSome = true)
+    private static void Check(TraceFilter filter, Func<TruthLine, bool> passes, bool passesSome = true, bool stopsSome = true) =>
+        Run(filter, s_cases).Check(l => (l.Error == 0 || filter.IncludeError) && passes(l), Describe, Describe, passesSome, stopsSome);
+
+    private static FilterRun<TruthLine, BindEvent> Run(TraceFilter filter, string[] cases, Action? also = null)
     {
-        IReadOnlyList<BindEvent> events = Trace(filter, s_cases, out TruthLine[] lines);
-        TruthLine[] expected = [.. lines.Where(l => (l.Error == 0 || filter.IncludeError) && passes(l))];
-        Assert.Equal(expected.Select(Describe), events.Select(Describe));
-        Assert.Equal(passesSome, expected.Length > 0);
-        Assert.Equal(stopsSome, expected.Length < lines.Length);
+        Requires.Tracing();
+        return new(
+            new Collector(new TraceOptions { Filter = filter }),
+            () => cases.Length > 0 ? Truth.Run(cases) : [],
+            (line, backend) => Seen.By(line, backend) ? line : null,
+            also);
     }
 
     private static string Describe(TruthLine line) =>

@@ -2,26 +2,6 @@ BeforeDiscovery {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
     . ([IO.Path]::Combine($PSScriptRoot, 'filters.ps1'))
     . ([IO.Path]::Combine($PSScriptRoot, 'errors.ps1'))
-
-    # Errors come only with IncludeError, and those of sockets that merely would have waited with IncludeWouldBlock.
-    $acceptCases = @(
-        @{ Name = 'no filter at all'; Parameter = @{}; Wanted = { $true }; PassesAll = $true }
-        @{ Name = 'failures too'; Parameter = @{ IncludeError = $true }; Wanted = { $_.errorName -ne 'EAGAIN' }; PassesAll = $true }
-        @{ Name = 'calls that would have waited too'; Parameter = @{ IncludeError = $true; IncludeWouldBlock = $true }; Wanted = { $true }; PassesAll = $true }
-        @{ Name = 'a local port'; Parameter = @{ Port = 20800 }; Wanted = { $_.localPort -eq 20800 } }
-        @{ Name = 'local ports, by the alias'; Parameter = @{ LocalPort = '20800-20801', 20814 }; Wanted = { $_.localPort -in 20800, 20801, 20814 } }
-        @{ Name = 'a local address'; Parameter = @{ Address = '127.0.0.2' }; Wanted = { $_.localAddress -eq '127.0.0.2' } }
-        @{ Name = 'a local prefix, by the alias'; Parameter = @{ LocalAddress = '::/96' }; Wanted = { $_.localAddress -eq '::1' } }
-        @{ Name = 'a peer''s address'; Parameter = @{ RemoteAddress = '::1' }; Wanted = { $_.remoteAddress -eq '::1' } }
-        @{ Name = 'peers'' prefixes'; Parameter = @{ RemoteAddress = '::1/128', '127.0.0.0/8' }; Wanted = { $_.error -eq 0 }; PassesAll = $true }
-        @{ Name = 'a peer''s prefix that none has'; Parameter = @{ RemoteAddress = '10.0.0.0/8' }; Wanted = { $false } }
-        @{ Name = 'any port of peers'; Parameter = @{ RemotePort = '1-65535' }; Wanted = { $_.error -eq 0 }; PassesAll = $true }
-        @{ Name = 'a port that no peer has'; Parameter = @{ RemotePort = '1-1023' }; Wanted = { $false } }
-        @{ Name = 'IPv6'; Parameter = @{ AddressFamily = 'IPv6' }; Wanted = { $_.family -eq 'IPv6' } }
-        @{ Name = 'a user'; Parameter = @{ Uid = 12345 }; Wanted = { $_.uid -eq 12345 } }
-        @{ Name = 'a group'; Parameter = @{ Gid = 23456 }; Wanted = { $_.gid -eq 23456 } }
-        @{ Name = 'port and user'; Parameter = @{ Port = '20800-20899'; Uid = 'root'; AddressFamily = 'IPv4' }; Wanted = { $_.uid -eq 0 -and $_.family -eq 'IPv4' } }
-    )
 }
 
 BeforeAll {
@@ -31,7 +11,6 @@ BeforeAll {
     if (-not $global:BindSnoopTests.WhyNot) {
         Install-Truth $TestDrive
     }
-    $acceptTruth = 'accept-tcp4', 'accept-tcp6', 'accept-mapped', 'accept-any', 'accept-other-user', 'accept-eagain', 'accept-einval'
 
     # The same text of truth lines and of events.
     function Format-Accept {
@@ -57,10 +36,21 @@ Describe 'Get-AcceptEvent' {
     }
 
     Context 'Filters' {
-        It 'Passes and stops what it should: <Name>' -TestCases $acceptCases {
-            $result = Invoke-Traced { param($p, $Comm) Get-AcceptEvent @p -Comm $Comm -Duration 1 -BufferSize 262144 } -Parameter @{ p = $Parameter; Comm = $truthComm } {
-                Invoke-Truth $acceptTruth -Verb accept
+        BeforeAll {
+            if ($global:BindSnoopTests.WhyNot) {
+                return
             }
+
+            # Others may accept on this machine, too.
+            $cases = foreach ($case in $acceptCases) {
+                @{ Name = $case.Name; Parameter = $case.Parameter + @{ Comm = $truthComm } }
+            }
+            $calls = 'accept-tcp4', 'accept-tcp6', 'accept-mapped', 'accept-any', 'accept-other-user', 'accept-eagain', 'accept-einval'
+            $results = Invoke-LiveFilter -Command Get-AcceptEvent -Case $cases -Calls $calls -Verb accept
+        }
+
+        It 'Passes and stops what it should: <Name>' -TestCases $acceptCases {
+            $result = $results[$Name]
             $including = $Parameter.IncludeError
             $expected = @($result.Truth | Where-Object { $including -or $_.error -eq 0 } | Where-Object $Wanted | Format-Accept)
             if ("$Wanted".Trim() -ne '$false') {
@@ -74,7 +64,7 @@ Describe 'Get-AcceptEvent' {
     }
 
     It 'Tells what is true of every accept' {
-        $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -IncludeError -Duration 1 } -Parameter @{ Comm = $truthComm } {
+        $result = Invoke-Traced { param($Comm, $Seconds) Get-AcceptEvent -Comm $Comm -IncludeError -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
             Invoke-Truth accept-tcp4 accept-mapped accept-any accept-device accept-other-user accept-einval -Verb accept
         }
         $result.Output.Count | Should -Be $result.Truth.Count
@@ -143,7 +133,9 @@ Describe 'Get-AcceptEvent' {
         $result.Output.Count | Should -Be 1
         $result.Output[0].ProcessId | Should -Be $PID
         $result.Output[0].RemotePort | Should -Be $result.Truth[0]
-        @() | Get-AcceptEvent | Should -BeNullOrEmpty
+        $clock = [System.Diagnostics.Stopwatch]::StartNew()
+        @() | Get-AcceptEvent -Duration 20 | Should -BeNullOrEmpty
+        $clock.Elapsed.TotalSeconds | Should -BeLessThan 20
     }
 
     It 'Says through what it traces, with -Verbose, and takes a back end by name' {
@@ -159,6 +151,93 @@ Describe 'Get-AcceptEvent' {
         }
         $result.Output | ConvertTo-Json | ConvertFrom-Json | Format-Accept | Should -Be @($result.Truth | Format-Accept)
         $result.Output | ConvertTo-Csv | ConvertFrom-Csv | Format-Accept | Should -Be @($result.Truth | Format-Accept)
+    }
+
+    Context 'Together with binds' {
+        # Which bind a connection came in by: of the same network, family and port, bound to the address that was
+        # connected to or, failing that, to any; and of several the latest before it.
+        It 'Finds the bind of every accept' {
+            $trace = Start-BindTrace -Protocol TCP, MPTCP
+            $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm, acceptor -Duration 5 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth accept-tcp4 accept-tcp6 accept-mapped accept-any accept-thread accept-child accept-other-netns accept-foreign-netns accept-other-user -Verb accept
+            }
+            $trace | Stop-BindTrace
+            $accepts = @($result.Output | Where-Object ProcessId -In $result.Truth.pid)
+            $accepts | Format-Accept | Should -Be @($result.Truth | Format-Accept)
+
+            # The recipe.
+            $binds = Get-BindEvent -Trace $trace | Group-Object -AsHashTable -Property { "$($_.NetworkNamespace) $($_.AddressFamily) $($_.Port)" }
+            $joined = foreach ($accept in $accepts) {
+                $bind = $binds["$($accept.NetworkNamespace) $($accept.AddressFamily) $($accept.LocalPort)"] |
+                    Where-Object { $_.KernelTime -lt $accept.KernelTime -and $_.Address -in $accept.LocalAddress, '0.0.0.0', '::' } |
+                    Sort-Object -Property { $_.Address -eq $accept.LocalAddress }, KernelTime |
+                    Select-Object -Last 1
+                [pscustomobject]@{
+                    Server   = "$($accept.LocalAddress):$($accept.LocalPort)"
+                    Client   = $accept.RemoteAddress
+                    Acceptor = $accept.ProcessId
+                    Binder   = $bind.ProcessId
+                    BoundTo  = $bind.Address
+                    BoundAt  = $bind.Time
+                }
+            }
+
+            $of = @{}
+            for ($i = 0; $i -lt $joined.Count; $i++) {
+                $line = $result.Truth[$i]
+                $of[$line.case] += @($joined[$i])
+                # A child has inherited its listener; in every other case the process that accepts has bound it.
+                $joined[$i].Binder | Should -Be ($line.case -eq 'accept-child' ? $line.ppid : $line.pid) -Because $line.case
+                $joined[$i].BoundAt | Should -BeLessOrEqual $accepts[$i].Time
+            }
+            $of['accept-tcp4'].BoundTo | Should -Be '127.0.0.1'
+            $of['accept-any'].BoundTo | Should -Be '0.0.0.0'
+            $of['accept-any'].Server | Should -Be '127.0.0.2:20803'
+            $of['accept-mapped'].BoundTo | Should -Be '::', '::'
+            # The same address and port in two networks: two binds.
+            $of['accept-other-netns'].Server | Should -Be '127.0.0.1:20812', '127.0.0.1:20812'
+            $of['accept-other-netns'].BoundAt[0] | Should -BeLessThan $of['accept-other-netns'].BoundAt[1]
+        }
+    }
+
+    Context 'Shown' {
+        BeforeAll {
+            function Format-Shown {
+                param([Parameter(ValueFromPipeline)] $InputObject)
+                @($input | Out-String -Width 200 -Stream | Where-Object { $_ }) -replace '\s+', ' ' -replace '^ | $'
+            }
+        }
+
+        It 'Has the classic columns' {
+            $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -MaxEvents 2 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth accept-tcp4 accept-tcp6 -Verb accept
+            }
+            $lines = $result.Output | Format-Shown
+            $lines[0] | Should -BeExactly 'PID COMM IP RADDR RPORT LADDR LPORT'
+            $lines[-2..-1] | Should -Be @(
+                '{0} {1} 4 127.0.0.1 {2} 127.0.0.1 20800' -f $result.Truth[0].pid, $truthComm, $result.Truth[0].remotePort
+                '{0} {1} 6 ::1 {2} ::1 20801' -f $result.Truth[1].pid, $truthComm, $result.Truth[1].remotePort
+            )
+        }
+
+        It 'Has the result in front with -IncludeError' {
+            $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -IncludeError -MaxEvents 2 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth accept-tcp4 accept-emfile -Verb accept
+            }
+            $lines = $result.Output | Format-Shown
+            $lines[0] | Should -BeExactly 'RC PID COMM IP RADDR RPORT LADDR LPORT'
+            $lines[-2] | Should -Be ('0 {0} {1} 4 127.0.0.1 {2} 127.0.0.1 20800' -f $result.Truth[0].pid, $truthComm, $result.Truth[0].remotePort)
+            $lines[-1] | Should -Be ('24 {0} {1} 4 0 127.0.0.1 20827' -f $result.Truth[1].pid, $truthComm)
+        }
+
+        It 'Never sends what a process has put into its name' {
+            $result = Invoke-Traced { Get-AcceptEvent -Port 20816 -MaxEvents 1 } { Invoke-Truth accept-comm -Verb accept }
+            $result.Output.Count | Should -Be 1
+            $result.Output[0].Comm | Should -BeExactly '\x1b[31m"\\\xff\x0a'
+            $shown = $result.Output | Out-String -Width 200
+            $shown.Contains(' \x1b[31m"\\\x') | Should -BeTrue -Because $shown
+            $shown.Contains("`e") | Should -BeFalse
+        }
     }
 
     Context 'Wrong input' {

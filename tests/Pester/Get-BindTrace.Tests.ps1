@@ -45,9 +45,9 @@ Describe 'Get-BindTrace' {
     Context 'With traces' {
         BeforeEach {
             Skip-WithoutTracing
-            $web = Start-BindTrace -Name web -Port 80, 8000-8999 -Protocol TCP -Comm nginx -IncludeError
+            $web = Start-BindTrace -Name web -Port 80, 8000-8999 -Protocol TCP -Comm nobody -IncludeError
             $dns = Start-BindTrace -Name DNS -Mode Count -Port 53
-            $db = Start-BindTrace -Name db -Uid root
+            $db = Start-BindTrace -Name db -Uid root -Comm nobody
         }
 
         It 'Lists all, oldest first' {
@@ -85,12 +85,12 @@ Describe 'Get-BindTrace' {
                 $trace.Queued | Should -Be 0
                 $trace.Dropped | Should -BeGreaterOrEqual 0
             }
-            "$($web.Filter)" | Should -Be 'Port 80,8000-8999; Protocol TCP; Comm nginx; IncludeError yes'
+            "$($web.Filter)" | Should -Be 'Port 80,8000-8999; Protocol TCP; Comm nobody; IncludeError yes'
             "$($dns.Filter)" | Should -Be 'Port 53'
-            "$($db.Filter)" | Should -Be 'Uid 0'
+            "$($db.Filter)" | Should -Be 'Uid 0; Comm nobody'
             $web.Filter.Port[1].First | Should -Be 8000
             $web.Filter.Port[1].Last | Should -Be 8999
-            $web.Filter.Comm[0] | Should -Be 'nginx'
+            $web.Filter.Comm[0] | Should -Be 'nobody'
             $db.Filter.Uid[0] | Should -Be 0
         }
 

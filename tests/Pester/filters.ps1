@@ -72,6 +72,26 @@ $filterCases = @(
     @{ Name = 'a user and a group that do not belong together'; Parameter = @{ Uid = 12345; Gid = 0 }; Wanted = { $false } }
 )
 
+# The same for accepts. Errors come only with IncludeError, and those of sockets that merely would have waited with IncludeWouldBlock.
+$acceptCases = @(
+    @{ Name = 'no filter at all'; Parameter = @{}; Wanted = { $true }; PassesAll = $true }
+    @{ Name = 'failures too'; Parameter = @{ IncludeError = $true }; Wanted = { $_.errorName -ne 'EAGAIN' }; PassesAll = $true }
+    @{ Name = 'calls that would have waited too'; Parameter = @{ IncludeError = $true; IncludeWouldBlock = $true }; Wanted = { $true }; PassesAll = $true }
+    @{ Name = 'a local port'; Parameter = @{ Port = 20800 }; Wanted = { $_.localPort -eq 20800 } }
+    @{ Name = 'local ports, by the alias'; Parameter = @{ LocalPort = '20800-20801', 20814 }; Wanted = { $_.localPort -in 20800, 20801, 20814 } }
+    @{ Name = 'a local address'; Parameter = @{ Address = '127.0.0.2' }; Wanted = { $_.localAddress -eq '127.0.0.2' } }
+    @{ Name = 'a local prefix, by the alias'; Parameter = @{ LocalAddress = '::/96' }; Wanted = { $_.localAddress -eq '::1' } }
+    @{ Name = 'a peer''s address'; Parameter = @{ RemoteAddress = '::1' }; Wanted = { $_.remoteAddress -eq '::1' } }
+    @{ Name = 'peers'' prefixes'; Parameter = @{ RemoteAddress = '::1/128', '127.0.0.0/8' }; Wanted = { $_.error -eq 0 }; PassesAll = $true }
+    @{ Name = 'a peer''s prefix that none has'; Parameter = @{ RemoteAddress = '10.0.0.0/8' }; Wanted = { $false } }
+    @{ Name = 'any port of peers'; Parameter = @{ RemotePort = '1-65535' }; Wanted = { $_.error -eq 0 }; PassesAll = $true }
+    @{ Name = 'a port that no peer has'; Parameter = @{ RemotePort = '1-1023' }; Wanted = { $false } }
+    @{ Name = 'IPv6'; Parameter = @{ AddressFamily = 'IPv6' }; Wanted = { $_.family -eq 'IPv6' } }
+    @{ Name = 'a user'; Parameter = @{ Uid = 12345 }; Wanted = { $_.uid -eq 12345 } }
+    @{ Name = 'a group'; Parameter = @{ Gid = 23456 }; Wanted = { $_.gid -eq 23456 } }
+    @{ Name = 'port and user'; Parameter = @{ Port = '20800-20899'; Uid = 'root'; AddressFamily = 'IPv4' }; Wanted = { $_.uid -eq 0 -and $_.family -eq 'IPv4' } }
+)
+
 # What a filter is to let through of the truth, in Format-Call's words.
 function Select-Wanted {
     param([Parameter(Mandatory)] $Truth, [Parameter(Mandatory)] $Case)
@@ -106,10 +126,15 @@ function Split-Batch {
     }
 }
 
-# Runs a cmdlet with the filters of each case at the same time, live, and makes the binds meanwhile. Gives by name
+# Runs a cmdlet with the filters of each case at the same time, live, and makes the calls meanwhile. Gives by name
 # what is true and what came out.
 function Invoke-LiveFilter {
-    param([Parameter(Mandatory)] [string] $Command, [Parameter(Mandatory)] [object[]] $Case)
+    param(
+        [Parameter(Mandatory)] [string] $Command,
+        [Parameter(Mandatory)] [object[]] $Case,
+        [string[]] $Calls = $filterTruth,
+        [string] $Verb = 'run'
+    )
     $script = {
         param($Command, $Case, $Seconds)
         $Case | ForEach-Object -ThrottleLimit $Case.Count -Parallel {
@@ -127,7 +152,7 @@ function Invoke-LiveFilter {
         $clock = [System.Diagnostics.Stopwatch]::StartNew()
         $parameter = @{ Command = $Command; Case = @($Case | Select-Object Name, Parameter); Seconds = $seconds }
         $traced = Start-Traced $script -Parameter $parameter -Traces $Case.Count
-        $truth = Invoke-Truth $filterTruth
+        $truth = Invoke-Truth $Calls -Verb $Verb
         $inTime = $clock.Elapsed.TotalSeconds -lt $seconds
         $result = $traced | Complete-Traced -Seconds 60
         if ($inTime) {

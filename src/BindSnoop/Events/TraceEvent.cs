@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
-using System.Net;
+using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using BindSnoop.Events;
 using BindSnoop.Kernel;
+using BindSnoop.Native;
 
 namespace BindSnoop;
 
@@ -103,14 +105,20 @@ public abstract class TraceEvent
 
     internal static string FamilyName(int family) => family == (int)IPFamily.IPv4 ? nameof(IPFamily.IPv4) : nameof(IPFamily.IPv6);
 
-    internal static string AddressText(in AddressBytes address, int family, uint scopeId)
+    /// <summary>As inet_ntop(3) writes it, which .NET does not do of every IPv6 address.</summary>
+    internal static unsafe string AddressText(in AddressBytes address, int family, uint scopeId)
     {
+        const int Size = 64;
         ReadOnlySpan<byte> bytes = address;
-        IPAddress ip = family == (int)IPFamily.IPv4 ? new(bytes[..4]) : new(bytes, 0);
-        return ip.IsIPv6LinkLocal && scopeId != 0 ? new IPAddress(bytes, scopeId).ToString()
-            // .NET writes all of these this way but ::ffff:0.0.0.0, which comes out as ::ffff:0:0.
-            : ip.IsIPv4MappedToIPv6 ? $"::ffff:{ip.MapToIPv4()}"
-            : ip.ToString();
+        byte* buffer = stackalloc byte[Size];
+        fixed (byte* source = bytes)
+        {
+            Libc.inet_ntop(family, source, buffer, Size);
+        }
+
+        string text = Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(buffer));
+        bool isLinkLocal = family == (int)IPFamily.IPv6 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+        return isLinkLocal && scopeId != 0 ? string.Create(CultureInfo.InvariantCulture, $"{text}%{scopeId}") : text;
     }
 
     [return: NotNullIfNotNull(nameof(address))]

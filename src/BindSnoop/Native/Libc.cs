@@ -80,6 +80,9 @@ internal static unsafe partial class Libc
     public static partial nint readlink(string path, byte* target, nuint size);
 
     [LibraryImport(Library)]
+    public static partial nint inet_ntop(int family, void* address, byte* text, uint size);
+
+    [LibraryImport(Library)]
     public static partial int vsnprintf(byte* buffer, nuint size, byte* format, nint arguments);
 
     [LibraryImport(Library, SetLastError = true)]

@@ -178,8 +178,9 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            // Entries before returns, the reverse of how they were attached.
             bool attached = _links.Count > 0;
+
+            // Entries before returns, the reverse of how they were attached.
             for (int i = _links.Count - 1; i >= 0; i--)
             {
                 _links[i].Dispose();
