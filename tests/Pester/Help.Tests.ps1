@@ -67,6 +67,11 @@ Describe 'Help' {
         (Get-ChildItem -Path $source -Filter *-*.md).BaseName | Sort-Object | Should -Be ((Get-Command -Module $moduleName).Name | Sort-Object)
     }
 
+    It 'What makes it is no part of the module' {
+        Get-ChildItem -Path $modulePath -Recurse -Filter HelpBuilder* | Should -BeNullOrEmpty
+        Get-ChildItem -Path $modulePath -Recurse -Filter Markdig* | Should -BeNullOrEmpty
+    }
+
     Context '<_>' -ForEach $commands {
         BeforeAll {
             $page = Get-Page $_

@@ -486,10 +486,8 @@ Describe 'A real terminal' {
     BeforeAll {
         $tmux = Get-Command -Name tmux -CommandType Application -ErrorAction Ignore | Select-Object -First 1
 
-        $script:servers = 0
-
         function Invoke-Tmux {
-            & $tmux -L $script:server @args
+            & $tmux -L $server @args
         }
 
         # What stands on the screen; with -Colour as the terminal got it.
@@ -501,8 +499,6 @@ Describe 'A real terminal' {
 
         function Start-Terminal {
             param([int] $Columns, [string] $Command, [hashtable] $Environment = @{})
-            # A server that is ending would take the next session with it.
-            $script:server = "bindsnoop-$PID-$((++$script:servers))"
             $set = @('env', '-u', 'NO_COLOR') + @($Environment.Keys | ForEach-Object { "$_=$($Environment[$_])" })
             Invoke-Tmux new-session -d -s live -x $Columns -y 30 @set pwsh -NoProfile -NoExit -Command "Import-Module '$modulePath'; $Command"
         }
