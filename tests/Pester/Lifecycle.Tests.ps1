@@ -100,7 +100,7 @@ Describe 'Nothing is left' {
             @{ How = 'an error downstream that stops'; Script = { param($Comm) Get-BindEvent -Comm $Comm | Write-Error -ErrorAction Stop }; Failed = $true }
             @{ How = 'a break downstream'; Script = { param($Comm) foreach ($i in 1) { Get-BindEvent -Comm $Comm | ForEach-Object { break } } }; Failed = $false }
             @{ How = 'a return'; Script = { param($Comm) & { Get-BindEvent -Comm $Comm | ForEach-Object { $_ } | Select-Object -First 2 | ForEach-Object { return $_ } } }; Failed = $false }
-            @{ How = 'a warning that stops'; Script = { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 -MaxEvents 500 -WarningAction Stop | ForEach-Object { Start-Sleep -Milliseconds 1 } }; Failed = $true; Load = $true }
+            @{ How = 'a warning that stops'; Script = { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 -MaxEvents 10 -WarningAction Stop | ForEach-Object { Start-Sleep -Milliseconds 1 } }; Failed = $true; Load = $true }
             @{ How = 'counting'; Script = { param($Comm) Get-BindCount -Comm $Comm -Duration 1 }; Failed = $false }
             @{ How = 'accepts'; Script = { param($Comm) Get-AcceptEvent -Comm $Comm -Duration 1 }; Failed = $false }
         ) {
