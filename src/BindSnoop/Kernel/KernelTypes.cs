@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using BindSnoop.Native;
@@ -7,53 +8,40 @@ namespace BindSnoop.Kernel;
 /// <summary>
 /// What the engine has to know of the running kernel's type information (BTF) beyond the relocations
 /// that libbpf makes: which functions there are, and the values of enumerators of an enum without a name.
+/// It is read in one pass over the raw data, as letting libbpf index all of it takes many times as long.
 /// </summary>
 internal sealed unsafe class KernelTypes
 {
+    private const string Path = "/sys/kernel/btf/vmlinux";
+    private const uint Magic = 0xeb9f;
     private const uint KindEnum = 6;
     private const uint KindFunction = 12;
+    private const uint KindLast = 19;
+
+    // Documentation/bpf/btf.rst: words behind a type's own three, for the type and for each of its members.
+    private static readonly byte[] s_extraWords = [0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0];
+    private static readonly byte[] s_memberWords = [0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3];
 
     private static readonly object s_lock = new();
     private static KernelTypes? s_current;
 
-    private readonly HashSet<string> _functions = [];
+    private readonly Dictionary<string, uint> _functions = [];
     private readonly Dictionary<string, int> _enumerators = [];
 
-    private KernelTypes(BtfHandle btf, byte[][] functions, byte[] enumeratorPrefix)
+    private KernelTypes(ReadOnlySpan<byte> btf, byte[][] functions, byte[][] enumerators)
     {
-        nint pointer = btf.DangerousGetHandle();
-        uint count = LibBpf.btf__type_cnt(pointer);
-        for (uint id = 1; id < count; id++)
+        fixed (byte* data = btf)
         {
-            // struct btf_type (linux/btf.h): name offset, kind and number of members, size or type.
-            uint* type = LibBpf.btf__type_by_id(pointer, id);
-            uint kind = (type[1] >> 24) & 0x1f;
-            if (kind == KindFunction)
+            // struct btf_header: magic, version, flags, its length, then offset and length of types and strings.
+            uint* header = (uint*)data;
+            if (btf.Length < 24 || (header[0] & 0xffff) != Magic ||
+                (long)header[1] + header[2] + header[3] > btf.Length || (long)header[1] + header[4] + header[5] > btf.Length)
             {
-                ReadOnlySpan<byte> name = NameAt(pointer, type[0]);
-                foreach (byte[] wanted in functions)
-                {
-                    if (name.SequenceEqual(wanted))
-                    {
-                        _functions.Add(Encoding.ASCII.GetString(name));
-                    }
-                }
+                throw NotFound("it is not understood");
             }
-            else if (kind == KindEnum)
-            {
-                uint members = type[1] & 0xffff;
-                for (uint i = 0; i < members; i++)
-                {
-                    uint* member = type + 3 + (2 * i);
-                    ReadOnlySpan<byte> name = NameAt(pointer, member[0]);
-                    if (!name.StartsWith(enumeratorPrefix))
-                    {
-                        break;
-                    }
 
-                    _enumerators[Encoding.ASCII.GetString(name)] = (int)member[1];
-                }
-            }
+            uint* types = (uint*)(data + header[1] + header[2]);
+            Walk(types, types + (header[3] / sizeof(uint)), data + header[1] + header[4], functions, enumerators);
         }
     }
 
@@ -71,33 +59,95 @@ internal sealed unsafe class KernelTypes
     }
 
     /// <summary>Tells whether the kernel, with the modules that are built in, has one of the functions hooked here.</summary>
-    public bool HasFunction(string name) => _functions.Contains(name);
+    public bool HasFunction(string name) => _functions.ContainsKey(name);
+
+    /// <summary>The number of such a function's type.</summary>
+    public uint FunctionId(string name) => _functions[name];
 
     /// <summary>The value of an <c>INET_FLAGS_*</c> enumerator; null before 6.6, which does not have them.</summary>
     public int? InetFlag(string name) => _enumerators.TryGetValue("INET_FLAGS_" + name, out int value) ? value : null;
 
+    /// <summary>Whether BPF programs can read the registers a system call was entered with: since 5.15 (dd6e10fbd9fb).</summary>
+    public bool HasTaskRegisters => _enumerators.ContainsKey("BPF_FUNC_task_pt_regs");
+
     private static KernelTypes Load()
     {
-        LibBpf.EnsureLoaded();
-        LibBpfLog.Begin();
-        using BtfHandle btf = LibBpf.btf__load_vmlinux_btf();
-        int errno = Marshal.GetLastPInvokeError();
-        LibBpfLog.End();
-        if (btf.IsInvalid)
+        byte[] btf;
+        try
         {
-            throw new TraceException(
-                "BtfNotFound",
-                TraceErrorKind.NotImplemented,
-                $"This kernel gives no type information (/sys/kernel/btf/vmlinux): {Errno.Describe(errno)}.",
-                "Run a kernel built with CONFIG_DEBUG_INFO_BTF=y (every current distribution's is), and see that /sys is mounted.");
+            btf = File.ReadAllBytes(Path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // .NET's own message names the path once more.
+            using FileDescriptor file = Libc.open(Path, Libc.O_RDONLY | Libc.O_CLOEXEC);
+            throw NotFound(Errno.Describe(Marshal.GetLastPInvokeError()));
         }
 
         return new KernelTypes(
             btf,
-            [.. Tracing.TracerDefinition.All.SelectMany(d => d.Functions).Select(f => Encoding.ASCII.GetBytes(f.Name))],
-            "INET_FLAGS_"u8.ToArray());
+            [.. Tracing.TracerDefinition.All.SelectMany(d => d.Functions).Select(f => Encoding.ASCII.GetBytes(f.Name + '\0'))],
+            ["INET_FLAGS_FREEBIND\0"u8.ToArray(), "INET_FLAGS_TRANSPARENT\0"u8.ToArray(), "INET_FLAGS_BIND_ADDRESS_NO_PORT\0"u8.ToArray(),
+             "BPF_FUNC_task_pt_regs\0"u8.ToArray()]);
     }
 
-    private static ReadOnlySpan<byte> NameAt(nint btf, uint offset) =>
-        MemoryMarshal.CreateReadOnlySpanFromNullTerminated(LibBpf.btf__name_by_offset(btf, offset));
+    private static TraceException NotFound(string why) => new(
+        "BtfNotFound",
+        TraceErrorKind.NotImplemented,
+        $"This kernel gives no type information ({Path}): {why}.",
+        "Run a kernel built with CONFIG_DEBUG_INFO_BTF=y (every current distribution's is), and see that /sys is mounted.");
+
+    // It runs once, over more than a hundred thousand types: too late for the compiler to notice by itself.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Walk(uint* type, uint* end, byte* strings, byte[][] functions, byte[][] enumerators)
+    {
+        for (uint id = 1; type < end; id++)
+        {
+            // struct btf_type: name offset, kind and number of members, size or type.
+            uint kind = (type[1] >> 24) & 0x1f;
+            uint members = type[1] & 0xffff;
+            if (kind == KindFunction)
+            {
+                if (Find(functions, strings + type[0]) is { } name)
+                {
+                    _functions[name] = id;
+                }
+            }
+            else if (kind == KindEnum)
+            {
+                for (uint i = 0; i < members; i++)
+                {
+                    uint* member = type + 3 + (2 * i);
+                    if (Find(enumerators, strings + member[0]) is { } name)
+                    {
+                        _enumerators[name] = (int)member[1];
+                    }
+                }
+            }
+            else if (kind > KindLast)
+            {
+                throw NotFound($"it has types of the unknown kind {kind}");
+            }
+
+            type += 3 + s_extraWords[kind] + (s_memberWords[kind] * members);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static string? Find(byte[][] names, byte* candidate)
+    {
+        foreach (byte[] name in names)
+        {
+            int i = 0;
+            while (name[i] == candidate[i])
+            {
+                if (name[i++] == 0)
+                {
+                    return Encoding.ASCII.GetString(name, 0, i - 1);
+                }
+            }
+        }
+
+        return null;
+    }
 }

@@ -101,9 +101,6 @@ internal static unsafe partial class LibBpf
         int map, void* inBatch, void* outBatch, void* keys, void* values, ref uint count, nint options);
 
     [LibraryImport(Library, SetLastError = true)]
-    public static partial BtfHandle btf__load_vmlinux_btf();
-
-    [LibraryImport(Library, SetLastError = true)]
     public static partial BtfHandle btf__new(byte* data, uint size);
 
     [LibraryImport(Library)]
