@@ -94,6 +94,41 @@ filtered:
 	return 0;
 }
 
+/* Deleted as the calls end: those of a thread that waits must not make room for those of others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct call_key);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 arg2)
+{
+	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
+	struct call call = { .args = { arg0, arg1, arg2 }, .under_way = true };
+	long error = bpf_map_update_elem(&calls, &key, &call, BPF_NOEXIST);
+
+	if (!error)
+		return 0;
+	/* Full, or the thread's last call never came to its return: either way one call is lost. */
+	COUNT(missed);
+	if (error == -EEXIST)
+		bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
+	return 0;
+}
+
+static __always_inline bool leave(__u32 function, struct call *call)
+{
+	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
+	struct call *entered = bpf_map_lookup_elem(&calls, &key);
+
+	if (!entered)
+		return false;
+	*call = *entered;
+	bpf_map_delete_elem(&calls, &key);
+	return true;
+}
+
 enum function { SYS_ACCEPT, INET_CSK_ACCEPT = MAY_WAIT, SYSTEM_CALL };
 
 static __always_inline bool is_tcp(__u16 family, __u16 protocol)
@@ -156,8 +191,7 @@ static __always_inline int error_at(void *place)
 /* The TCP socket behind a descriptor, or null. */
 static __always_inline struct sock *tcp_socket_of(int fd)
 {
-	struct socket *sock = socket_of(fd);
-	struct sock *sk = sock ? BPF_CORE_READ(sock, sk) : NULL;
+	struct sock *sk = sock_of(fd);
 
 	return sk && is_tcp(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)) ? sk : NULL;
 }

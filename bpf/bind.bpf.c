@@ -109,16 +109,30 @@ static __always_inline void read_user_address(struct endpoint *requested, void *
 	parse_address(requested, &raw, size, socket_family);
 }
 
-static __always_inline __u8 options_of(bool typed, struct sock *sk)
+/* The address a socket is bound to. Not inet_saddr, which is 0 for multicast and broadcast addresses. */
+static __always_inline void read_bound_address(__u8 *address, const struct sock_common *common, __u16 family)
 {
-	struct sock_common *common = &sk->__sk_common;
+	const struct sock_common___ipv6 *ipv6 = (const void *)common;
+	__u32 *word = (void *)address;
+
+	if (family == AF_INET) {
+		word[0] = common->skc_rcv_saddr;
+	} else if (bpf_core_field_exists(ipv6->skc_v6_rcv_saddr)) {
+		word[0] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[0];
+		word[1] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[1];
+		word[2] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[2];
+		word[3] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[3];
+	}
+}
+
+static __always_inline __u8 options_of(struct sock *sk, const struct sock_common *common)
+{
 	struct inet_sock *inet = (struct inet_sock *)sk;
-	struct inet_sock___bits *bits = (struct inet_sock___bits *)sk;
 	__u8 options = 0;
 
-	if (LOAD_BITS(typed, common, skc_reuse))
+	if (BPF_CORE_READ_BITFIELD(common, skc_reuse))
 		options |= REUSE_ADDRESS;
-	if (LOAD_BITS(typed, common, skc_reuseport))
+	if (BPF_CORE_READ_BITFIELD(common, skc_reuseport))
 		options |= REUSE_PORT;
 
 	/* Typed pointers end with struct sock; the rest of inet_sock always needs the helper. */
@@ -133,29 +147,47 @@ static __always_inline __u8 options_of(bool typed, struct sock *sk)
 		if (flags >> (config.bind_address_no_port_bit & 63) & 1)
 			options |= BIND_ADDRESS_NO_PORT;
 	} else {
-		if (BPF_CORE_READ_BITFIELD_PROBED(bits, freebind))
+		/* All three are in the byte of the first and the one after it. */
+		long start = __CORE_RELO((struct inet_sock___bits *)sk, freebind, BYTE_OFFSET), back = 0;
+		struct inet_sock___bits *bits;
+		__u8 copy[8];
+
+		bpf_probe_read_kernel(copy, sizeof(copy), (void *)sk + start);
+		/* To the verifier, only this way of going back stays on the stack. */
+		barrier_var(back);
+		back -= start;
+		barrier_var(back);
+		bits = (void *)copy + back;
+		if (BPF_CORE_READ_BITFIELD(bits, freebind))
 			options |= FREE_BIND;
-		if (BPF_CORE_READ_BITFIELD_PROBED(bits, transparent))
+		if (BPF_CORE_READ_BITFIELD(bits, transparent))
 			options |= TRANSPARENT;
-		if (BPF_CORE_READ_BITFIELD_PROBED(bits, bind_address_no_port))
+		if (BPF_CORE_READ_BITFIELD(bits, bind_address_no_port))
 			options |= BIND_ADDRESS_NO_PORT;
 	}
 	return options;
 }
 
-/* The one place where a call is judged and reported. `sk` is null for a descriptor that is no socket. */
-static __always_inline int report(bool typed, struct sock *sk, const struct endpoint *requested, int ret)
+/* The checks that need nothing of the socket, to be made before anything is read of it. */
+static __always_inline bool call_wanted(int ret)
+{
+	return (!ret || config.include_error) && origin_wanted();
+}
+
+/*
+ * The one place where a call is judged and reported, once it is call_wanted(). `sk` and `common`, its
+ * head, are null for a descriptor that is no socket.
+ */
+static __always_inline int report(bool typed, struct sock *sk, const struct sock_common *common,
+				  const struct endpoint *requested, int ret)
 {
 	struct endpoint bound = {};
 	struct bind_record *record;
 	__u16 protocol = 0, type = 0;
 	__u32 interface_index = 0;
 
-	if (ret && !config.include_error)
-		goto filtered;
-
 	if (sk) {
-		bound.family = LOAD(typed, sk, __sk_common.skc_family);
+		bound.family = common->skc_family;
 		protocol = LOAD(typed, sk, sk_protocol);
 		type = LOAD(typed, sk, sk_type);
 	} else {
@@ -173,29 +205,18 @@ static __always_inline int report(bool typed, struct sock *sk, const struct endp
 		if (bound.family == requested->family)
 			__builtin_memcpy(bound.address, requested->address, sizeof(bound.address));
 	} else if (sk) {
-		bound.port = type == SOCK_RAW ? 0 : LOAD(typed, sk, __sk_common.skc_num);
-		if (bound.family == AF_INET) {
-			/* Not inet_saddr, which is 0 for multicast and broadcast addresses. */
-			*(__u32 *)bound.address = LOAD(typed, sk, __sk_common.skc_rcv_saddr);
-		} else {
-			struct sock_common___ipv6 *common = (void *)sk;
-
-			if (bpf_core_field_exists(common->skc_v6_rcv_saddr))
-				bpf_core_read(bound.address, sizeof(bound.address), &common->skc_v6_rcv_saddr);
-		}
+		bound.port = type == SOCK_RAW ? 0 : common->skc_num;
+		read_bound_address(bound.address, common, bound.family);
 	}
 
 	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port))
 		goto filtered;
-	/* A failed call that named no address of this family did not name 0.0.0.0 either. */
-	if (config.by_address && (ret || !prefix_matches(&address_filter, &bound)) &&
+	if (config.by_address && !prefix_matches(&address_filter, &bound) &&
 	    !prefix_matches(&address_filter, requested))
-		goto filtered;
-	if (!origin_wanted())
 		goto filtered;
 
 	if (sk)
-		interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);
+		interface_index = common->skc_bound_dev_if;
 
 	if (config.count) {
 		struct bind_count_key key = {
@@ -219,7 +240,7 @@ static __always_inline int report(bool typed, struct sock *sk, const struct endp
 		}
 		if (count)
 			__sync_fetch_and_add(count, 1);
-		COUNT(emitted);
+		COUNT(counted);
 		return 0;
 	}
 
@@ -229,11 +250,11 @@ static __always_inline int report(bool typed, struct sock *sk, const struct endp
 		return 0;
 	}
 	if (sk) {
-		struct net *net = LOAD(typed, sk, __sk_common.skc_net.net);
+		struct net *net = common->skc_net.net;
 
 		fill_origin(&record->origin, LOAD(typed, net, ns.inum), ret);
-		record->options = options_of(typed, sk);
-		record->ipv6_only = LOAD_BITS(typed, (&sk->__sk_common), skc_ipv6only) != 0;
+		record->options = options_of(sk, common);
+		record->ipv6_only = BPF_CORE_READ_BITFIELD(common, skc_ipv6only) != 0;
 	} else {
 		fill_origin(&record->origin, 0, ret);
 		record->options = 0;
@@ -258,6 +279,51 @@ filtered:
 enum function { INET_BIND, INET6_BIND, MPTCP_BIND, SECURITY_SOCKET_BIND, SYS_BIND };
 
 /*
+ * Entries stay for the thread's next call, since to look one up costs a fraction of adding and deleting
+ * it; the least recently used make room. A bind ends long before as many other threads have begun one.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct call_key);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2)
+{
+	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
+	struct call *call = bpf_map_lookup_elem(&calls, &key);
+
+	if (!call) {
+		struct call first = { .args = { arg0, arg1, arg2 }, .under_way = true };
+
+		if (bpf_map_update_elem(&calls, &key, &first, BPF_ANY))
+			COUNT(missed);
+		return 0;
+	}
+	/* The thread's last call never came to its return. */
+	if (call->under_way)
+		COUNT(missed);
+	call->args[0] = arg0;
+	call->args[1] = arg1;
+	call->args[2] = arg2;
+	call->under_way = true;
+	return 0;
+}
+
+/* Null if the entry was not seen. */
+static __always_inline const struct call *leave(enum function function)
+{
+	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
+	struct call *call = bpf_map_lookup_elem(&calls, &key);
+
+	if (!call || !call->under_way)
+		return NULL;
+	call->under_way = false;
+	return call;
+}
+
+/*
  * One return of a bind function that has the socket and the kernel's copy of the address.
  * security_socket_bind() is of interest only where a security module refuses, since then no bind
  * function runs at all.
@@ -266,39 +332,57 @@ static __always_inline int returned(bool typed, enum function function, struct s
 				    int length, int ret)
 {
 	struct endpoint requested;
-	struct sock *sk = LOAD(typed, sock, sk);
-	__u16 family;
+	struct sock_common *common;
+	union sock_copy copy;
+	struct sock *sk;
 
-	if (function == SECURITY_SOCKET_BIND) {
-		family = LOAD(typed, sk, __sk_common.skc_family);
-		if (!ret || (family != AF_INET && family != AF_INET6))
-			return 0;
+	if (function == SECURITY_SOCKET_BIND && !ret)
+		return 0;
+	if (!call_wanted(ret)) {
+		COUNT(filtered);
+		return 0;
 	}
-	/* Up to 6.5 mptcp_bind() binds its first subflow through here and then tells the same story. */
-	if (function == INET_BIND || function == INET6_BIND) {
+	sk = LOAD(typed, sock, sk);
+	common = head_of(typed, sk, &copy);
+	if (function == SECURITY_SOCKET_BIND && common->skc_family != AF_INET && common->skc_family != AF_INET6)
+		return 0;
+	/*
+	 * Up to 6.5 mptcp_bind() binds its first subflow, a socket without a file, through here and then tells
+	 * the same story.
+	 */
+	if ((function == INET_BIND || function == INET6_BIND) && !LOAD(typed, sock, file)) {
 		struct tcp_sock *tcp = (struct tcp_sock *)sk;
 
 		if (bpf_core_field_exists(tcp->is_mptcp) && LOAD(typed, sk, sk_protocol) == IPPROTO_TCP &&
 		    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
 			return 0;
 	}
-	read_kernel_address(&requested, address, length, LOAD(typed, sk, __sk_common.skc_family));
-	return report(typed, sk, &requested, ret);
+	read_kernel_address(&requested, address, length, common->skc_family);
+	return report(typed, sk, common, &requested, ret);
 }
 
 static __always_inline int system_call_returned(int fd, void *address, int length, int ret)
 {
 	struct endpoint requested;
-	struct socket *sock = socket_of(fd);
-	struct sock *sk = sock ? BPF_CORE_READ(sock, sk) : NULL;
-	__u16 family = sk ? BPF_CORE_READ(sk, __sk_common.skc_family) : AF_UNSPEC;
+	struct sock_common *common;
+	union sock_copy copy;
+	struct sock *sk;
+	__u16 family = AF_UNSPEC;
 
+	if (!call_wanted(ret)) {
+		COUNT(filtered);
+		return 0;
+	}
+	sk = sock_of(fd);
+	common = head_of(false, sk, &copy);
+	if (sk)
+		family = common->skc_family;
 	read_user_address(&requested, address, length, family);
 	if (!sk)
 		family = requested.family;
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
-	return report(false, sk, &requested, ret);
+	return report(false, sk, common, &requested, ret);
 }
 
 /* Failures before any bind function is called; all others are reported from there. */
@@ -335,12 +419,11 @@ int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
 	SEC("kretprobe/" #function)                                                                \
 	int BPF_KRETPROBE(kretprobe_##function, int ret)                                           \
 	{                                                                                          \
-		struct call call;                                                                  \
+		const struct call *call = leave(id);                                               \
                                                                                                    \
-		if (!leave(id, &call))                                                             \
-			return 0;                                                                  \
-		return returned(false, id, (void *)call.args[0], (void *)call.args[1],             \
-				call.args[2], ret);                                                \
+		return call ? returned(false, id, (void *)call->args[0], (void *)call->args[1],    \
+				       call->args[2], ret) :                                       \
+			      0;                                                                   \
 	}
 
 KPROBE(inet_bind, INET_BIND)
@@ -357,13 +440,14 @@ int BPF_KPROBE(kprobe___sys_bind, int fd, void *address, int length)
 SEC("kretprobe/__sys_bind")
 int BPF_KRETPROBE(kretprobe___sys_bind, int ret)
 {
-	struct call call;
+	const struct call *call = leave(SYS_BIND);
 
-	if (!leave(SYS_BIND, &call) || !fails_early(call.args[2], ret))
+	if (!call || !fails_early(call->args[2], ret))
 		return 0;
-	return system_call_returned(call.args[0], (void *)call.args[1], call.args[2], ret);
+	return system_call_returned(call->args[0], (void *)call->args[1], call->args[2], ret);
 }
 
+/* Not attached where the return knows the arguments. */
 SEC("tracepoint/syscalls/sys_enter_bind")
 int sys_enter_bind(struct sys_enter *ctx)
 {
@@ -373,11 +457,17 @@ int sys_enter_bind(struct sys_enter *ctx)
 SEC("tracepoint/syscalls/sys_exit_bind")
 int sys_exit_bind(struct sys_exit *ctx)
 {
-	struct call call;
+	const struct call *call;
 
-	if (!leave(SYS_BIND, &call))
-		return 0;
-	return system_call_returned(call.args[0], (void *)call.args[1], call.args[2], ctx->ret);
+	/* Since 5.15 (dd6e10fbd9fb): the registers that the system call was entered with. */
+	if (kernel_has_helper(task_pt_regs)) {
+		struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+		return system_call_returned(PT_REGS_PARM1_SYSCALL(regs), (void *)PT_REGS_PARM2_SYSCALL(regs),
+					    PT_REGS_PARM3_SYSCALL(regs), ctx->ret);
+	}
+	call = leave(SYS_BIND);
+	return call ? system_call_returned(call->args[0], (void *)call->args[1], call->args[2], ctx->ret) : 0;
 }
 
 DESCRIBE(bind_record)

@@ -102,15 +102,32 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+typedef struct {
+	__u32 val;
+} kuid_t;
+
+typedef struct {
+	__u32 val;
+} kgid_t;
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+};
+
 struct task_struct {
 	int tgid;
+	struct cred *cred;
+	char comm[TASK_COMM_LEN];
 	struct task_struct *real_parent;
 	struct nsproxy *nsproxy;
 	struct files_struct *files;
 };
 
-struct in6_address {
-	__u8 bytes[16];
+struct in6_addr {
+	union {
+		__u32 u6_addr32[4];
+	} in6_u;
 };
 
 struct sock_common {
@@ -127,10 +144,7 @@ struct sock_common {
 	possible_net_t skc_net;
 };
 
-/* Absent from a kernel built without IPv6; in6_addr is an anonymous union, so only its place is used. */
-struct in6_addr {
-};
-
+/* Absent from a kernel built without IPv6. */
 struct sock_common___ipv6 {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -193,6 +207,29 @@ struct proto_accept_arg {
 
 /* bpf_get_current_task_btf() is of 5.11 (3ca1032ab7ab); before, the current task is an untyped number. */
 #define LOAD_TASK(task, field) LOAD(kernel_has_helper(get_current_task_btf), task, field)
+
+/*
+ * Copies of kernel structures, of which fields are then read by plain loads: a single one costs nearly
+ * as much to ask the helper for as all of them. The last field of interest ends where the comment says.
+ */
+union sock_copy {
+	struct sock_common common;
+	__u8 bytes[96]; /* 88 */
+};
+
+union socket_copy {
+	struct socket socket;
+	__u8 bytes[40]; /* 32 */
+};
+
+/* The head of a socket for plain loads by any program: in place where pointers are typed, else a copy. */
+static __always_inline struct sock_common *head_of(bool typed, struct sock *sk, union sock_copy *copy)
+{
+	if (typed)
+		return &sk->__sk_common;
+	bpf_probe_read_kernel(copy, sizeof(*copy), &sk->__sk_common);
+	return &copy->common;
+}
 
 static __always_inline struct task_struct *current_task(void)
 {

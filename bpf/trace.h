@@ -117,9 +117,9 @@ struct {
 	__uint(max_entries, 4096);
 } events SEC(".maps");
 
-/* Every call that the hooks saw ends up in exactly one of these. */
+/* Every call that the hooks saw ends up in one of these or in the ring buffer, which counts by itself. */
 struct counters {
-	__u64 emitted;  /* sent, or counted in count mode */
+	__u64 counted;  /* in count mode */
 	__u64 dropped;  /* the buffer, or the count map, was full */
 	__u64 filtered; /* not asked for */
 	__u64 missed;   /* its return was never seen, or there was no room to remember its entry */
@@ -155,7 +155,6 @@ static __always_inline void submit(void *record)
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
 	bpf_ringbuf_submit(record, flags);
-	COUNT(emitted);
 }
 
 static __always_inline bool in_bitmap(const volatile __u64 *bitmap, __u16 bit)
@@ -261,20 +260,22 @@ static __always_inline bool family_wanted(__u16 family)
 
 static __always_inline void fill_origin(struct origin *origin, __u32 network_namespace, int ret)
 {
+	/* First, so that the times of records are in the order of their places in the buffer but for moments. */
+	__u64 time = bpf_ktime_get_boot_ns();
 	struct task_struct *task = current_task();
 	struct task_struct *parent = LOAD_TASK(task, real_parent);
 	struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
 	struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
+	struct cred *cred = LOAD_TASK(task, cred);
 	__u64 ids = bpf_get_current_pid_tgid();
-	__u64 users = bpf_get_current_uid_gid();
 
-	origin->time = bpf_ktime_get_boot_ns();
+	origin->time = time;
 	origin->cgroup_id = bpf_get_current_cgroup_id();
 	origin->process_id = ids >> 32;
 	origin->thread_id = ids;
 	origin->parent_process_id = LOAD_TASK(parent, tgid);
-	origin->uid = users;
-	origin->gid = users >> 32;
+	origin->uid = LOAD_TASK(cred, uid.val);
+	origin->gid = LOAD_TASK(cred, gid.val);
 	if (!network_namespace) {
 		struct net *net_ns = LOAD_TASK(nsproxy, net_ns);
 
@@ -283,13 +284,21 @@ static __always_inline void fill_origin(struct origin *origin, __u32 network_nam
 	origin->network_namespace = network_namespace;
 	origin->mount_namespace = LOAD_TASK(mnt_ns, ns.inum);
 	origin->error_code = ret < 0 ? -ret : 0;
-	bpf_get_current_comm(origin->comm, sizeof(origin->comm));
+	if (kernel_has_helper(get_current_task_btf)) {
+		__u64 *comm = (void *)origin->comm;
+
+		comm[0] = *(__u64 *)&task->comm[0];
+		comm[1] = *(__u64 *)&task->comm[8];
+	} else {
+		bpf_get_current_comm(origin->comm, sizeof(origin->comm));
+	}
 }
 
 /*
- * The arguments of a call between its entry and its return, for hooks that see only one of them at a
- * time. Keyed by thread and function: mptcp_bind() may call inet_bind() within the same thread. What is
- * still there when nothing is hooked any more has lost its return, unless its function may wait for long.
+ * A call between its entry and its return, for hooks that see only one of them at a time. Keyed by thread
+ * and function, one of which may call another: mptcp_bind() inet_bind(). The maps for them, "calls", are
+ * the tracers' own. What is still under way when nothing is hooked any more has lost its return, unless
+ * its function may wait for long.
  */
 #define MAY_WAIT 0x80000000u
 
@@ -300,60 +309,30 @@ struct call_key {
 
 struct call {
 	__u64 args[3];
+	__u64 under_way;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct call_key);
-	__type(value, struct call);
-} calls SEC(".maps");
-
-static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 arg2)
-{
-	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
-	struct call call = { .args = { arg0, arg1, arg2 } };
-	long error = bpf_map_update_elem(&calls, &key, &call, BPF_NOEXIST);
-
-	if (!error)
-		return 0;
-	/* Full, or the thread's last call never came to its return: either way one call is lost. */
-	COUNT(missed);
-	if (error == -EEXIST)
-		bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
-	return 0;
-}
-
-static __always_inline bool leave(__u32 function, struct call *call)
-{
-	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
-	struct call *entered = bpf_map_lookup_elem(&calls, &key);
-
-	if (!entered)
-		return false;
-	*call = *entered;
-	bpf_map_delete_elem(&calls, &key);
-	return true;
-}
-
-/* The socket behind a descriptor of the calling thread, or null. */
-static __always_inline struct socket *socket_of(int fd)
+/* The sock behind a descriptor of the calling thread, or null. */
+static __always_inline struct sock *sock_of(int fd)
 {
 	struct task_struct *task = current_task();
 	struct files_struct *files = LOAD_TASK(task, files);
-	struct fdtable *fdt = BPF_CORE_READ(files, fdt);
-	struct file **slot = BPF_CORE_READ(fdt, fd);
+	struct fdtable *fdt = LOAD_TASK(files, fdt);
+	struct file **slot = LOAD_TASK(fdt, fd);
 	struct file *file = NULL;
+	union socket_copy copy;
 	struct socket *sock;
 
-	if ((__u32)fd >= BPF_CORE_READ(fdt, max_fds))
+	if ((__u32)fd >= LOAD_TASK(fdt, max_fds))
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
 	if (!file)
 		return NULL;
 	sock = BPF_CORE_READ(file, private_data);
+	if (!sock || bpf_probe_read_kernel(&copy, sizeof(copy), sock))
+		return NULL;
 	/* private_data is a socket only in a socket's file, and only a socket points back at it. */
-	return sock && BPF_CORE_READ(sock, file) == file ? sock : NULL;
+	return copy.socket.file == file ? copy.socket.sk : NULL;
 }
 
 /*

@@ -19,6 +19,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private readonly List<BpfLink> _links = [];
     private readonly List<FileDescriptor> _perfEvents = [];
     private readonly List<nint> _programs = [];
+    private readonly TracerDefinition _definition;
     private readonly KernelTypes _types;
     private readonly object _lock = new();
     private int _unreturned;
@@ -26,6 +27,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
         Backend = backend;
+        _definition = definition;
         EnsureHooksFire(backend);
         byte[] image = definition.LoadObject();
         _types = KernelTypes.Current;
@@ -119,9 +121,14 @@ internal sealed unsafe class BpfSession : IDisposable
             int map = MapFd("calls");
             CallKey key = default;
             CallKey* previous = null;
+            Call call;
             while (LibBpf.bpf_map_get_next_key(map, previous, &key) == 0)
             {
-                keys.Add(key);
+                if (LibBpf.bpf_map_lookup_elem(map, &key, &call) == 0 && call.UnderWay != 0)
+                {
+                    keys.Add(key);
+                }
+
                 previous = &key;
             }
 
@@ -157,11 +164,11 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             long dropped = _programs.Sum(ProgramMisses) + _unreturned;
-            long emitted = 0;
+            long emitted = Buffer?.Produced / RingBuffer.RoomFor(_definition.RecordSize) ?? 0;
             long filtered = 0;
             foreach (Counters counters in perCpu)
             {
-                emitted += counters.Emitted;
+                emitted += counters.Counted;
                 filtered += counters.Filtered;
                 dropped += counters.Dropped + counters.Missed;
             }
@@ -282,6 +289,12 @@ internal sealed unsafe class BpfSession : IDisposable
             }
         }
 
+        if (!_programs.Exists(p => IsEntry(ProgramName(p))))
+        {
+            // Nothing to remember from an entry to a return.
+            Resize("calls", 1);
+        }
+
         Resize("events", count ? Environment.SystemPageSize : options.BufferSize);
         if (count)
         {
@@ -304,7 +317,8 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         if (Backend == Backend.Tracepoint)
         {
-            return definition.SystemCalls.SelectMany(c => new[] { $"sys_enter_{c}", $"sys_exit_{c}" });
+            return definition.SystemCalls.SelectMany(
+                c => definition.ReturnKnowsArguments && _types.HasTaskRegisters ? [$"sys_exit_{c}"] : new[] { $"sys_enter_{c}", $"sys_exit_{c}" });
         }
 
         List<string> programs = [];
@@ -421,10 +435,24 @@ internal sealed unsafe class BpfSession : IDisposable
         public uint Function;
     }
 
+    /// <summary><c>struct call</c> of bpf/trace.h.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Call
+    {
+        public Arguments Arguments;
+        public ulong UnderWay;
+    }
+
+    [InlineArray(3)]
+    private struct Arguments
+    {
+        private ulong _first;
+    }
+
     [StructLayout(LayoutKind.Sequential)]
     private struct Counters
     {
-        public long Emitted;
+        public long Counted;
         public long Dropped;
         public long Filtered;
         public long Missed;

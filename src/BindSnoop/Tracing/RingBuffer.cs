@@ -65,8 +65,14 @@ internal sealed unsafe class RingBuffer : IDisposable
     /// <summary>What the reader looks at.</summary>
     public SafeHandle[] Handles => [_consumerPage, _producerPages, _waitingPage, _interrupt];
 
+    /// <summary>How many bytes were ever put in, each record with its header and padding.</summary>
+    public long Produced => (long)Volatile.Read(ref *_producer);
+
     /// <summary>Whether everything that was put in has been read.</summary>
     public bool IsEmpty => _position == Volatile.Read(ref *_producer);
+
+    /// <summary>How many bytes a record takes.</summary>
+    public static long RoomFor(int recordSize) => (recordSize + HeaderSize + 7) & ~7L;
 
     /// <summary>
     /// The next record, in place, or an empty span. It is valid until the next call, which gives its
@@ -89,7 +95,7 @@ internal sealed unsafe class RingBuffer : IDisposable
             }
 
             uint size = length & ~DiscardBit;
-            _position += (size + HeaderSize + 7) & ~7ul;
+            _position += (ulong)RoomFor((int)size);
             if ((length & DiscardBit) == 0)
             {
                 _emptyLooks = 0;

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using BindSnoop.Events;
+
 namespace BindSnoop.Tracing;
 
 /// <summary>A kernel function that a tracer hooks by trampoline or kprobe.</summary>
@@ -11,11 +14,21 @@ internal sealed record HookedFunction(string Name, bool Required = false, bool E
 /// <c>fentry_FUNCTION</c>, <c>fexit_FUNCTION</c>, <c>kprobe_FUNCTION</c>, <c>kretprobe_FUNCTION</c>,
 /// <c>sys_enter_CALL</c> and <c>sys_exit_CALL</c>; the object has those of them that it takes.
 /// </summary>
+/// <param name="ObjectName">Its BPF object.</param>
+/// <param name="RecordSize">Of its records, all of which have the same.</param>
+/// <param name="Functions">What to hook by trampoline or kprobe.</param>
+/// <param name="SystemCalls">What to hook by tracepoint.</param>
+/// <param name="ReturnKnowsArguments">No need to hook a system call's entry where the registers it was entered with can be read.</param>
 internal sealed record TracerDefinition(
-    string ObjectName, IReadOnlyList<HookedFunction> Functions, IReadOnlyList<string> SystemCalls)
+    string ObjectName,
+    int RecordSize,
+    IReadOnlyList<HookedFunction> Functions,
+    IReadOnlyList<string> SystemCalls,
+    bool ReturnKnowsArguments = false)
 {
     public static TracerDefinition Bind { get; } = new(
         "bind",
+        Unsafe.SizeOf<BindRecord>(),
         [
             new("inet_bind", Required: true),
             new("inet6_bind"),
@@ -23,10 +36,12 @@ internal sealed record TracerDefinition(
             new("security_socket_bind", ErrorsOnly: true),
             new("__sys_bind", ErrorsOnly: true),
         ],
-        ["bind"]);
+        ["bind"],
+        ReturnKnowsArguments: true);
 
     public static TracerDefinition Accept { get; } = new(
         "accept",
+        Unsafe.SizeOf<AcceptRecord>(),
         [
             new("security_sock_graft", Required: true),
             new("inet_csk_accept", ErrorsOnly: true),
