@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using BindSnoop.Kernel;
+
+namespace BindSnoop.Bench;
+
+/// <summary>The time from the end of a call in the kernel to the object, milliseconds.</summary>
+internal static class Latency
+{
+    private const int Binds = 300;
+
+    public static void Measure(Settings settings, Results results)
+    {
+        for (int round = 1; round <= settings.Rounds; round++)
+        {
+            Add(results, "engine, quiet", round, EngineQuiet());
+            Add(results, "engine, full load", round, EngineLoaded(settings));
+            Add(results, "Get-BindEvent, quiet", round, PwshQuiet(settings));
+            Add(results, "Get-BindEvent, full load", round, PwshLoaded(settings));
+        }
+    }
+
+    private static void Add(Results results, string variant, int round, List<double> times)
+    {
+        times.Sort();
+        results.Add("latency-median", variant, round, times[times.Count / 2]);
+        results.Add("latency-99", variant, round, times[times.Count * 99 / 100]);
+        results.Add("latency-max", variant, round, times[^1]);
+    }
+
+    private static List<double> EngineQuiet()
+    {
+        using BindTracer tracer = new(new TraceOptions { Filter = new TraceFilter { ProcessId = [(uint)Environment.ProcessId] } });
+        using CancellationTokenSource done = new();
+        Thread binder = new(() => BindSlowly(Binds, done.Cancel));
+        List<double> times = [];
+        binder.Start();
+        foreach (BindEvent next in tracer.Read(cancellationToken: done.Token))
+        {
+            times.Add((KernelClock.Now - next.KernelTime) / 1e6);
+            if (times.Count == Binds)
+            {
+                break;
+            }
+        }
+
+        binder.Join();
+        return Cold(times);
+    }
+
+    private static List<double> EngineLoaded(Settings settings)
+    {
+        using BindTracer tracer = new(new TraceOptions());
+        using Process load = Tools.StartLoad(settings, [.. Tools.OnAllProcessors, "--seconds", $"{settings.Seconds}"]);
+        load.Exited += (_, _) => tracer.Stop();
+        load.EnableRaisingEvents = true;
+        List<double> times = [];
+        foreach (BindEvent next in tracer.Read())
+        {
+            if (next.ProcessId == load.Id)
+            {
+                times.Add((KernelClock.Now - next.KernelTime) / 1e6);
+            }
+        }
+
+        return Cold(times);
+    }
+
+    private static List<double> PwshQuiet(Settings settings)
+    {
+        using Process pwsh = Tools.StartPwsh(
+            settings,
+            $"Get-BindEvent -ProcessId {Environment.ProcessId} -MaxEvents {Binds} | ForEach-Object {{ ([DateTime]::Now - $_.Time).TotalMilliseconds.ToString('r', [cultureinfo]::InvariantCulture) }}");
+        Tools.WaitUntilAttached(pwsh);
+        BindSlowly(Binds, () => { });
+        return Cold(Times(pwsh.Finish()));
+    }
+
+    private static List<double> PwshLoaded(Settings settings)
+    {
+        // Sampled: a script block for each event would be the load.
+        using Process pwsh = Tools.StartPwsh(
+            settings,
+            $"$i = 0; Get-BindEvent -Duration {settings.Seconds} | . {{ process {{ if (++$i % 64 -eq 0) {{ ([DateTime]::Now - $_.Time).TotalMilliseconds.ToString('r', [cultureinfo]::InvariantCulture) }} }} }}");
+        Tools.WaitUntilAttached(pwsh);
+        Tools.Load(settings, [.. Tools.OnAllProcessors, "--seconds", $"{settings.Seconds - 1}"]);
+        return Cold(Times(pwsh.Finish()));
+    }
+
+    private static List<double> Times(string lines) =>
+        [.. lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => double.Parse(l, CultureInfo.InvariantCulture))];
+
+    // The first ones run code that is not compiled yet.
+    private static List<double> Cold(List<double> times) => times.Count > 100 ? times[(times.Count / 10)..] : times;
+
+    private static void BindSlowly(int count, Action done)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            Thread.Sleep(10);
+            using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        }
+
+        Thread.Sleep(200);
+        done();
+    }
+}

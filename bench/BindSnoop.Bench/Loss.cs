@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace BindSnoop.Bench;
+
+/// <summary>Whether anything is lost, with default settings, while all processors bind as fast as they can.</summary>
+internal static class Loss
+{
+    public static void Measure(Settings settings, Results results)
+    {
+        for (int round = 1; round <= settings.Rounds; round++)
+        {
+            Engine(settings, results, round);
+            Pwsh(settings, results, round);
+        }
+    }
+
+    private static void Engine(Settings settings, Results results, int round)
+    {
+        using BindTracer tracer = new(new TraceOptions());
+        using Process load = Tools.StartLoad(settings, [.. Tools.OnAllProcessors, "--seconds", $"{settings.Seconds}"]);
+        Task<string> said = load.StandardOutput.ReadToEndAsync();
+        _ = said.ContinueWith(_ => tracer.Stop(), TaskScheduler.Default);
+
+        long received = 0;
+        long disordered = 0;
+        long worst = 0;
+        long last = 0;
+        foreach (BindEvent next in tracer.Read())
+        {
+            received += next.ProcessId == load.Id ? 1 : 0;
+            if (next.KernelTime < last)
+            {
+                disordered++;
+                worst = Math.Max(worst, last - next.KernelTime);
+            }
+
+            last = Math.Max(last, next.KernelTime);
+        }
+
+        using var made = System.Text.Json.JsonDocument.Parse(said.Result);
+        long calls = made.RootElement.GetProperty("made").GetInt64();
+        results.Add("loss-rate", "engine", round, calls / (double)settings.Seconds);
+        results.Add("loss-lost", "engine", round, calls - received);
+        results.Add("loss-dropped", "engine", round, tracer.ReadStatistics().Dropped);
+        results.Add("loss-disordered", "engine", round, disordered);
+        results.Add("loss-disorder-ns", "engine", round, worst);
+    }
+
+    private static void Pwsh(Settings settings, Results results, int round)
+    {
+        using Process pwsh = Tools.StartPwsh(
+            settings,
+            $"Get-BindEvent -Duration {settings.Seconds + 2} -WarningVariable lost -WarningAction SilentlyContinue | Out-Null; \"lost $lost\"");
+        Tools.WaitUntilAttached(pwsh);
+        long made = Tools.Load(settings, [.. Tools.OnAllProcessors, "--seconds", $"{settings.Seconds}"]).GetProperty("made").GetInt64();
+        string lost = pwsh.Finish()["lost".Length..].Trim();
+        results.Add("loss-rate", "Get-BindEvent", round, made / (double)settings.Seconds);
+        results.Add("loss-dropped", "Get-BindEvent", round, lost.Length == 0 ? 0 : long.Parse(lost.Split(' ')[0], CultureInfo.InvariantCulture));
+    }
+}

@@ -1,0 +1,63 @@
+namespace BindSnoop.Bench;
+
+/// <summary>One measurement, by name; see bench/run, which runs them all.</summary>
+internal static class Program
+{
+    private const string Usage = """
+        usage: BindSnoop.Bench MEASUREMENT RESULTS [--rounds N] [--seconds N] [--events N]
+                               [--module FOLDER] [--cli FILE] [--truth FILE]
+               BindSnoop.Bench report FOLDER
+
+        MEASUREMENT: decode loss latency snapshot throughput start idle memory
+        """;
+
+    private static int Main(string[] arguments)
+    {
+        if (arguments.Length < 2)
+        {
+            Console.Error.WriteLine(Usage);
+            return 64;
+        }
+
+        if (arguments[0] == "report")
+        {
+            Console.Out.Write(Report.Make(arguments[1]));
+            return 0;
+        }
+
+        Settings settings = Settings.Parse(arguments.AsSpan(2));
+        using Results results = new(arguments[1]);
+        switch (arguments[0])
+        {
+            case "decode":
+                Decoding.Measure(settings, results);
+                break;
+            case "loss":
+                Loss.Measure(settings, results);
+                break;
+            case "latency":
+                Latency.Measure(settings, results);
+                break;
+            case "snapshot":
+                Snapshot.Measure(settings, results);
+                break;
+            case "throughput":
+                Throughput.Measure(settings, results);
+                break;
+            case "start":
+                Starting.Measure(settings, results);
+                break;
+            case "idle":
+                Idle.Measure(settings, results);
+                break;
+            case "memory":
+                Memory.Measure(settings, results);
+                break;
+            default:
+                Console.Error.WriteLine(Usage);
+                return 64;
+        }
+
+        return 0;
+    }
+}

@@ -1,0 +1,236 @@
+using System.Globalization;
+using System.Text;
+
+namespace BindSnoop.Bench;
+
+/// <summary>Makes the table of all results in a folder: PLACE.tsv with what was measured, PLACE.txt with what it was measured on.</summary>
+internal static class Report
+{
+    private static readonly string[] s_backends = ["fentry", "kprobe", "tracepoint"];
+
+    public static string Make(string folder)
+    {
+        StringBuilder text = new();
+        Place[] places = [.. Directory.EnumerateFiles(folder, "*.tsv").Select(f => new Place(f)).OrderBy(p => p.Name != "host").ThenBy(p => p.Order)];
+        text.AppendLine("# Measurements").AppendLine();
+        text.AppendLine("Medians of alternating runs, with the smallest and the largest in brackets. Ratios are taken within a round.").AppendLine();
+        foreach (Place place in places)
+        {
+            text.AppendLine($"- {place.Name}: {place.About}");
+        }
+
+        text.AppendLine();
+        foreach (Place place in places)
+        {
+            Costs(text, place);
+        }
+
+        if (places.FirstOrDefault(p => p.Name == "host") is { } host)
+        {
+            Others(text, host);
+        }
+
+        Skips(text, places);
+        return text.ToString();
+    }
+
+    private static void Costs(StringBuilder text, Place place)
+    {
+        string? peer = place.Variants("cost-success").FirstOrDefault(v => v.StartsWith("peer", StringComparison.Ordinal) && !v.Contains(','));
+        foreach ((string load, string title, string suffix) in new[] { ("success", "binds that succeed", ""), ("failure", "binds that fail, errors asked for", ",fail") })
+        {
+            string what = $"cost-{load}";
+            Series nothing = place.Get(what, "nothing" + suffix);
+            if (nothing.Count == 0)
+            {
+                continue;
+            }
+
+            string other = peer + suffix;
+            Series peers = place.Get(what, other);
+            text.AppendLine($"## Cost on {place.Name}: {title}").AppendLine();
+            text.AppendLine("| attached | ns a bind | added | added, of the peer's | lost |").AppendLine("|---|---|---|---|---|");
+            foreach (string variant in place.Variants(what).Where(v => v.EndsWith(suffix, StringComparison.Ordinal) && (suffix.Length > 0 || !v.Contains(','))))
+            {
+                Series cost = place.Get(what, variant);
+                Series added = cost.With(nothing, (a, b) => a - b);
+                bool traced = !variant.StartsWith("nothing", StringComparison.Ordinal);
+                string ratio = traced && peers.Count > 0 ? added.With(peers.With(nothing, (a, b) => a - b), (a, b) => a / b).Text("0.00") : "";
+                text.AppendLine($"| {NameOf(variant)} | {cost.Text("0")} | {(traced ? added.Text("0") : "")} | {ratio} | {place.Get($"lost-{load}", variant).Text("0")} |");
+            }
+
+            text.AppendLine();
+        }
+
+        string[] backends = [.. s_backends.Where(b => place.Get("cost-success", $"ours-{b}").Count > 0)];
+        if (backends.Length == 0)
+        {
+            return;
+        }
+
+        text.AppendLine($"## Cost on {place.Name}: what is not sent, as part of what sending adds").AppendLine();
+        text.AppendLine("| back end | empty program | filtered by process | filtered by port | failed, errors not asked for | counted |");
+        text.AppendLine("|---|---|---|---|---|---|");
+        foreach (string backend in backends)
+        {
+            Series nothing = place.Get("cost-success", "nothing");
+            Series emitted = place.Get("cost-success", $"ours-{backend}").With(nothing, (a, b) => a - b);
+            string Part(string variant, string what = "cost-success", string without = "nothing") =>
+                place.Get(what, variant).With(place.Get(what, without), (a, b) => a - b).With(emitted, (a, b) => a / b).Text("0.00");
+            text.AppendLine($"| {backend} | {Part($"empty-{backend}")} | {Part($"ours-{backend},pid")} | {Part($"ours-{backend},port")} " +
+                $"| {Part($"ours-{backend},ignored", "cost-failure", "nothing,fail")} | {Part($"ours-{backend},count")} |");
+        }
+
+        text.AppendLine();
+        string[] started = place.Variants("start").Where(v => (v.StartsWith("ours", StringComparison.Ordinal) || v.StartsWith("peer", StringComparison.Ordinal)) && !v.Contains(',')).ToArray();
+        if (started.Length > 0 && peer is not null)
+        {
+            text.AppendLine($"## Start on {place.Name}, milliseconds until attached").AppendLine().AppendLine("| tool | ms | of the peer's |").AppendLine("|---|---|---|");
+            foreach (string variant in started)
+            {
+                Series start = place.Get("start", variant);
+                text.AppendLine($"| {NameOf(variant)} | {start.Text("0")} | {start.With(place.Get("start", peer), (a, b) => a / b).Text("0.00")} |");
+            }
+
+            text.AppendLine();
+        }
+    }
+
+    private static void Others(StringBuilder text, Place host)
+    {
+        (string What, string Format, string Title)[] rows =
+        [
+            ("loss-rate", "0", "no loss: binds a second"),
+            ("loss-lost", "0", "no loss: binds without an event"),
+            ("loss-dropped", "0", "no loss: counted as dropped"),
+            ("loss-disordered", "0", "no loss: events behind a later one"),
+            ("loss-disorder-ns", "0", "no loss: by how many nanoseconds at most"),
+            ("decode-rate", "0", "records a second"),
+            ("decode-bytes", "0", "bytes allocated for an event"),
+            ("throughput", "0", "events a second through"),
+            ("latency-median", "0.000", "latency, median, ms"),
+            ("latency-99", "0.000", "latency, 99th percentile, ms"),
+            ("latency-max", "0.000", "latency, largest, ms"),
+            ("start", "0", "start, ms"),
+            ("start-over", "0", "start over pwsh alone, ms"),
+            ("idle", "0.0", "wake-ups a second while nothing binds"),
+            ("bpf-memory", "0", "BPF memory, KiB"),
+            ("memory-some", "0.0", "MiB resident after 100,000 events"),
+            ("memory-many", "0.0", "MiB resident after all events"),
+            ("memory-ratio", "0.00", "the latter by the former"),
+            ("snapshot-ms", "0.0", "reading 65,536 counts, ms"),
+        ];
+        text.AppendLine("## User space, on the host").AppendLine().AppendLine("| measured | of | value |").AppendLine("|---|---|---|");
+        foreach ((string what, string format, string title) in rows)
+        {
+            foreach (string variant in host.Variants(what).Where(v => !v.StartsWith("ours-", StringComparison.Ordinal) && !v.StartsWith("ring-", StringComparison.Ordinal) && !v.StartsWith("empty-", StringComparison.Ordinal)))
+            {
+                text.AppendLine($"| {title} | {variant.Replace("|", "\\|", StringComparison.Ordinal)} | {host.Get(what, variant).Text(format)} |");
+            }
+        }
+
+        text.AppendLine();
+    }
+
+    private static void Skips(StringBuilder text, Place[] places)
+    {
+        string[] skips = [.. places.SelectMany(p => p.Skips.Select(s => $"- {p.Name}, {NameOf(s.Variant)}: {s.Reason}")).Distinct()];
+        if (skips.Length > 0)
+        {
+            text.AppendLine("## Not measured").AppendLine();
+            foreach (string skip in skips)
+            {
+                text.AppendLine(skip);
+            }
+
+            text.AppendLine();
+        }
+    }
+
+    private static string NameOf(string variant)
+    {
+        string name = variant.Split(',')[0];
+        int dash = name.IndexOf('-', StringComparison.Ordinal);
+        string of = dash < 0 ? "" : name[(dash + 1)..];
+        return (dash < 0 ? name : name[..dash]) switch
+        {
+            "empty" => $"empty program, {of}",
+            "ring" => $"bare ring buffer, {of}",
+            "ours" => $"BindSnoop, {of}",
+            "peer" => $"libbpf-tools ({of})",
+            var other => other,
+        };
+    }
+
+    private sealed class Place
+    {
+        private readonly Dictionary<(string What, string Variant), SortedDictionary<int, double>> _values = [];
+        private readonly List<(string What, string Variant)> _order = [];
+
+        public Place(string file)
+        {
+            Name = Path.GetFileNameWithoutExtension(file);
+            string about = Path.ChangeExtension(file, ".txt");
+            About = File.Exists(about) ? File.ReadAllText(about).Trim() : "";
+            foreach (string[] fields in File.ReadLines(file).Select(l => l.Split('\t')))
+            {
+                if (fields[2] == "skip")
+                {
+                    Skips.Add((fields[1], fields[3]));
+                    continue;
+                }
+
+                (string, string) key = (fields[0], fields[1]);
+                if (!_values.TryGetValue(key, out SortedDictionary<int, double>? rounds))
+                {
+                    _values[key] = rounds = [];
+                    _order.Add(key);
+                }
+
+                rounds[int.Parse(fields[2], CultureInfo.InvariantCulture)] = double.Parse(fields[3], CultureInfo.InvariantCulture);
+            }
+
+            Series start = Get("start", "pwsh alone");
+            foreach (string variant in Variants("start").Where(v => v.StartsWith("pwsh, ", StringComparison.Ordinal)).ToArray())
+            {
+                _values[("start-over", variant)] = new(Get("start", variant).With(start, (a, b) => a - b).Rounds);
+                _order.Add(("start-over", variant));
+            }
+        }
+
+        public string Name { get; }
+
+        public Version Order => Version.TryParse(Name.Contains('.', StringComparison.Ordinal) ? Name : Name + ".0", out Version? version) ? version : new Version();
+
+        public string About { get; }
+
+        public List<(string Variant, string Reason)> Skips { get; } = [];
+
+        public IEnumerable<string> Variants(string what) => _order.Where(k => k.What == what).Select(k => k.Variant);
+
+        public Series Get(string what, string variant) => new(_values.GetValueOrDefault((what, variant)) ?? []);
+    }
+
+    private sealed class Series(SortedDictionary<int, double> rounds)
+    {
+        public SortedDictionary<int, double> Rounds => rounds;
+
+        public int Count => rounds.Count;
+
+        public Series With(Series other, Func<double, double, double> combine) =>
+            new(new SortedDictionary<int, double>(rounds.Where(r => other.Rounds.ContainsKey(r.Key)).ToDictionary(r => r.Key, r => combine(r.Value, other.Rounds[r.Key]))));
+
+        public string Text(string format)
+        {
+            if (rounds.Count == 0)
+            {
+                return "";
+            }
+
+            double[] sorted = [.. rounds.Values.Order()];
+            double median = (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+            string Number(double value) => value.ToString(value >= 10_000 && format == "0" ? "#,0" : format, CultureInfo.InvariantCulture);
+            return sorted.Length == 1 ? Number(median) : $"{Number(median)} ({Number(sorted[0])}–{Number(sorted[^1])})";
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * What no tracer can go below: an empty program at each kind of hook, and one that only sends a
+ * record of the right size through a ring buffer.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define RECORD_SIZE 144
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 * 1024 * 1024);
+} events SEC(".maps");
+
+__u64 sent, lost;
+
+static __always_inline int send(void)
+{
+	__u64 *record = bpf_ringbuf_reserve(&events, RECORD_SIZE, 0);
+
+	if (!record) {
+		__sync_fetch_and_add(&lost, 1);
+		return 0;
+	}
+	*record = bpf_ktime_get_boot_ns();
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	__sync_fetch_and_add(&sent, 1);
+	return 0;
+}
+
+/* Named KIND_LAYER: the loader takes those of one of each. */
+#define EMPTY(kind, number, target) SEC(target) int empty_##kind##_##number(void *ctx) { return 0; }
+#define RING(kind, number, target) SEC(target) int ring_##kind##_##number(void *ctx) { return send(); }
+
+EMPTY(fentry, 1, "fexit/inet_bind")
+EMPTY(kprobe, 1, "kprobe/inet_bind")
+EMPTY(kprobe, 2, "kretprobe/inet_bind")
+EMPTY(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
+
+RING(fentry, 1, "fexit/inet_bind")
+RING(kprobe, 2, "kretprobe/inet_bind")
+RING(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
