@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 using BindSnoop.Events;
@@ -51,7 +50,7 @@ internal static unsafe partial class Decoding
         long count = 0;
         long length = 0;
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Stopwatch watch = Stopwatch.StartNew();
+        double started = Tools.ThreadSeconds();
         ReadOnlySpan<byte> record;
         while (!(record = ring.Read()).IsEmpty)
         {
@@ -71,7 +70,7 @@ internal static unsafe partial class Decoding
             length += what == "decode" ? next.ProcessId : AllProperties(next);
         }
 
-        double seconds = watch.Elapsed.TotalSeconds;
+        double seconds = Tools.ThreadSeconds() - started;
         bytes = GC.GetAllocatedBytesForCurrentThread() - before;
         GC.KeepAlive(length);
         return count == Records ? seconds : throw new InvalidOperationException($"read {count} records");

@@ -118,6 +118,7 @@ internal static class Report
             ("memory-some", "0.0", "MiB resident after 100,000 events"),
             ("memory-many", "0.0", "MiB resident after all events"),
             ("memory-ratio", "0.00", "the latter by the former"),
+            ("snapshot-cpu-ms", "0.0", "reading 65,536 counts, ms of processor time"),
             ("snapshot-ms", "0.0", "reading 65,536 counts, ms"),
         ];
         text.AppendLine("## User space, on the host").AppendLine().AppendLine("| measured | of | value |").AppendLine("|---|---|---|");

@@ -13,9 +13,12 @@ internal static class Snapshot
         Fill(TraceOptions.DefaultCountCapacity);
         for (int round = 1; round <= settings.Rounds; round++)
         {
+            string variant = round == 1 ? "first" : "later";
+            double started = Tools.ThreadSeconds();
             Stopwatch watch = Stopwatch.StartNew();
             int keys = counter.Read().Count;
-            results.Add("snapshot-ms", round == 1 ? "first" : "later", round, watch.Elapsed.TotalMilliseconds);
+            results.Add("snapshot-ms", variant, round, watch.Elapsed.TotalMilliseconds);
+            results.Add("snapshot-cpu-ms", variant, round, 1000 * (Tools.ThreadSeconds() - started));
             results.Add("snapshot-keys", "keys", round, keys);
         }
     }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using BindSnoop.Native;
 
 namespace BindSnoop.Bench;
 
@@ -83,6 +84,14 @@ internal static partial class Tools
     {
         string line = File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith(name + ":", StringComparison.Ordinal));
         return long.Parse(line[(name.Length + 1)..].Replace("kB", "", StringComparison.Ordinal).Trim(), CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Seconds that this thread was on a processor, which no other program's work adds to.</summary>
+    public static double ThreadSeconds()
+    {
+        const int ThreadTime = 3;
+        _ = Libc.clock_gettime(ThreadTime, out Libc.TimeSpecification time);
+        return time.Seconds + (time.Nanoseconds / 1e9);
     }
 
     private static bool HasLink(int process)

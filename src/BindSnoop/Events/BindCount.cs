@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using BindSnoop.Events;
 using BindSnoop.Kernel;
 
@@ -6,25 +7,22 @@ namespace BindSnoop;
 /// <summary>How often an address and port was bound, with a protocol, on an interface and with a result.</summary>
 public sealed class BindCount
 {
+    private readonly BindCountKey _key;
+
     internal BindCount(in BindCountKey key, long count)
     {
-        Address = TraceEvent.AddressText(key.Address, key.AddressFamily, key.InterfaceIndex);
-        AddressFamily = TraceEvent.FamilyName(key.AddressFamily);
-        Port = key.Port;
-        ProtocolNumber = key.ProtocolNumber;
-        InterfaceIndex = (int)key.InterfaceIndex;
-        ErrorCode = key.ErrorCode;
+        _key = key;
         Count = count;
     }
 
     /// <summary>The address bound, or requested in vain.</summary>
-    public string Address { get; }
+    public string Address => TraceEvent.AddressText(_key.Address, _key.AddressFamily, _key.InterfaceIndex);
 
     /// <summary>IPv4 or IPv6.</summary>
-    public string AddressFamily { get; }
+    public string AddressFamily => TraceEvent.FamilyName(_key.AddressFamily);
 
     /// <summary>The port bound, or requested in vain; 0 of raw sockets.</summary>
-    public int Port { get; }
+    public int Port => _key.Port;
 
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
     public string Endpoint => TraceEvent.EndpointText(Address, Port);
@@ -33,20 +31,31 @@ public sealed class BindCount
     public string ServiceName => Services.NameOf(Port, ProtocolNumber);
 
     /// <summary>The protocol's name, else its number.</summary>
-    public string Protocol => Protocols.NameOf((ushort)ProtocolNumber);
+    public string Protocol => Protocols.NameOf(_key.ProtocolNumber);
 
     /// <summary>The protocol's number.</summary>
-    public int ProtocolNumber { get; }
+    public int ProtocolNumber => _key.ProtocolNumber;
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
-    public int InterfaceIndex { get; }
+    public int InterfaceIndex => (int)_key.InterfaceIndex;
 
     /// <summary>0, or a positive errno.</summary>
-    public int ErrorCode { get; }
+    public int ErrorCode => _key.ErrorCode;
 
     /// <summary>The name of <see cref="ErrorCode"/>; empty on success.</summary>
     public string ErrorName => Errno.NameOf(ErrorCode);
 
     /// <summary>How many calls.</summary>
     public long Count { get; }
+
+    /// <summary>Highest first; those of the same height by family, address, port and protocol.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static int Compare(BindCount a, BindCount b)
+    {
+        int order = b.Count.CompareTo(a.Count);
+        order = order != 0 ? order : a._key.AddressFamily.CompareTo(b._key.AddressFamily);
+        order = order != 0 ? order : ((ReadOnlySpan<byte>)a._key.Address).SequenceCompareTo(b._key.Address);
+        order = order != 0 ? order : a.Port.CompareTo(b.Port);
+        return order != 0 ? order : a.ProtocolNumber.CompareTo(b.ProtocolNumber);
+    }
 }
