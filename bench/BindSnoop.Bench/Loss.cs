@@ -11,7 +11,7 @@ internal static class Loss
         for (int round = 1; round <= settings.Rounds; round++)
         {
             Engine(settings, results, round);
-            Pwsh(settings, results, round);
+            if (settings.Module.Length > 0) { Pwsh(settings, results, round); }
         }
     }
 

@@ -89,6 +89,13 @@ internal sealed unsafe class RingBuffer : IDisposable
         {
             byte* header = _data + (_position & _mask);
             uint length = Volatile.Read(ref *(uint*)header);
+
+            // Being written: for some moments worth waiting for, as its time may be before that of the last one.
+            for (SpinWait wait = default; (length & BusyBit) != 0 && !wait.NextSpinWillYield; wait.SpinOnce())
+            {
+                length = Volatile.Read(ref *(uint*)header);
+            }
+
             if ((length & BusyBit) != 0)
             {
                 break;

@@ -12,11 +12,19 @@ public abstract class Tracer<TEvent> : IDisposable
     where TEvent : TraceEvent
 {
     // Often enough that a step of the wall clock is noticed soon, seldom enough to cost nothing.
-    private const int EventsPerClockCheck = 256;
+    private const int BatchSize = 256;
+
+    // More than there are records under way at a time: each processor has one at most, nearly always.
+    private const int HeldBack = 64;
 
     private readonly BpfSession _session;
+
+    // Those before _next are handed out, those before _ready may be, those from there on are held back.
+    private readonly TEvent[] _batch = new TEvent[BatchSize];
+    private int _next;
+    private int _ready;
+    private int _read;
     private KernelClock _clock;
-    private int _untilClockCheck;
     private long? _firstKernelTime;
     private volatile bool _stopRequested;
 
@@ -121,23 +129,49 @@ public abstract class Tracer<TEvent> : IDisposable
 
     private TEvent? TryRead()
     {
-        ReadOnlySpan<byte> record = _session.Buffer!.Read();
-        if (record.IsEmpty)
+        if (_next == _ready && !ReadBatch())
         {
-            _untilClockCheck = 0;
             return null;
         }
 
-        if (_untilClockCheck-- == 0)
-        {
-            _clock.Synchronize();
-            _untilClockCheck = EventsPerClockCheck;
-        }
-
-        TEvent next = Decode(record, _clock);
+        TEvent next = _batch[_next++];
         _firstKernelTime ??= next.KernelTime;
         next.FirstKernelTime = _firstKernelTime.Value;
         return next;
+    }
+
+    /// <summary>
+    /// Takes what there is, and puts it in the order of time: records lie in the order in which their room was
+    /// reserved, moments before their times were taken.
+    /// </summary>
+    private bool ReadBatch()
+    {
+        int count = _read - _ready;
+        Array.Copy(_batch, _ready, _batch, 0, count);
+        ReadOnlySpan<byte> record = _session.Buffer!.Read();
+        if (!record.IsEmpty)
+        {
+            _clock.Synchronize();
+        }
+
+        for (; !record.IsEmpty; record = count < BatchSize ? _session.Buffer.Read() : default)
+        {
+            TEvent next = Decode(record, _clock);
+            int place = count++;
+            for (; place > 0 && _batch[place - 1].KernelTime > next.KernelTime; place--)
+            {
+                _batch[place] = _batch[place - 1];
+            }
+
+            _batch[place] = next;
+        }
+
+        // Of a batch that was not filled up nothing is to come but what is yet to happen.
+        _next = 0;
+        _read = count;
+        _ready = count < BatchSize ? count : count - HeldBack;
+        Array.Clear(_batch, count, BatchSize - count);
+        return count > 0;
     }
 
     private IEnumerable<TEvent> Drain()
