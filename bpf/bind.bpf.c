@@ -211,7 +211,8 @@ static __always_inline int report(bool typed, struct sock *sk, const struct sock
 
 	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port))
 		goto filtered;
-	if (config.by_address && !prefix_matches(&address_filter, &bound) &&
+	/* A failed call that named no address of this family did not name 0.0.0.0 either. */
+	if (config.by_address && (ret || !prefix_matches(&address_filter, &bound)) &&
 	    !prefix_matches(&address_filter, requested))
 		goto filtered;
 
