@@ -108,8 +108,10 @@ static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 a
 	struct call call = { .args = { arg0, arg1, arg2 }, .under_way = true };
 	long error = bpf_map_update_elem(&calls, &key, &call, BPF_NOEXIST);
 
-	if (!error)
+	if (!error) {
+		COUNT(entered);
 		return 0;
+	}
 	/* Full, or the thread's last call never came to its return: either way one call is lost. */
 	COUNT(missed);
 	if (error == -EEXIST)
@@ -126,6 +128,7 @@ static __always_inline bool leave(__u32 function, struct call *call)
 		return false;
 	*call = *entered;
 	bpf_map_delete_elem(&calls, &key);
+	COUNT(left);
 	return true;
 }
 

@@ -22,7 +22,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private readonly TracerDefinition _definition;
     private readonly KernelTypes _types;
     private readonly object _lock = new();
-    private int _unreturned;
+    private bool _detached;
 
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
@@ -155,22 +155,21 @@ internal sealed unsafe class BpfSession : IDisposable
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_object.IsClosed, this);
-            int cpus = LibBpf.libbpf_num_possible_cpus();
-            Counters[] perCpu = new Counters[cpus];
-            uint zero = 0;
-            fixed (Counters* values = perCpu)
-            {
-                Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
-            }
-
-            long dropped = _programs.Sum(ProgramMisses) + _unreturned;
+            long dropped = _programs.Sum(ProgramMisses);
             long emitted = Buffer?.Produced / RingBuffer.RoomFor(_definition.RecordSize) ?? 0;
             long filtered = 0;
-            foreach (Counters counters in perCpu)
+            long unreturned = 0;
+            foreach (Counters counters in ReadCounters())
             {
                 emitted += counters.Counted;
                 filtered += counters.Filtered;
                 dropped += counters.Dropped + counters.Missed;
+                unreturned += counters.Entered - counters.Left;
+            }
+
+            if (_detached)
+            {
+                dropped += unreturned - CallsUnderWay().Count(c => (c.Function & MayWait) != 0);
             }
 
             return new TraceStatistics(emitted, dropped, filtered);
@@ -185,8 +184,6 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            bool attached = _links.Count > 0;
-
             // Entries before returns, the reverse of how they were attached.
             for (int i = _links.Count - 1; i >= 0; i--)
             {
@@ -201,10 +198,7 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             _perfEvents.Clear();
-            if (attached)
-            {
-                _unreturned = CallsUnderWay().Count(c => (c.Function & MayWait) == 0);
-            }
+            _detached = true;
         }
     }
 
@@ -274,6 +268,18 @@ internal sealed unsafe class BpfSession : IDisposable
         return LibBpf.bpf_obj_get_info_by_fd(LibBpf.bpf_program__fd(program), info, ref length) == 0
             ? *(long*)(info + RecursionMisses)
             : 0;
+    }
+
+    private Counters[] ReadCounters()
+    {
+        Counters[] perCpu = new Counters[LibBpf.libbpf_num_possible_cpus()];
+        uint zero = 0;
+        fixed (Counters* values = perCpu)
+        {
+            Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
+        }
+
+        return perCpu;
     }
 
     private void Configure(TracerDefinition definition, TraceOptions options, bool count)
@@ -456,5 +462,7 @@ internal sealed unsafe class BpfSession : IDisposable
         public long Dropped;
         public long Filtered;
         public long Missed;
+        public long Entered;
+        public long Left;
     }
 }
