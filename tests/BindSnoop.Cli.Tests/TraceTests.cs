@@ -150,8 +150,9 @@ public sealed class TraceTests
     [InlineData(Native.SIGTERM)]
     public void Counts_come_at_the_end(int? signal)
     {
-        using Tool text = Tool.Trace("--count", "-p", s_self, "--duration", signal is null ? "3" : "600");
         using Tool json = Tool.Trace("--count", "--json", "-p", s_self);
+        // The last to start: the time it has is not to go by while others start.
+        using Tool text = Tool.Trace("--count", "-p", s_self, "--duration", signal is null ? "3" : "600");
         using Native.Socket tcp = new("127.0.0.9");
         Assert.Equal(0, tcp.Bind(0));
         using Native.Socket udp = new("127.0.0.9", Native.Datagram);
