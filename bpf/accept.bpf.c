@@ -124,8 +124,11 @@ static __always_inline bool leave(__u32 function, struct call *call)
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
 	struct call *entered = bpf_map_lookup_elem(&calls, &key);
 
-	if (!entered)
+	if (!entered) {
+		/* Clang may copy it on this path as well, and the verifier asks for it to have been written. */
+		*call = (struct call){};
 		return false;
+	}
 	*call = *entered;
 	bpf_map_delete_elem(&calls, &key);
 	COUNT(left);
@@ -328,7 +331,7 @@ static __always_inline int system_call_entered(struct sys_enter *ctx)
 static __always_inline int system_call_exited(struct sys_exit *ctx)
 {
 	bool entered = false;
-	struct call call;
+	struct call call = {};
 	struct sock *sk;
 
 	if (config.include_error)

@@ -81,6 +81,10 @@ internal static unsafe partial class LibBpf
     [LibraryImport(Library)]
     public static partial void* bpf_map__initial_value(nint map, out nuint size);
 
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int bpf_prog_load(
+        uint type, string name, string license, ulong* instructions, nuint count, in BpfProgramLoadOptions options);
+
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int bpf_obj_get(string path);
 
@@ -117,4 +121,19 @@ internal static unsafe partial class LibBpf
     [LibraryImport(Library)]
     [SuppressGCTransition]
     public static partial byte* btf__name_by_offset(nint btf, uint offset);
+}
+
+/// <summary><c>struct bpf_prog_load_opts</c>, as far as it is used.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct BpfProgramLoadOptions
+{
+    public nuint Size;
+    public int Attempts;
+    public uint ExpectedAttachType;
+    public uint ProgramBtf;
+    public uint ProgramFlags;
+    public uint ProgramInterface;
+    public uint KernelVersion;
+    public uint AttachBtfId;
+    public uint AttachProgram;
 }

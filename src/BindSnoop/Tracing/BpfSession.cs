@@ -34,6 +34,11 @@ internal sealed unsafe class BpfSession : IDisposable
         LibBpfLog.Begin();
         try
         {
+            if (backend == Backend.Fentry)
+            {
+                EnsureTrampolines(definition);
+            }
+
             fixed (byte* pointer = image)
             {
                 _object = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, 0);
@@ -45,7 +50,7 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             Configure(definition, options, count);
-            Check("BpfLoadFailed", $"The kernel refused the BPF programs of the {backend} back end", LibBpf.bpf_object__load(_object));
+            Check("BpfLoadFailed", LoadRefused, LibBpf.bpf_object__load(_object));
             FilterMaps.Fill(this, options.Filter);
             if (!count)
             {
@@ -66,6 +71,8 @@ internal sealed unsafe class BpfSession : IDisposable
     }
 
     public Backend Backend { get; }
+
+    private string LoadRefused => $"The kernel refused the BPF programs of the {Backend} back end";
 
     /// <summary>Null when counting.</summary>
     public RingBuffer? Buffer { get; }
@@ -270,6 +277,34 @@ internal sealed unsafe class BpfSession : IDisposable
             : 0;
     }
 
+    /// <summary>
+    /// Asks the kernel with a program that does nothing: for the real ones libbpf reads all of the kernel's type
+    /// information first, most of the time it takes to learn that they are refused.
+    /// </summary>
+    private void EnsureTrampolines(TracerDefinition definition)
+    {
+        // linux/bpf.h: BPF_PROG_TYPE_TRACING and BPF_TRACE_FEXIT.
+        const uint Tracing = 26;
+        const uint FunctionExit = 25;
+        const ulong ReturnValueZero = 0xb7;
+        const ulong Exit = 0x95;
+        if (definition.Functions.FirstOrDefault(f => _types.HasFunction(f.Name)) is not { } function)
+        {
+            return;
+        }
+
+        ulong* instructions = stackalloc ulong[] { ReturnValueZero, Exit };
+        BpfProgramLoadOptions options = new()
+        {
+            Size = (nuint)sizeof(BpfProgramLoadOptions),
+            ExpectedAttachType = FunctionExit,
+            AttachBtfId = _types.FunctionId(function.Name),
+        };
+        int program = LibBpf.bpf_prog_load(Tracing, "trampoline", "GPL", instructions, 2, options);
+        Check("BpfLoadFailed", LoadRefused, program);
+        new FileDescriptor(program).Dispose();
+    }
+
     private Counters[] ReadCounters()
     {
         Counters[] perCpu = new Counters[LibBpf.libbpf_num_possible_cpus()];
@@ -387,7 +422,8 @@ internal sealed unsafe class BpfSession : IDisposable
     }
 
     private static bool IsEntry(string program) =>
-        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
+        program.StartsWith("fentry_", StringComparison.Ordinal) || program.StartsWith("kprobe_", StringComparison.Ordinal) ||
+        program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private BpfLink AttachTracepoint(nint program, string name)
     {
