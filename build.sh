@@ -203,14 +203,19 @@ publish() {
 }
 
 install_command() {
-    local prefix=${1:-/usr/local} published
-    published=$output/publish/$(runtime_identifier)/bindsnoop
+    local prefix=${1:-/usr/local}
     publish
-    install -D -m 755 "$published" "$prefix/bin/bindsnoop"
-    install -D -m 644 "$root/docs/man/bindsnoop.8" "$prefix/share/man/man8/bindsnoop.8"
-    install -d "$prefix/share/bash-completion/completions"
-    "$published" --completion bash >"$prefix/share/bash-completion/completions/bindsnoop"
+    install_files "$prefix"
     say "installed bindsnoop in $prefix"
+}
+
+install_files() { # FOLDER
+    local published
+    published=$output/publish/$(runtime_identifier)/bindsnoop
+    install -D -m 755 "$published" "$1/bin/bindsnoop"
+    install -D -m 644 "$root/docs/man/bindsnoop.8" "$1/share/man/man8/bindsnoop.8"
+    install -d "$1/share/bash-completion/completions"
+    "$published" --completion bash >"$1/share/bash-completion/completions/bindsnoop"
 }
 
 # ---- running ---------------------------------------------------------------
@@ -341,6 +346,15 @@ test_publish() {
         if [[ $machine == "$(uname -m)" ]]; then
             BINDSNOOP=$file suite "publish-$rid" 900 dotnet "$(assembly tests/BindSnoop.Cli.Tests)" -noColor -noAutoReporters \
                 -ctrf "$results/publish-$rid.ctrf.json"
+            log=$results/installed
+            if said=$(install_files "$log" 2>&1 && bash -c 'shopt -s progcomp
+                PATH=$0/bin:$PATH
+                . "$0/share/bash-completion/completions/bindsnoop" && complete -p bindsnoop && bindsnoop --version' "$log" 2>&1) &&
+                [[ -s $log/share/man/man8/bindsnoop.8 && $said == complete*bindsnoop*bindsnoop* ]]; then
+                whole_suite "publish-$rid" passed '' 'is installed, with its manual page and its completion'
+            else
+                whole_suite "publish-$rid" failed "this came out: $said" 'is installed, with its manual page and its completion'
+            fi
         else
             reports+=("$results/publish-$rid.ctrf.json")
             emulator=qemu-$machine-static
