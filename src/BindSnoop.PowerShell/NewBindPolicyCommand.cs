@@ -41,7 +41,7 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
     protected override void EndProcessing()
     {
         base.EndProcessing();
-        BindPolicy policy = _builder.Build();
+        BindPolicy policy = _builder.Build(_target ?? "New-BindPolicy");
         WriteVerbose($"{policy.Rules.Count} rules; {_askedForNothing} calls named no socket or no address, and need none.");
         if (policy.Rules.Count == 0)
         {

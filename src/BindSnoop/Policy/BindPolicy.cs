@@ -1,4 +1,4 @@
-using System.Text;
+using System.Globalization;
 using System.Text.Json;
 
 namespace BindSnoop;
@@ -13,7 +13,7 @@ public sealed class BindPolicy
         Rules = rules;
     }
 
-    /// <summary>Where it was read from; for messages.</summary>
+    /// <summary>Where it came from, such as the path of its file.</summary>
     public string Source { get; }
 
     /// <summary>What becomes of binds that no rule fits.</summary>
@@ -104,9 +104,9 @@ public sealed class BindPolicy
 
     private static void Write(Utf8JsonWriter json, string value, bool isNumber)
     {
-        if (isNumber && value.All(char.IsAsciiDigit))
+        if (isNumber && uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out uint number))
         {
-            json.WriteRawValue(Encoding.ASCII.GetBytes(value));
+            json.WriteNumberValue(number);
         }
         else
         {

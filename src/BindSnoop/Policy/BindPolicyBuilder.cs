@@ -43,7 +43,8 @@ internal sealed partial class BindPolicyBuilder
     }
 
     /// <summary>The policy so far.</summary>
-    public BindPolicy Build()
+    /// <param name="source">What to call it.</param>
+    public BindPolicy Build(string source)
     {
         List<BindPolicyRule> rules = [];
         HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);
@@ -61,7 +62,7 @@ internal sealed partial class BindPolicyBuilder
             }
         }
 
-        return new BindPolicy("", BindPolicyAction.Deny, rules.ToArray());
+        return new BindPolicy(source, BindPolicyAction.Deny, rules.ToArray());
     }
 
     /// <summary>

@@ -56,7 +56,7 @@ public sealed record BindPolicyRule
     public string Conditions => string.Join("; ", Texts().Select(c => $"{c.Name} {string.Join(',', c.Values)}"));
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Name}: {Action} {Conditions}";
+    public override string ToString() => Name;
 
     /// <summary>The conditions that are set, each value as a policy writes it.</summary>
     internal IEnumerable<(string Name, IEnumerable<string> Values)> Texts()

@@ -68,7 +68,7 @@ public sealed class BindViolation
     public string Rule { get; }
 
     /// <summary>The same in words.</summary>
-    public string Reason => Rule.Length > 0 ? $"denied by rule '{Rule}'" : "no rule allows it";
+    public string Reason => Rule.Length > 0 ? $"denied by rule '{Rule}'" : "not allowed";
 
     /// <inheritdoc/>
     public override string ToString() =>
