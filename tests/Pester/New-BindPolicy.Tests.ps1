@@ -129,7 +129,7 @@ Describe 'New-BindPolicy' {
         }
 
         It 'Writes the same policy into both kinds of files' {
-            $rows = New-Row, (New-Row @{ Comm = 'other' }), (New-Row @{ Port = 443; RequestedPort = 443; Address = '::'; AddressFamily = 'IPv6' })
+            $rows = (New-Row), (New-Row @{ Comm = 'other' }), (New-Row @{ Port = 443; RequestedPort = 443; Address = '::'; AddressFamily = 'IPv6' })
             $forms = New-PolicyForm $rows
             $psd1 = Import-PowerShellDataFile -LiteralPath $forms.psd1.Path
             $json = Get-Content -LiteralPath $forms.json.Path -Raw | ConvertFrom-Json -AsHashtable

@@ -167,6 +167,9 @@ Describe 'Test-BindPolicy' {
 
         It 'Judges what the command line has recorded' {
             $bindsnoop = [IO.Path]::Combine($repository, 'output', 'bin', 'bindsnoop')
+            if (-not (Test-Path -LiteralPath $bindsnoop)) {
+                Skip-Test -Because 'the command line has not been built'
+            }
             $record = Join-Path $TestDrive 'line.jsonl'
             $process = Start-Program $bindsnoop, '-E', '--json', '--comm', $truthComm, '--max-events', '5'
             try {
@@ -280,7 +283,7 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             $wrong = if ($_.ContainsKey('Row')) { $Row } else { New-Row ($With ?? @{}) }
             if ($Without) { $wrong.PSObject.Properties.Remove($Without) }
             $rest = New-Row @{ Port = 81; RequestedPort = 81 }
-            $said = @((New-Row), $wrong, $rest | Test-BindPolicy -Policy $web 2>&1)
+            $said = @((New-Row), $wrong, $rest | Test-BindPolicy -Policy $web -ErrorAction Continue 2>&1)
             $said.Count | Should -Be 2
             $said[0].FullyQualifiedErrorId | Should -BeLike 'InvalidBindEvent,*'
             $said[0].CategoryInfo.Category | Should -Be InvalidArgument

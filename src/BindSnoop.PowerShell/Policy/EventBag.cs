@@ -50,11 +50,22 @@ internal static class EventBag
             Text(name) is var text && uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) && number <= most
                 ? number
                 : throw Wrong($"{name} is '{text}', not a number from 0 to {most}.");
-        string? Address(string name) => Text(name) is { Length: > 0 } text
-            ? Parsed(name, _ => AddressPrefix.Parse(text.Split('%')[0]).IsWhole && !text.Contains('/', StringComparison.Ordinal)
-                ? text
-                : throw Wrong($"{name} is '{text}', a prefix and not an address."))
-            : null;
+        string? Address(string name)
+        {
+            string text = Text(name);
+            if (text.Length == 0)
+            {
+                return null;
+            }
+
+            if (text.Contains('/', StringComparison.Ordinal))
+            {
+                throw Wrong($"{name} is '{text}', a prefix and not an address.");
+            }
+
+            _ = Parsed(name, address => AddressPrefix.Parse(address.Split('%')[0]));
+            return text;
+        }
 
         BindFacts facts = new()
         {
