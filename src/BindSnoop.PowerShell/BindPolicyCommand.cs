@@ -45,7 +45,7 @@ public abstract class BindPolicyCommand : TraceCommand
     {
         if (!MyInvocation.ExpectingInput && InputObject is null && Trace.Length == 0 && RecordPath.Length == 0)
         {
-            _ = Try<bool>(() => throw new TraceException(
+            Try(() => throw new TraceException(
                 "NoInput",
                 TraceErrorKind.InvalidArgument,
                 "There are no events to look at.",
@@ -60,11 +60,8 @@ public abstract class BindPolicyCommand : TraceCommand
         foreach (string path in RecordPath.Select(GetUnresolvedProviderPathFromPSPath))
         {
             long row = 0;
-            Try(() =>
-            {
-                RecordFile.Read(path, item => TakeObject(item, string.Create(CultureInfo.InvariantCulture, $"Object {++row} of '{DisplayText.Escape(path)}'")));
-                return true;
-            });
+            Try(() => RecordFile.Read(
+                path, item => TakeObject(item, string.Create(CultureInfo.InvariantCulture, $"Object {++row} of '{DisplayText.Escape(path)}'"))));
         }
     }
 

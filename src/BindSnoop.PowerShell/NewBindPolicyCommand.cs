@@ -29,11 +29,7 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
             _target = GetUnresolvedProviderPathFromPSPath(Path);
 
             // Not after a day of observation.
-            Try(() =>
-            {
-                PolicyFile.CheckTarget(_target, Force);
-                return true;
-            });
+            Try(() => PolicyFile.CheckTarget(_target, Force));
         }
     }
 
@@ -55,11 +51,7 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
                 return;
             }
 
-            Try(() =>
-            {
-                PolicyFile.Write(policy, _target, Force);
-                return true;
-            });
+            Try(() => PolicyFile.Write(policy, _target, Force));
         }
 
         WriteObject(policy);
