@@ -165,6 +165,19 @@ Describe 'Test-BindPolicy' {
             Test-BindPolicy -Policy @{ Default = 'Allow'; Rules = @() } -RecordPath $record -Quiet | Should -BeTrue
         }
 
+        It 'Reads no further than is wanted of a record in <_>' -ForEach 'csv', 'clixml', 'json' {
+            $record = Join-Path $TestDrive "wanted.$_"
+            $rows = 1..3 | ForEach-Object { New-Row @{ Port = $_; RequestedPort = $_ } }
+            switch ($_) {
+                csv { $rows | Export-Csv -LiteralPath $record }
+                clixml { $rows | Export-Clixml -LiteralPath $record }
+                json { $rows | ConvertTo-Json | Set-Content -LiteralPath $record }
+            }
+            # In a session of its own: what goes wrong here ends the whole script.
+            $script = "Import-Module '$modulePath'; `$first = Test-BindPolicy -Policy @{ Rules = @() } -RecordPath '$record', '$record' | Select-Object -First 2; `$first.Port; 'goes on'"
+            & $pwsh -NoProfile -NonInteractive -Command $script | Should -BeExactly '1', '2', 'goes on'
+        }
+
         It 'Judges what the command line has recorded' {
             $bindsnoop = [IO.Path]::Combine($repository, 'output', 'bin', 'bindsnoop')
             if (-not (Test-Path -LiteralPath $bindsnoop)) {

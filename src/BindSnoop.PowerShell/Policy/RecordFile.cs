@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
+using System.Runtime.ExceptionServices;
 
 namespace BindSnoop.PowerShell.Policy;
 
@@ -44,9 +45,14 @@ internal static class RecordFile
             reader.AddCommand(command).AddParameter("ErrorAction", ActionPreference.Stop);
         }
 
+        Sink sink = new(take);
         try
         {
-            reader.Invoke(null, new Sink(take));
+            reader.Invoke(null, sink);
+        }
+        catch (Exception) when (sink.Failure is not null)
+        {
+            sink.Failure.Throw();
         }
         catch (RuntimeException exception) when (exception is not PipelineStoppedException)
         {
@@ -63,6 +69,23 @@ internal static class RecordFile
     /// <summary>A list that keeps nothing: a record may be larger than memory.</summary>
     private sealed class Sink(Action<PSObject> take) : Collection<PSObject>
     {
-        protected override void InsertItem(int index, PSObject item) => take(item);
+        /// <summary>
+        /// What ended it. It is not for the reading pipeline: "Select-Object -First" ends ours with an exception
+        /// that would end all pipelines if it went through another one.
+        /// </summary>
+        public ExceptionDispatchInfo? Failure { get; private set; }
+
+        protected override void InsertItem(int index, PSObject item)
+        {
+            try
+            {
+                take(item);
+            }
+            catch (Exception exception)
+            {
+                Failure ??= ExceptionDispatchInfo.Capture(exception);
+                throw new OperationCanceledException();
+            }
+        }
     }
 }
