@@ -43,6 +43,13 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
         }
     }
 
+    /// <summary>The same, of a call that gives nothing.</summary>
+    protected void Try(Action call) => Try(() =>
+    {
+        call();
+        return true;
+    });
+
     /// <summary>The error as PowerShell shows and filters it.</summary>
     protected static ErrorRecord ToErrorRecord(TraceException exception)
     {
