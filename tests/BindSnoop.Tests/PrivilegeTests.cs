@@ -82,6 +82,19 @@ public sealed class PrivilegeTests
         Assert.All(TraceSupport.Probe().Backends, b => Assert.Contains("lockdown=integrity", b.Remedy, StringComparison.Ordinal));
     }
 
+    /// <summary>Who gives up root once the trace runs keeps what is open, and still leaves nothing.</summary>
+    [Fact]
+    public void GivingUpRootWhileTracingLeavesNothing()
+    {
+        Requires.Tracing();
+        Assert.SkipUnless(Native.Libc.geteuid() == 0, "Only root can give up root.");
+        string[] lines = Child.Start(Child.DropWhileTracing).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["bind 0 seen 20974", lines[1], "left 0"], lines);
+        KernelObjects held = KernelObjects.Parse(lines[1]);
+        Assert.InRange(held.Programs, 1, 100);
+        held.AssertGone();
+    }
+
     /// <summary>The child: traces, binds a port, and ends when it has seen itself do so.</summary>
     public static int TraceItself()
     {

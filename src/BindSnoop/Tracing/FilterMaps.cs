@@ -173,11 +173,27 @@ internal static unsafe class FilterMaps
         }
 
         const string Remedy = "Give the path of a pinned BPF hash map, such as /sys/fs/bpf/mymap; 'bpftool map create' makes one.";
-        using FileDescriptor pinned = new(LibBpf.bpf_obj_get(path));
+        string? resolved = TrustedPath.Resolve(path, out int errno);
+        if (resolved is not null && TrustedPath.OthersWhoMayChange(resolved) is { } others)
+        {
+            // Whoever can change the map decides what is seen.
+            throw new TraceException(
+                "PinnedMapNotTrusted",
+                TraceErrorKind.PermissionDenied,
+                $"The pinned map '{DisplayText.Escape(path)}' could be changed by others: {others}.",
+                "Pin it where only root can write, such as in /sys/fs/bpf, and leave it to root with mode 600.",
+                path);
+        }
+
+        using FileDescriptor pinned = new(resolved is null ? -1 : LibBpf.bpf_obj_get(resolved));
         if (pinned.IsInvalid)
         {
             throw TraceException.FromErrno(
-                "PinnedMapNotFound", $"Opening the pinned map '{DisplayText.Escape(path)}' failed", Marshal.GetLastPInvokeError(), Remedy, path);
+                "PinnedMapNotFound",
+                $"Opening the pinned map '{DisplayText.Escape(path)}' failed",
+                resolved is null ? errno : Marshal.GetLastPInvokeError(),
+                Remedy,
+                path);
         }
 
         // struct bpf_map_info (linux/bpf.h): type, id, key size, value size.
