@@ -24,6 +24,9 @@ internal sealed unsafe class BpfSession : IDisposable
     private readonly object _lock = new();
     private int _unreturned;
 
+    // A handle that a reader holds is not closed when it is disposed of, so none can tell.
+    private bool _disposed;
+
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
         Backend = backend;
@@ -88,7 +91,9 @@ internal sealed unsafe class BpfSession : IDisposable
                 return new BpfSession(definition, backend, options, count);
             }
             catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
-                or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
+                or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound"
+                // Another would lack the same memory or descriptors.
+                && exception.Kind != TraceErrorKind.ResourceUnavailable && options.Backend == Backend.Auto)
             {
                 refused.Add(new(backend, exception));
             }
@@ -116,7 +121,7 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_object.IsClosed, this);
+            ObjectDisposedException.ThrowIf(_disposed, this);
             List<CallKey> keys = [];
             int map = MapFd("calls");
             CallKey key = default;
@@ -140,7 +145,7 @@ internal sealed unsafe class BpfSession : IDisposable
     public MapReader OpenMap(string name)
     {
         Monitor.Enter(_lock);
-        if (_object.IsClosed)
+        if (_disposed)
         {
             Monitor.Exit(_lock);
             throw new ObjectDisposedException(nameof(BpfSession));
@@ -154,7 +159,7 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_object.IsClosed, this);
+            ObjectDisposedException.ThrowIf(_disposed, this);
             int cpus = LibBpf.libbpf_num_possible_cpus();
             Counters[] perCpu = new Counters[cpus];
             uint zero = 0;
@@ -213,6 +218,7 @@ internal sealed unsafe class BpfSession : IDisposable
         Detach();
         lock (_lock)
         {
+            _disposed = true;
             Buffer?.Dispose();
             _object?.Dispose();
         }
