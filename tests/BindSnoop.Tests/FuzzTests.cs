@@ -38,7 +38,7 @@ public sealed unsafe partial class FuzzTests
     // ---- what users write
 
     [Fact]
-    public void Ports() => Fuzz.Try("ports", 20_000, random =>
+    public void Ports() => Fuzz.Try("ports", 10_000, random =>
     {
         string text = Fuzz.Text(random, s_numbers);
         return Fuzz.Refusable("InvalidPort", () =>
@@ -50,7 +50,7 @@ public sealed unsafe partial class FuzzTests
     });
 
     [Fact]
-    public void Addresses() => Fuzz.Try("addresses", 20_000, random =>
+    public void Addresses() => Fuzz.Try("addresses", 10_000, random =>
     {
         string text = Fuzz.Text(random, s_addresses);
         return Fuzz.Refusable("InvalidAddress", () =>
@@ -62,7 +62,7 @@ public sealed unsafe partial class FuzzTests
     });
 
     [Fact]
-    public void ProtocolNames() => Fuzz.Try("protocols", 20_000, random =>
+    public void ProtocolNames() => Fuzz.Try("protocols", 10_000, random =>
     {
         string text = Fuzz.Text(random, s_names);
         return Fuzz.Refusable("InvalidProtocol", () => Assert.InRange(Protocols.Parse(text), 1, 511));
@@ -93,7 +93,7 @@ public sealed unsafe partial class FuzzTests
     });
 
     [Fact]
-    public void Escapes() => Fuzz.Try("escaped names", 20_000, random =>
+    public void Escapes() => Fuzz.Try("escaped names", 10_000, random =>
     {
         byte[] bytes = DisplayText.Unescape(Fuzz.Text(random, @"\x1b", @"\u{202e}", @"\\", @"\", "x", "u{", "}", "é", "\u202e"));
         string shown = DisplayText.Escape(bytes);
@@ -155,7 +155,7 @@ public sealed unsafe partial class FuzzTests
 
     /// <summary>The kernel's clock may say anything, too.</summary>
     [Fact]
-    public void Times() => Fuzz.Try("times", 20_000, random =>
+    public void Times() => Fuzz.Try("times", 10_000, random =>
     {
         KernelClock clock = default;
         clock.Synchronize();
