@@ -108,8 +108,10 @@ static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 a
 	struct call call = { .args = { arg0, arg1, arg2 }, .under_way = true };
 	long error = bpf_map_update_elem(&calls, &key, &call, BPF_NOEXIST);
 
-	if (!error)
+	if (!error) {
+		COUNT(entered);
 		return 0;
+	}
 	/* Full, or the thread's last call never came to its return: either way one call is lost. */
 	COUNT(missed);
 	if (error == -EEXIST)
@@ -122,10 +124,14 @@ static __always_inline bool leave(__u32 function, struct call *call)
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
 	struct call *entered = bpf_map_lookup_elem(&calls, &key);
 
-	if (!entered)
+	if (!entered) {
+		/* Clang may copy it on this path as well, and the verifier asks for it to have been written. */
+		*call = (struct call){};
 		return false;
+	}
 	*call = *entered;
 	bpf_map_delete_elem(&calls, &key);
+	COUNT(left);
 	return true;
 }
 
@@ -325,7 +331,7 @@ static __always_inline int system_call_entered(struct sys_enter *ctx)
 static __always_inline int system_call_exited(struct sys_exit *ctx)
 {
 	bool entered = false;
-	struct call call;
+	struct call call = {};
 	struct sock *sk;
 
 	if (config.include_error)

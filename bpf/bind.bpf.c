@@ -281,7 +281,8 @@ enum function { INET_BIND, INET6_BIND, MPTCP_BIND, SECURITY_SOCKET_BIND, SYS_BIN
 
 /*
  * Entries stay for the thread's next call, since to look one up costs a fraction of adding and deleting
- * it; the least recently used make room. A bind ends long before as many other threads have begun one.
+ * it; the least recently used make room. Should that ever be a call under way, it is among those entered
+ * and not left.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -300,11 +301,15 @@ static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1,
 
 		if (bpf_map_update_elem(&calls, &key, &first, BPF_ANY))
 			COUNT(missed);
+		else
+			COUNT(entered);
 		return 0;
 	}
 	/* The thread's last call never came to its return. */
 	if (call->under_way)
 		COUNT(missed);
+	else
+		COUNT(entered);
 	call->args[0] = arg0;
 	call->args[1] = arg1;
 	call->args[2] = arg2;
@@ -321,6 +326,7 @@ static __always_inline const struct call *leave(enum function function)
 	if (!call || !call->under_way)
 		return NULL;
 	call->under_way = false;
+	COUNT(left);
 	return call;
 }
 

@@ -123,6 +123,9 @@ struct counters {
 	__u64 dropped;  /* the buffer, or the count map, was full */
 	__u64 filtered; /* not asked for */
 	__u64 missed;   /* its return was never seen, or there was no room to remember its entry */
+	/* Not ends but beginnings: remembered entries, and how many of them their returns found. */
+	__u64 entered;
+	__u64 left;
 };
 
 struct {
@@ -137,7 +140,7 @@ struct {
 		__u32 zero_ = 0;                                                                   \
 		struct counters *counters_ = bpf_map_lookup_elem(&counters, &zero_);               \
 		if (counters_)                                                                     \
-			counters_->member++;                                                       \
+			__sync_fetch_and_add(&counters_->member, 1);                               \
 	} while (0)
 
 /*
@@ -297,8 +300,8 @@ static __always_inline void fill_origin(struct origin *origin, __u32 network_nam
 /*
  * A call between its entry and its return, for hooks that see only one of them at a time. Keyed by thread
  * and function, one of which may call another: mptcp_bind() inet_bind(). The maps for them, "calls", are
- * the tracers' own. What is still under way when nothing is hooked any more has lost its return, unless
- * its function may wait for long.
+ * the tracers' own. What was entered and not left when nothing is hooked any more has lost its return,
+ * unless it is still there and its function may wait for long.
  */
 #define MAY_WAIT 0x80000000u
 

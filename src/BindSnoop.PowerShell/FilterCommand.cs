@@ -113,6 +113,18 @@ public abstract class FilterCommand : TraceCommand
         WriteBackend(tracer.Backend, tracer.Refusals);
         Stopwatch sinceLossCheck = Stopwatch.StartNew();
         bool warned = false;
+        void WarnOnce()
+        {
+            sinceLossCheck.Restart();
+            warned = warned || WarnOfLoss(tracer.ReadStatistics().Dropped);
+        }
+
+        // A trace without an end must tell of losses too, but not of every one of them.
+        if (duration is null)
+        {
+            tracer.BeforeSleep = WarnOnce;
+        }
+
         foreach (TEvent next in tracer.Read(duration, StopToken))
         {
             write(next);
@@ -121,17 +133,15 @@ public abstract class FilterCommand : TraceCommand
                 break;
             }
 
-            // A trace without an end must tell of losses too, but not of every one of them.
             if (duration is null && !warned && sinceLossCheck.Elapsed > s_lossCheckInterval)
             {
-                sinceLossCheck.Restart();
-                warned = WarnOfLoss(tracer.ReadStatistics().Dropped);
+                WarnOnce();
             }
         }
 
-        if (!warned && !StopToken.IsCancellationRequested)
+        if (!StopToken.IsCancellationRequested)
         {
-            WarnOfLoss(tracer.ReadStatistics().Dropped);
+            WarnOnce();
         }
     }
 

@@ -89,7 +89,7 @@ public sealed class AcceptCrowdTests
         AcceptEvent[] events = Of(collector.Finish(out TraceStatistics statistics), [.. processes]);
         Assert.All(events, e => Assert.Equal("EINTR", e.ErrorName));
         AssertSeen(backend, includeError ? Processes * ThreadsOfEach : 0, events.Length, statistics.Dropped, fromReturns: true);
-        Assert.Empty(left);
+        Assert.InRange(left.Length, 0, MayLeaveOut(backend) ? statistics.Dropped : 0);
     }
 
     /// <summary>Sees that all have been seen, or at least counted as lost where the back end cannot do better.</summary>

@@ -14,8 +14,8 @@ internal static unsafe partial class LibBpf
         nameof(bpf_object__load), nameof(bpf_object__close), nameof(bpf_object__next_program), nameof(bpf_object__find_map_by_name),
         nameof(bpf_program__name), nameof(bpf_program__set_autoload), nameof(bpf_program__fd), nameof(bpf_program__attach_trace),
         nameof(bpf_program__attach_kprobe), nameof(bpf_program__attach_perf_event), nameof(bpf_link__destroy), nameof(bpf_map__fd),
-        nameof(bpf_map__set_max_entries), nameof(bpf_map__reuse_fd), nameof(bpf_map__initial_value), nameof(bpf_obj_get),
-        nameof(bpf_obj_get_info_by_fd), nameof(bpf_map_update_elem), nameof(bpf_map_lookup_elem), nameof(bpf_map_get_next_key),
+        nameof(bpf_map__set_max_entries), nameof(bpf_map__reuse_fd), nameof(bpf_map__initial_value), nameof(bpf_prog_load),
+        nameof(bpf_obj_get), nameof(bpf_obj_get_info_by_fd), nameof(bpf_map_update_elem), nameof(bpf_map_lookup_elem), nameof(bpf_map_get_next_key),
         nameof(bpf_map_lookup_batch), nameof(btf__new), nameof(btf__free), nameof(btf__type_cnt), nameof(btf__type_by_id),
         nameof(btf__name_by_offset),
     ];
@@ -98,6 +98,10 @@ internal static unsafe partial class LibBpf
     [LibraryImport(Library)]
     public static partial void* bpf_map__initial_value(nint map, out nuint size);
 
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int bpf_prog_load(
+        uint type, string name, string license, ulong* instructions, nuint count, in BpfProgramLoadOptions options);
+
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int bpf_obj_get(string path);
 
@@ -134,4 +138,19 @@ internal static unsafe partial class LibBpf
     [LibraryImport(Library)]
     [SuppressGCTransition]
     public static partial byte* btf__name_by_offset(nint btf, uint offset);
+}
+
+/// <summary><c>struct bpf_prog_load_opts</c>, as far as it is used.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct BpfProgramLoadOptions
+{
+    public nuint Size;
+    public int Attempts;
+    public uint ExpectedAttachType;
+    public uint ProgramBtf;
+    public uint ProgramFlags;
+    public uint ProgramInterface;
+    public uint KernelVersion;
+    public uint AttachBtfId;
+    public uint AttachProgram;
 }

@@ -22,7 +22,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private readonly TracerDefinition _definition;
     private readonly KernelTypes _types;
     private readonly object _lock = new();
-    private int _unreturned;
+    private bool _detached;
 
     // A handle that a reader holds is not closed when it is disposed of, so none can tell.
     private bool _disposed;
@@ -37,6 +37,11 @@ internal sealed unsafe class BpfSession : IDisposable
         LibBpfLog.Begin();
         try
         {
+            if (backend == Backend.Fentry)
+            {
+                EnsureTrampolines(definition);
+            }
+
             fixed (byte* pointer = image)
             {
                 _object = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, 0);
@@ -48,7 +53,7 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             Configure(definition, options, count);
-            Check("BpfLoadFailed", $"The kernel refused the BPF programs of the {backend} back end", LibBpf.bpf_object__load(_object));
+            Check("BpfLoadFailed", LoadRefused, LibBpf.bpf_object__load(_object));
             FilterMaps.Fill(this, options.Filter);
             if (!count)
             {
@@ -69,6 +74,8 @@ internal sealed unsafe class BpfSession : IDisposable
     }
 
     public Backend Backend { get; }
+
+    private string LoadRefused => $"The kernel refused the BPF programs of the {Backend} back end";
 
     /// <summary>Null when counting.</summary>
     public RingBuffer? Buffer { get; }
@@ -160,22 +167,21 @@ internal sealed unsafe class BpfSession : IDisposable
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            int cpus = LibBpf.libbpf_num_possible_cpus();
-            Counters[] perCpu = new Counters[cpus];
-            uint zero = 0;
-            fixed (Counters* values = perCpu)
-            {
-                Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
-            }
-
-            long dropped = _programs.Sum(ProgramMisses) + _unreturned;
+            long dropped = _programs.Sum(ProgramMisses);
             long emitted = Buffer?.Produced / RingBuffer.RoomFor(_definition.RecordSize) ?? 0;
             long filtered = 0;
-            foreach (Counters counters in perCpu)
+            long unreturned = 0;
+            foreach (Counters counters in ReadCounters())
             {
                 emitted += counters.Counted;
                 filtered += counters.Filtered;
                 dropped += counters.Dropped + counters.Missed;
+                unreturned += counters.Entered - counters.Left;
+            }
+
+            if (_detached)
+            {
+                dropped += unreturned - CallsUnderWay().Count(c => (c.Function & MayWait) != 0);
             }
 
             return new TraceStatistics(emitted, dropped, filtered);
@@ -190,8 +196,6 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            bool attached = _links.Count > 0;
-
             // Entries before returns, the reverse of how they were attached.
             for (int i = _links.Count - 1; i >= 0; i--)
             {
@@ -206,10 +210,7 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             _perfEvents.Clear();
-            if (attached)
-            {
-                _unreturned = CallsUnderWay().Count(c => (c.Function & MayWait) == 0);
-            }
+            _detached = true;
         }
     }
 
@@ -280,6 +281,46 @@ internal sealed unsafe class BpfSession : IDisposable
         return LibBpf.bpf_obj_get_info_by_fd(LibBpf.bpf_program__fd(program), info, ref length) == 0
             ? *(long*)(info + RecursionMisses)
             : 0;
+    }
+
+    /// <summary>
+    /// Asks the kernel with a program that does nothing: for the real ones libbpf reads all of the kernel's type
+    /// information first, most of the time it takes to learn that they are refused.
+    /// </summary>
+    private void EnsureTrampolines(TracerDefinition definition)
+    {
+        // linux/bpf.h: BPF_PROG_TYPE_TRACING and BPF_TRACE_FEXIT.
+        const uint Tracing = 26;
+        const uint FunctionExit = 25;
+        const ulong ReturnValueZero = 0xb7;
+        const ulong Exit = 0x95;
+        if (definition.Functions.FirstOrDefault(f => _types.HasFunction(f.Name)) is not { } function)
+        {
+            return;
+        }
+
+        ulong* instructions = stackalloc ulong[] { ReturnValueZero, Exit };
+        BpfProgramLoadOptions options = new()
+        {
+            Size = (nuint)sizeof(BpfProgramLoadOptions),
+            ExpectedAttachType = FunctionExit,
+            AttachBtfId = _types.FunctionId(function.Name),
+        };
+        int program = LibBpf.bpf_prog_load(Tracing, "trampoline", "GPL", instructions, 2, options);
+        Check("BpfLoadFailed", LoadRefused, program);
+        new FileDescriptor(program).Dispose();
+    }
+
+    private Counters[] ReadCounters()
+    {
+        Counters[] perCpu = new Counters[LibBpf.libbpf_num_possible_cpus()];
+        uint zero = 0;
+        fixed (Counters* values = perCpu)
+        {
+            Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
+        }
+
+        return perCpu;
     }
 
     private void Configure(TracerDefinition definition, TraceOptions options, bool count)
@@ -387,7 +428,8 @@ internal sealed unsafe class BpfSession : IDisposable
     }
 
     private static bool IsEntry(string program) =>
-        program.StartsWith("kprobe_", StringComparison.Ordinal) || program.StartsWith("sys_enter_", StringComparison.Ordinal);
+        program.StartsWith("fentry_", StringComparison.Ordinal) || program.StartsWith("kprobe_", StringComparison.Ordinal) ||
+        program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
     private BpfLink AttachTracepoint(nint program, string name)
     {
@@ -462,5 +504,7 @@ internal sealed unsafe class BpfSession : IDisposable
         public long Dropped;
         public long Filtered;
         public long Missed;
+        public long Entered;
+        public long Left;
     }
 }

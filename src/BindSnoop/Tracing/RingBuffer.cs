@@ -72,6 +72,9 @@ internal sealed unsafe class RingBuffer : IDisposable
     /// <summary>Whether everything that was put in has been read.</summary>
     public bool IsEmpty => _position == Volatile.Read(ref *_producer);
 
+    /// <summary>Whether the next <see cref="Wait"/> may last until the kernel wakes it.</summary>
+    public bool IsQuiet => _emptyLooks > LooksBeforeSleep;
+
     /// <summary>How many bytes a record takes.</summary>
     public static long RoomFor(int recordSize) => (recordSize + HeaderSize + 7) & ~7L;
 

@@ -56,6 +56,12 @@ public abstract class Tracer<TEvent> : IDisposable
     /// </summary>
     public Action? BeforeWait { get; set; }
 
+    /// <summary>
+    /// Called by the reading thread when nothing has come for some milliseconds, before it sleeps until something
+    /// does: the moment to look at what was lost.
+    /// </summary>
+    public Action? BeforeSleep { get; set; }
+
     /// <summary>What became of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
 
@@ -86,7 +92,12 @@ public abstract class Tracer<TEvent> : IDisposable
             }
 
             BeforeWait?.Invoke();
-            _session.Buffer!.Wait(left == long.MaxValue ? -1 : (int)Math.Min(left, int.MaxValue));
+            if (_session.Buffer!.IsQuiet)
+            {
+                BeforeSleep?.Invoke();
+            }
+
+            _session.Buffer.Wait(left == long.MaxValue ? -1 : (int)Math.Min(left, int.MaxValue));
         }
 
         if (!cancellationToken.IsCancellationRequested)
