@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUSY_PORT = 20991, TICK_MS = 20, THREADS = 4, KINDS = 50, PATH_SIZE = 512 };
+enum { TICK_MS = 20, THREADS = 4, KINDS = 50, PATH_SIZE = 512 };
 
 // Written by all processes.
 struct totals {
@@ -27,6 +27,7 @@ struct totals {
 
 static struct totals *totals;
 static uint64_t pace, deadline;
+static in_port_t busyPort; // what every fifth bind finds busy, but in another network
 
 struct slot {
 	pid_t pid;
@@ -54,7 +55,7 @@ static void bind_any(unsigned way)
 		four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (way % 5 == 4) {
 		four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		four.sin_port = htons(BUSY_PORT);
+		four.sin_port = busyPort;
 	}
 	int fd = socket(six ? AF_INET6 : AF_INET, (datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
@@ -195,12 +196,14 @@ int run_churn(int count, char **arguments)
 		return 1;
 	}
 
-	// What every fifth bind finds busy.
-	struct sockaddr_in busy = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(BUSY_PORT)};
-	if (bind(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), (struct sockaddr *)&busy, sizeof busy) != 0) {
+	struct sockaddr_in busy = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof busy;
+	int holder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(holder, (struct sockaddr *)&busy, sizeof busy) != 0 || getsockname(holder, (struct sockaddr *)&busy, &length) != 0) {
 		perror("bindtruth: bind");
 		return 1;
 	}
+	busyPort = busy.sin_port;
 	atomic_fetch_add(&totals->made, 1);
 
 	bool good = true;
