@@ -1,14 +1,11 @@
 using System.CommandLine;
-using System.Globalization;
 using BindSnoop.Cli.Commands;
+using BindSnoop.Tests;
 using Xunit;
 
 namespace BindSnoop.Cli.Tests;
 
-/// <summary>
-/// Random command lines, the same ones every time unless BINDSNOOP_FUZZ_SEED chooses others; BINDSNOOP_FUZZ_FACTOR makes
-/// it so many times as many.
-/// </summary>
+/// <summary>Random command lines.</summary>
 public sealed class FuzzTests
 {
     private static readonly string[] s_pieces =
@@ -21,28 +18,11 @@ public sealed class FuzzTests
 
     /// <summary>They are taken, or refused with a message that is safe to print; nothing else comes out of it.</summary>
     [Fact]
-    public void Command_lines_are_taken_or_refused()
+    public void Command_lines_are_taken_or_refused() => Fuzz.Try("command lines", 1000, random =>
     {
-        int seed = Read("BINDSNOOP_FUZZ_SEED", 1);
-        int count = 1000 * Read("BINDSNOOP_FUZZ_FACTOR", 1);
-        int taken = 0;
-        for (int i = 0; i < count; i++)
-        {
-            Random random = new(unchecked((seed * 1_000_003) + i));
-            string[] args = [.. Enumerable.Range(0, random.Next(1, 9)).Select(_ => Piece(random))];
-            try
-            {
-                taken += IsTaken(args) ? 1 : 0;
-            }
-            catch (Exception exception) when (exception is not Xunit.Sdk.IAssertionException)
-            {
-                Assert.Fail($"Input {i} of BINDSNOOP_FUZZ_SEED={seed}: {string.Join(' ', args.Select(DisplayText.Escape))}: {exception}");
-            }
-        }
-
-        Assert.InRange(taken, 1, count - 1);
-        TestContext.Current.TestOutputHelper?.WriteLine($"command lines: {count} inputs of seed {seed}: {taken} accepted, {count - taken} refused");
-    }
+        string[] args = [.. Enumerable.Range(0, random.Next(1, 9)).Select(_ => Piece(random))];
+        return IsTaken(args) ? "accepted" : "refused";
+    });
 
     private static string Piece(Random random) => random.Next(5) switch
     {
@@ -82,7 +62,4 @@ public sealed class FuzzTests
             return false;
         }
     }
-
-    private static int Read(string variable, int otherwise) =>
-        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 }
