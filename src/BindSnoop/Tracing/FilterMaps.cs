@@ -174,25 +174,26 @@ internal static unsafe class FilterMaps
 
         const string Remedy = "Give the path of a pinned BPF hash map, such as /sys/fs/bpf/mymap; 'bpftool map create' makes one.";
         string? resolved = TrustedPath.Resolve(path, out int errno);
-        if (resolved is not null && TrustedPath.OthersWhoMayChange(resolved) is { } others)
-        {
-            // Whoever can change the map decides what is seen.
-            throw new TraceException(
-                "PinnedMapNotTrusted",
-                TraceErrorKind.PermissionDenied,
-                $"The pinned map '{DisplayText.Escape(path)}' could be changed by others: {others}.",
-                "Pin it where only root can write, such as in /sys/fs/bpf, and leave it to root with mode 600.",
-                path);
-        }
-
         using FileDescriptor pinned = new(resolved is null ? -1 : LibBpf.bpf_obj_get(resolved));
-        if (pinned.IsInvalid)
+        if (resolved is null || pinned.IsInvalid)
         {
             throw TraceException.FromErrno(
                 "PinnedMapNotFound",
                 $"Opening the pinned map '{DisplayText.Escape(path)}' failed",
                 resolved is null ? errno : Marshal.GetLastPInvokeError(),
                 Remedy,
+                path);
+        }
+
+        if (TrustedPath.OthersWhoMayChange(resolved) is { } others)
+        {
+            // Whoever can change the map decides what is seen. That it is looked at once it is open is soon enough: if
+            // nobody can change the way there now, nobody could before.
+            throw new TraceException(
+                "PinnedMapNotTrusted",
+                TraceErrorKind.PermissionDenied,
+                $"The pinned map '{DisplayText.Escape(path)}' could be changed by others: {others}.",
+                "Pin it where only root can write, such as in /sys/fs/bpf, and leave it to root with mode 600.",
                 path);
         }
 
