@@ -15,6 +15,10 @@ usage() {
 usage: ./build.sh build          builds the module output/BindSnoop and the command line output/bin/bindsnoop
        ./build.sh run [ARGS]     builds, and shows binds as they happen until Ctrl-C:
                                  Get-BindEvent ARGS where there is PowerShell, else bindsnoop ARGS
+       ./build.sh publish [RID]  makes output/publish/RID/bindsnoop, one file that needs no .NET; RID is linux-x64
+                                 or linux-arm64, by default the one of this machine
+       ./build.sh install [DIR]  copies that of this machine, its manual page and its completion into bin/ and share/
+                                 of DIR, by default /usr/local
        ./build.sh test           builds, and runs every test
        ./build.sh kernels [ARGS] builds, and runs the tests on other kernels in virtual machines: all of
                                  tests/vm/kernels, or those named (tests/vm/run --help tells of ARGS)
@@ -57,7 +61,7 @@ bpftool_package() {
     if apt-cache show --no-all-versions bpftool >/dev/null 2>&1; then echo bpftool; else echo linux-tools-common; fi
 }
 
-# The packages that $1 (build, test or kernels) lacks here.
+# The packages that $1 (build, publish, test or kernels) lacks here.
 missing_packages() {
     # An ordinary user's PATH leaves these out on Debian.
     local PATH=$PATH:/usr/sbin:/sbin
@@ -71,11 +75,14 @@ missing_packages() {
     has_file /usr/include/bpf/bpf_helpers.h || echo libbpf-dev
     has_file /usr/include/linux/types.h || echo linux-libc-dev
     has_file '/usr/lib*/*/libbpf.so.1' || has_file '/usr/lib*/libbpf.so.1' || echo libbpf1
+    if [[ $1 == publish || $1 == test ]]; then
+        # Static: the test program runs in guests that have no libc.
+        has_file '/usr/lib*/*/libc.a' || has_file '/usr/lib*/libc.a' || echo libc6-dev
+        has_file '/usr/lib*/*/libz.so' || has_file '/usr/lib*/libz.so' || echo zlib1g-dev
+    fi
     if [[ $1 == test ]]; then
         has make || echo make
         has gcc || echo gcc
-        # Static: the test program runs in guests that have no libc.
-        has_file '/usr/lib*/*/libc.a' || has_file '/usr/lib*/libc.a' || echo libc6-dev
         has jq || echo jq
         has bpftool || bpftool_package
     fi
@@ -158,6 +165,59 @@ build() {
     say "built $output/BindSnoop and $output/bin/bindsnoop"
 }
 
+# ---- publishing ------------------------------------------------------------
+
+# What .NET calls this machine, or the one that uname calls $1.
+runtime_identifier() {
+    case ${1:-$(uname -m)} in
+    x86_64) echo linux-x64 ;;
+    aarch64) echo linux-arm64 ;;
+    *) return 1 ;;
+    esac
+}
+
+publish_project() { # RID
+    # What an earlier run has made is not to pass for what this one could not make.
+    rm -rf "${output:?}/publish/$1"
+    dotnet publish "$root/$command_line" -r "$1" -p:Native=true --nologo -v quiet -tl:off \
+        -nodeReuse:false -p:UseSharedCompilation=false </dev/null
+}
+
+publish() {
+    local rid=${1:-$(runtime_identifier)} log
+    case $rid in
+    linux-x64 | linux-arm64) ;;
+    *) die "nothing can be published for '$rid': give linux-x64 or linux-arm64" ;;
+    esac
+    find_dotnet
+    install_packages publish
+    trap give_back EXIT
+    log=$(mktemp)
+    if ! publish_project "$rid" >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        die "could not publish for $rid"
+    fi
+    rm -f "$log"
+    say "made $output/publish/$rid/bindsnoop"
+}
+
+install_command() {
+    local prefix=${1:-/usr/local}
+    publish
+    install_files "$prefix"
+    say "installed bindsnoop in $prefix"
+}
+
+install_files() { # FOLDER
+    local published
+    published=$output/publish/$(runtime_identifier)/bindsnoop
+    install -D -m 755 "$published" "$1/bin/bindsnoop"
+    install -D -m 644 "$root/docs/man/bindsnoop.8" "$1/share/man/man8/bindsnoop.8"
+    install -d "$1/share/bash-completion/completions"
+    "$published" --completion bash >"$1/share/bash-completion/completions/bindsnoop"
+}
+
 # ---- running ---------------------------------------------------------------
 
 # An argument as PowerShell source: names, numbers, lists and addresses as they
@@ -195,12 +255,12 @@ run() {
 # becomes of a suite as a whole is a test of its own in it.
 reports=()
 
-# NAME STATUS MESSAGE
+# NAME STATUS MESSAGE [TEST]
 whole_suite() {
     local report=$results/$1.ctrf.json
     [[ -s $report ]] && jq -e '.results.tests' "$report" >/dev/null 2>&1 || echo '{}' >"$report"
-    jq --arg status "$2" --arg message "$3" \
-        '.results.tests += [{ name: "(the suite)", $status, $message }]' "$report" >"$report.new"
+    jq --arg status "$2" --arg message "$3" --arg name "${4:-(the suite)}" \
+        '.results.tests += [{ $name, $status, $message }]' "$report" >"$report.new"
     mv "$report.new" "$report"
 }
 
@@ -266,11 +326,67 @@ test_pester() {
         -Report "$results/Pester.ctrf.json" -ModulePath "$output/modules"
 }
 
-# What the virtual machines get to see of the build.
+# That each published file is one, for the right machine, and runs; and here, that it does all that the command line does.
+test_publish() {
+    local rid machine bytes file log emulator said
+    for machine in x86_64:3e00 aarch64:b700; do
+        bytes=${machine#*:} machine=${machine%:*}
+        rid=$(runtime_identifier "$machine")
+        file=$output/publish/$rid/bindsnoop
+        log=$results/publish-$rid.log
+        printf 'publish %s ...\n' "$rid"
+        if ! publish_project "$rid" >"$log" 2>&1; then
+            if said=$(grep -m 1 -o 'Unable to find package [^ ]*linux-[^ ]*' "$log"); then
+                skip_suite "publish-$rid" "it cannot be built here: ${said%.}"
+            else
+                check_report "publish-$rid" 1 'dotnet publish failed' "$log"
+            fi
+            continue
+        fi
+        if [[ $machine == "$(uname -m)" ]]; then
+            BINDSNOOP=$file suite "publish-$rid" 900 dotnet "$(assembly tests/BindSnoop.Cli.Tests)" -noColor -noAutoReporters \
+                -ctrf "$results/publish-$rid.ctrf.json"
+            log=$results/installed
+            if said=$(install_files "$log" 2>&1 && bash -c 'shopt -s progcomp
+                PATH=$0/bin:$PATH
+                . "$0/share/bash-completion/completions/bindsnoop" && complete -p bindsnoop && bindsnoop --version' "$log" 2>&1) &&
+                [[ -s $log/share/man/man8/bindsnoop.8 && $said == complete*bindsnoop*bindsnoop* ]]; then
+                whole_suite "publish-$rid" passed '' 'is installed, with its manual page and its completion'
+            else
+                whole_suite "publish-$rid" failed "this came out: $said" 'is installed, with its manual page and its completion'
+            fi
+        else
+            reports+=("$results/publish-$rid.ctrf.json")
+            emulator=qemu-$machine-static
+            if ! has "$emulator"; then
+                whole_suite "publish-$rid" skipped "there is no $emulator to run it with" 'runs'
+            elif said=$("$emulator" "$file" --version 2>&1) && [[ $said == "$("$output/bin/bindsnoop" --version)" ]]; then
+                whole_suite "publish-$rid" passed '' 'runs'
+            else
+                whole_suite "publish-$rid" failed "--version says: $said" 'runs'
+            fi
+        fi
+        # The field of the ELF header that names the machine.
+        said="$(cd "${file%/*}" && echo *) $(od -A n -t x1 -j 18 -N 2 "$file" | tr -d ' ')"
+        if [[ $said == "bindsnoop $bytes" ]]; then
+            whole_suite "publish-$rid" passed '' 'is one file, for that machine'
+        else
+            whole_suite "publish-$rid" failed "there is: $said" 'is one file, for that machine'
+        fi
+    done
+}
+
+# What the virtual machines get to see of the build. The one file, where there is one, starts much sooner in them.
 make_payload() { # FOLDER
+    local bin=$output/publish/linux-x64
+    [[ -x $bin/bindsnoop ]] || bin=$output/bin
     rm -rf "$1"
     mkdir -p "$1"
     cp -r "$(dirname "$(assembly tests/BindSnoop.Tests)")" "$1/tests"
+    cp -r "$(dirname "$(assembly tests/BindSnoop.Cli.Tests)")" "$1/cli-tests"
+    cp -r "$bin" "$1/bin"
+    # For maps as users make them. What Ubuntu calls so is a script that looks for its kernel's.
+    if ldd "$(command -v bpftool)" >/dev/null 2>&1; then export BINDSNOOP_VM_EXTRA="bpftool ${BINDSNOOP_VM_EXTRA:-}"; fi
 }
 
 # The whole matrix, or the kernels named.
@@ -279,14 +395,15 @@ run_kernels() {
     install_packages test
     install_packages kernels
     trap give_back EXIT
-    build_projects tests/BindSnoop.Tests
+    build_projects tests/BindSnoop.Tests "$command_line" tests/BindSnoop.Cli.Tests
+    publish_project linux-x64 >/dev/null || say 'the command line cannot be published, so the guests get the slow one'
     make_payload "$output/vm-payload"
     BINDSNOOP_VM_PAYLOAD=$output/vm-payload BINDSNOOP_VM_OUTPUT=$output/vm "$root/tests/vm/run" "$@"
 }
 
 # An old and a new kernel here, with the tests that a kernel can break; "kernels" runs all of both.
 test_kernels() {
-    local class classes=(BindMatrix AcceptMatrix Privilege MissingPieces) tests=() kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason='' told limit
+    local class classes=(BindSnoop.Tests.{BindMatrix,AcceptMatrix,Privilege,MissingPieces} BindSnoop.Cli.Tests.Example) tests=() kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason='' told limit
     if [[ $(uname -m) != x86_64 ]]; then
         reason="the virtual machines are x86-64, this is $(uname -m)"
     elif ! (install_packages kernels) 2>"$log"; then
@@ -302,7 +419,7 @@ test_kernels() {
     limit=$(time_limit 2700)
     printf 'kernels %s ...\n' "${kernels[*]}"
     local started=$SECONDS
-    for class in "${classes[@]}"; do tests+=(-class "BindSnoop.Tests.${class}Tests"); done
+    for class in "${classes[@]}"; do tests+=(-class "${class}Tests"); done
     BINDSNOOP_VM_PAYLOAD=$payload BINDSNOOP_VM_OUTPUT=$vms BINDSNOOP_VM_TIMEOUT=$((limit > 600 ? limit - 300 : 300)) \
         timeout --foreground -s INT -k 60 "$limit" "$root/tests/vm/run" "${kernels[@]}" -- "${tests[@]}" >"$log" 2>&1 </dev/null || status=$?
     printf 'kernels took %s s\n' "$((SECONDS - started))"
@@ -353,6 +470,7 @@ run_tests() {
         find_pwsh || say "$no_pwsh"
         for suite in "${suites[@]}"; do test_assembly "$suite" 900; done
         test_pester
+        test_publish
         test_kernels
     else
         reports=("$results/build.ctrf.json")
@@ -365,6 +483,8 @@ command=${1:-help}
 shift || true
 case $command in
 build) build ;;
+publish) publish "$@" ;;
+install) install_command "$@" ;;
 run) run "$@" ;;
 test) run_tests ;;
 kernels) run_kernels "$@" ;;

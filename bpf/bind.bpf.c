@@ -33,7 +33,7 @@ struct bind_count_key {
 	__u16 address_family;
 	__u16 port;
 	__u16 protocol_number;
-	__u16 reserved;
+	__u16 named_family; /* of the address: of failed calls what was asked for, perhaps NO_ADDRESS */
 };
 
 struct {
@@ -226,10 +226,11 @@ static __always_inline int report(bool typed, struct sock *sk, const struct sock
 			.address_family = bound.family,
 			.port = bound.port,
 			.protocol_number = protocol,
+			.named_family = ret ? requested->family : bound.family,
 		};
 		__u64 one = 1, *count;
 
-		__builtin_memcpy(key.address, bound.address, sizeof(key.address));
+		__builtin_memcpy(key.address, ret ? requested->address : bound.address, sizeof(key.address));
 		count = bpf_map_lookup_elem(&counts, &key);
 		if (!count && bpf_map_update_elem(&counts, &key, &one, BPF_NOEXIST)) {
 			/* Full; or another CPU was first, and then the entry is there now. */

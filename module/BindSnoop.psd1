@@ -17,9 +17,11 @@
         'Get-BindEvent'
         'Get-BindTrace'
         'Get-BindTraceSupport'
+        'New-BindPolicy'
         'Remove-BindTrace'
         'Start-BindTrace'
         'Stop-BindTrace'
+        'Test-BindPolicy'
     )
     VariablesToExport      = @()
     AliasesToExport        = @()

@@ -53,12 +53,7 @@ public sealed class GetBindEventCommand : BindFilterCommand
                 continue;
             }
 
-            WriteError(ToErrorRecord(new TraceException(
-                "NotCollecting",
-                TraceErrorKind.InvalidOperation,
-                $"The trace '{DisplayText.Escape(trace.Name)}' counts, and collects no events.",
-                "Read its counts with Get-BindCount -Trace, or start it with -Mode Event.",
-                trace.Name)));
+            WriteError(ToErrorRecord(TraceLookup.NotCollecting(trace)));
         }
     }
 

@@ -43,6 +43,13 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
         }
     }
 
+    /// <summary>The same, of a call that gives nothing.</summary>
+    protected void Try(Action call) => Try(() =>
+    {
+        call();
+        return true;
+    });
+
     /// <summary>The error as PowerShell shows and filters it.</summary>
     protected static ErrorRecord ToErrorRecord(TraceException exception)
     {
@@ -73,7 +80,9 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     {
         if (dropped > 0)
         {
-            WriteWarning($"{dropped} calls were lost: they came faster than they were read. A larger -BufferSize or a narrower filter helps.");
+            WriteWarning(
+                (dropped == 1 ? "1 call was lost: it came faster than it was read." : $"{dropped} calls were lost: they came faster than they were read.") +
+                " A larger -BufferSize or a narrower filter helps.");
         }
 
         return dropped > 0;

@@ -32,4 +32,13 @@ internal static class TraceLookup
 
         return traces.Where(found.Contains);
     }
+
+    /// <summary>What is said of a trace that is asked for events and has none.</summary>
+    public static TraceException NotCollecting(BindTrace trace) =>
+        new(
+            "NotCollecting",
+            TraceErrorKind.InvalidOperation,
+            $"The trace '{DisplayText.Escape(trace.Name)}' counts, and collects no events.",
+            "Read its counts with Get-BindCount -Trace, or start it with -Mode Event.",
+            trace.Name);
 }

@@ -42,6 +42,9 @@ public static class DisplayText
     /// <summary>Makes a string readable, such as a parameter that is repeated in an error.</summary>
     public static string Escape(string text) => Escape(Encoding.UTF8.GetBytes(text));
 
+    /// <summary>Makes text safe that may be readable already: what has to be escaped is, the backslash is left alone.</summary>
+    internal static string EscapeUnsafe(string text) => Escape(text).Replace(@"\\", @"\", StringComparison.Ordinal);
+
     /// <summary>The reverse of <see cref="Escape(ReadOnlySpan{byte})"/>: the bytes that a readable text stands for.</summary>
     public static byte[] Unescape(string text)
     {

@@ -38,6 +38,29 @@ public sealed class CountTests
         Assert.Single(counts.Select(c => (c.Address, c.Port, c.Protocol)).Distinct());
     }
 
+    /// <summary>What a failed call asked for is counted as its event tells it: perhaps no address, or one of another family.</summary>
+    [Fact]
+    public void FailuresAreCountedByWhatTheyAskedFor()
+    {
+        Requires.Tracing();
+        string[] errors = ["EINVAL", "EFAULT", "EAFNOSUPPORT"];
+        TraceOptions options = new() { Filter = new() { Comm = ["bindtruth"], IncludeError = true } };
+        using BindCounter counter = new(options);
+        using Collector collector = new(options);
+        Truth.Run("einval-short4", "einval-short6", "efault", "eafnosupport4", "eafnosupport6", "einval-twice4");
+        counter.Stop();
+        var told = collector.Finish(out _)
+            .Where(e => errors.Contains(e.ErrorName))
+            .GroupBy(e => (e.ErrorName, e.AddressFamily, e.Protocol, e.Address, e.Port, e.Endpoint))
+            .Select(g => (g.Key, g.LongCount()));
+        var counted = counter.Read()
+            .Where(c => errors.Contains(c.ErrorName))
+            .Select(c => ((c.ErrorName, c.AddressFamily, c.Protocol, c.Address, c.Port, c.Endpoint), c.Count));
+        Assert.Equal(told.Order(), counted.Order());
+        Assert.Contains(counted, c => c.Item1.Address is null);
+        Assert.Contains(counted, c => c.Item1.Address is not null);
+    }
+
     [Fact]
     public void CountsAsItRuns()
     {

@@ -39,7 +39,7 @@ Describe 'The module' {
         $module = Get-Module -Name $moduleName
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
             'Get-AcceptEvent', 'Get-BindCount', 'Get-BindEvent', 'Get-BindTrace', 'Get-BindTraceSupport'
-            'Remove-BindTrace', 'Start-BindTrace', 'Stop-BindTrace'
+            'New-BindPolicy', 'Remove-BindTrace', 'Start-BindTrace', 'Stop-BindTrace', 'Test-BindPolicy'
         )
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
         $cmdlets = $module.ImplementingAssembly ?? [System.AppDomain]::CurrentDomain.GetAssemblies().Where({ $_.GetName().Name -eq 'BindSnoop.PowerShell' })[0]
@@ -87,7 +87,7 @@ Describe 'The module' {
     It 'Uses approved verbs and one family of nouns: <Name>' -TestCases $commands {
         $verb, $noun = $Name -split '-'
         Get-Verb -Verb $verb | Should -Not -BeNullOrEmpty
-        $noun | Should -Match '^(Bind|Accept)(Event|Trace|Count|TraceSupport)$'
+        $noun | Should -Match '^(Bind|Accept)(Event|Trace|Count|TraceSupport|Policy)$'
     }
 
     It 'Says what it gives: <Name>' -TestCases $commands {
@@ -96,15 +96,17 @@ Describe 'The module' {
             $command.OutputType | Should -BeNullOrEmpty
         }
         else {
-            @($command.OutputType).Count | Should -Be 1
-            $command.OutputType.Type.FullName | Should -BeLike 'BindSnoop.*'
+            # Tests say yes or no if nothing else is wanted.
+            $types = @($command.OutputType.Type | Where-Object { $command.Verb -ne 'Test' -or $_ -ne [bool] })
+            $types.Count | Should -Be 1
+            $types.FullName | Should -BeLike 'BindSnoop.*'
         }
     }
 
     It 'Asks before it changes anything: <Name>' -TestCases $commands {
         $command = Get-Command -Name $Name -Module $moduleName
-        $command.Parameters.ContainsKey('WhatIf') | Should -Be ($command.Verb -ne 'Get')
-        $command.Parameters.ContainsKey('Confirm') | Should -Be ($command.Verb -ne 'Get')
+        $command.Parameters.ContainsKey('WhatIf') | Should -Be ($command.Verb -notin 'Get', 'Test')
+        $command.Parameters.ContainsKey('Confirm') | Should -Be ($command.Verb -notin 'Get', 'Test')
     }
 
     It 'Has a default parameter set wherever it has several: <Name>' -TestCases $commands {

@@ -86,6 +86,16 @@ Describe 'Views' {
             $lines[2] | Should -BeExactly '125 4194304 fifteen-letters UDPLITE 255.255.255.255           65535 FTNRr 9999'
         }
 
+        It 'The name of the machine is left out rather than squeezed in: <Name>' -TestCases @(
+            @{ Name = 'successes only'; IncludeError = $false }
+            @{ Name = 'IncludeError'; IncludeError = $true }
+        ) {
+            # As Invoke-Command marks what it brings.
+            $event = New-Event -IncludeError:$IncludeError -With @{ PSComputerName = 'machine'; PSShowComputerName = $true }
+            ($event | Format-View)[0] | Should -Match '^[ RC]+PID COMM +PROT +ADDR +PORT OPTS  IF *$'
+            ($event | Format-View -Width 160)[0] | Should -Match 'IF +PSComputerName *$'
+        }
+
         It 'A long address is cut, with an ellipsis, and told in full by Wide' {
             $address = '2001:db8:1234:5678:9abc:def0:1234:5678'
             (New-Event -With @{ Address = $address } | Format-View)[2] | Should -Match '2001:db8:1234:5678:9abc:…'
@@ -137,6 +147,12 @@ Describe 'Views' {
             $text = (New-Event | Format-View -List) -join "`n"
             $text | Should -Match '(?m)^Endpoint +: 255\.255\.255\.255:65535$'
             $text | Should -Not -Match 'Error|Requested|Service|Container|Unit|IPv6Only'
+        }
+
+        It 'Leave out what is not known of a descriptor that is no socket' {
+            $text = (New-Event -With @{ Protocol = ''; SocketType = '' } | Format-View -List) -join "`n"
+            $text | Should -Not -Match 'Protocol|SocketType'
+            (New-Event | Format-View -List) -join "`n" | Should -Match '(?m)^Protocol +: UDPLITE$'
         }
 
         It 'Tell what does' {

@@ -27,9 +27,11 @@ internal sealed class DropWatch : IDisposable
         {
             Messages.Write(string.Create(
                 CultureInfo.InvariantCulture,
-                $"bindsnoop: warning: {last.Dropped} of {last.Emitted + last.Dropped} events were dropped; narrower filters or a larger --buffer-size help."));
+                $"bindsnoop: warning: {last.Dropped} of {last.Emitted + last.Dropped} events {Were(last.Dropped)} dropped; narrower filters or a larger --buffer-size help."));
         }
     }
+
+    private static string Were(long number) => number == 1 ? "was" : "were";
 
     private void Look()
     {
@@ -39,7 +41,7 @@ internal sealed class DropWatch : IDisposable
             if (dropped > _reported)
             {
                 _reported = dropped;
-                Messages.Write(string.Create(CultureInfo.InvariantCulture, $"bindsnoop: warning: {dropped} events were dropped so far."));
+                Messages.Write(string.Create(CultureInfo.InvariantCulture, $"bindsnoop: warning: {dropped} {(dropped == 1 ? "event" : "events")} {Were(dropped)} dropped so far."));
             }
         }
         catch (TraceException)

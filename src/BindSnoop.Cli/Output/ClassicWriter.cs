@@ -7,7 +7,7 @@ internal sealed record ClassicColumns(bool Timestamp = false, bool Uid = false, 
 internal sealed class ClassicBindWriter(OutputBuffer output, ClassicColumns columns) : IEventWriter<BindEvent>
 {
     /// <summary>In place of a value that the call did not give.</summary>
-    private const string Nothing = "-";
+    internal const string Nothing = "-";
 
     private readonly int _pidWidth = columns.Wide ? 10 : 8;
     private readonly int _protocolMost = columns.Wide ? int.MaxValue : 4;
@@ -136,7 +136,7 @@ internal sealed class ClassicCountWriter(OutputBuffer output)
             .ThenBy(r => r.Port);
         foreach (var row in rows)
         {
-            output.Left(row.Address, 32);
+            output.Left(row.Address ?? ClassicBindWriter.Nothing, 32);
             output.Byte((byte)' ');
             output.Right(row.Port, 20);
             output.Left("", 5);

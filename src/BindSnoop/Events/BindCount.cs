@@ -15,8 +15,10 @@ public sealed class BindCount
         Count = count;
     }
 
-    /// <summary>The address bound, or requested in vain.</summary>
-    public string Address => TraceEvent.AddressText(_key.Address, _key.AddressFamily, _key.InterfaceIndex);
+    /// <summary>The address bound, or requested in vain; null where the call named none.</summary>
+    public string? Address => _key.NamedFamily == BindEvent.NoAddress
+        ? null
+        : TraceEvent.AddressText(_key.Address, _key.NamedFamily, _key.InterfaceIndex);
 
     /// <summary>IPv4 or IPv6.</summary>
     public string AddressFamily => TraceEvent.FamilyName(_key.AddressFamily);
@@ -24,8 +26,8 @@ public sealed class BindCount
     /// <summary>The port bound, or requested in vain; 0 of raw sockets.</summary>
     public int Port => _key.Port;
 
-    /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
-    public string Endpoint => TraceEvent.EndpointText(Address, Port);
+    /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80; null without an address.</summary>
+    public string? Endpoint => TraceEvent.EndpointText(Address, Port);
 
     /// <summary>The name of <see cref="Port"/> in the machine's services database; empty if it has none.</summary>
     public string ServiceName => Services.NameOf(Port, ProtocolNumber);

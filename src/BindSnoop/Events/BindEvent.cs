@@ -29,7 +29,7 @@ public enum BindOptions
 /// <summary>One call of bind() on an IPv4 or IPv6 socket.</summary>
 public sealed class BindEvent : TraceEvent
 {
-    private const ushort NoAddress = 0xffff;
+    internal const ushort NoAddress = 0xffff;
 
     private readonly BindRecord _record;
 

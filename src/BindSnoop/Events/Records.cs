@@ -108,5 +108,5 @@ internal struct BindCountKey
     public ushort AddressFamily;
     public ushort Port;
     public ushort ProtocolNumber;
-    public ushort Reserved;
+    public ushort NamedFamily;
 }

@@ -7,10 +7,13 @@ namespace BindSnoop;
 /// <summary>An IP address or a CIDR prefix, written <c>192.0.2.1</c>, <c>10.0.0.0/8</c> or <c>2001:db8::/32</c>.</summary>
 public sealed record AddressPrefix
 {
+    private readonly AddressValue _value;
+
     private AddressPrefix(IPAddress address, int length)
     {
         Address = address;
         Length = length;
+        _value = AddressValue.Of(address);
     }
 
     /// <summary>The address; bits past the prefix are kept as they were written and do not count.</summary>
@@ -18,6 +21,9 @@ public sealed record AddressPrefix
 
     /// <summary>How many leading bits count: up to 32 for IPv4, 128 for IPv6.</summary>
     public int Length { get; }
+
+    /// <summary>Whether it is one address and no more.</summary>
+    internal bool IsWhole => Length == (Address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
 
     /// <summary>Reads an address or a prefix.</summary>
     /// <exception cref="TraceException"><c>InvalidAddress</c>.</exception>
@@ -48,6 +54,10 @@ public sealed record AddressPrefix
             "Give an address such as 127.0.0.1 or ::1, or a prefix such as 10.0.0.0/8 or fe80::/10.",
             text);
     }
+
+    /// <summary>Whether the leading bits of an address of the same IP version are these.</summary>
+    internal bool Contains(AddressValue address) =>
+        address.Family == _value.Family && (Length == 0 || (address.Bits ^ _value.Bits) >> (128 - Length) == 0);
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Address}/{Length}");

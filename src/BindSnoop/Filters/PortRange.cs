@@ -37,6 +37,8 @@ public readonly record struct PortRange
             : throw Invalid(text);
     }
 
+    internal bool Contains(int port) => port >= First && port <= Last;
+
     /// <inheritdoc/>
     public override string ToString() =>
         First == Last ? First.ToString(CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{First}-{Last}");

@@ -100,7 +100,8 @@ internal static unsafe class FilterMaps
         }
     }
 
-    private static byte[] ParseComm(string comm)
+    /// <summary>Reads the name of a thread as events show it.</summary>
+    public static byte[] ParseComm(string comm)
     {
         byte[] bytes = DisplayText.Unescape(comm);
         return bytes.Length is > 0 and < CommSize && !bytes.Contains((byte)0)

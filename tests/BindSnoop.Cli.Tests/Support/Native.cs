@@ -13,10 +13,17 @@ internal static unsafe partial class Native
     public const int SIGCONT = 18;
     public const int SIGSTOP = 19;
     public const int EADDRINUSE = 98;
+    public const int EACCES = 13;
     public const int Stream = 1;
     public const int Datagram = 2;
 
+    public static readonly (int Level, int Name) FreeBind = (0, 15);
+    public static readonly (int Level, int Name) BindAddressNoPort = (0, 24);
+    public static readonly (int Level, int Name) ReuseAddress = (1, 2);
+    public static readonly (int Level, int Name) ReusePort = (1, 15);
+
     private const int PR_SET_NAME = 15;
+    private const int CLONE_NEWNET = 0x40000000;
     private const short AF_INET = 2;
     private const short AF_INET6 = 10;
 
@@ -37,8 +44,34 @@ internal static unsafe partial class Native
         _ = prctl(PR_SET_NAME, padded, 0, 0, 0);
     }
 
+    /// <summary>Puts the calling thread into a network of its own, where every port is free.</summary>
+    public static void EnterNewNetwork()
+    {
+        if (unshare(CLONE_NEWNET) != 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+        }
+    }
+
+    /// <summary>Makes the calling thread another user's. The C library's own function would do so with all threads.</summary>
+    public static void BecomeUser(uint uid)
+    {
+        int number = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 147 : 117;
+        if (syscall(number, uid, uid, uid) != 0)
+        {
+            throw new Win32Exception(Marshal.GetLastPInvokeError());
+        }
+    }
+
     [LibraryImport("libc", SetLastError = true)]
     private static partial int kill(int pid, int signal);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int unshare(int flags);
+
+    /// <summary>setresuid.</summary>
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint syscall(nint number, uint real, uint effective, uint saved);
 
     [LibraryImport("libc")]
     private static partial int prctl(int option, byte* name, nint a, nint b, nint c);
@@ -48,6 +81,9 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int bind(int fd, byte* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int setsockopt(int fd, int level, int name, int* value, int length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int getsockname(int fd, byte* address, int* length);
@@ -60,6 +96,16 @@ internal static unsafe partial class Native
     {
         private readonly IPAddress _address = IPAddress.Parse(address);
         private readonly int _fd = socket(address.Contains(':') ? AF_INET6 : AF_INET, type, 0);
+
+        /// <summary>Switches an option on.</summary>
+        public void Set((int Level, int Name) option)
+        {
+            int on = 1;
+            if (setsockopt(_fd, option.Level, option.Name, &on, sizeof(int)) != 0)
+            {
+                throw new Win32Exception(Marshal.GetLastPInvokeError());
+            }
+        }
 
         /// <summary>0 or the errno.</summary>
         public int Bind(int port)

@@ -1,0 +1,67 @@
+using System.Management.Automation;
+using BindSnoop.PowerShell.Policy;
+
+namespace BindSnoop.PowerShell;
+
+/// <summary>Makes the policy that allows the binds it is given, and no others.</summary>
+[Cmdlet(VerbsCommon.New, "BindPolicy", SupportsShouldProcess = true)]
+[OutputType(typeof(BindPolicy))]
+public sealed class NewBindPolicyCommand : BindPolicyCommand
+{
+    private readonly BindPolicyBuilder _builder = new();
+    private long _askedForNothing;
+    private string? _target;
+
+    /// <summary>A file to write the policy to, PSD1 or JSON as the name says.</summary>
+    [Parameter(Position = 0)]
+    [ValidateNotNullOrEmpty]
+    public string? Path { get; set; }
+
+    /// <summary>Overwrites such a file.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (Path is not null)
+        {
+            _target = GetUnresolvedProviderPathFromPSPath(Path);
+
+            // Not after a day of observation.
+            Try(() => PolicyFile.CheckTarget(_target, Force));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        base.EndProcessing();
+        BindPolicy policy = _builder.Build(_target ?? "New-BindPolicy");
+        WriteVerbose($"{policy.Rules.Count} rules; {_askedForNothing} calls named no socket or no address, and need none.");
+        if (policy.Rules.Count == 0)
+        {
+            WriteWarning("No bind was seen: the policy allows nothing.");
+        }
+
+        if (_target is not null)
+        {
+            if (!ShouldProcess(_target))
+            {
+                return;
+            }
+
+            Try(() => PolicyFile.Write(policy, _target, Force));
+        }
+
+        WriteObject(policy);
+    }
+
+    private protected override void Take(BindFacts facts)
+    {
+        if (!_builder.Add(facts))
+        {
+            _askedForNothing++;
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace BindSnoop;
+
+/// <summary>Who may bind which ports and addresses. The first rule that fits a bind decides.</summary>
+public sealed class BindPolicy
+{
+    internal BindPolicy(string source, BindPolicyAction defaultAction, IReadOnlyList<BindPolicyRule> rules)
+    {
+        Source = source;
+        Default = defaultAction;
+        Rules = rules;
+    }
+
+    /// <summary>Where it came from, such as the path of its file.</summary>
+    public string Source { get; }
+
+    /// <summary>What becomes of binds that no rule fits.</summary>
+    public BindPolicyAction Default { get; }
+
+    /// <summary>The rules, in the order in which they are asked.</summary>
+    public IReadOnlyList<BindPolicyRule> Rules { get; }
+
+    /// <summary>Reads a policy.</summary>
+    /// <param name="utf8Json">The policy as JSON.</param>
+    /// <param name="source">What to call it in messages, such as the file's path.</param>
+    /// <exception cref="TraceException"><c>InvalidPolicy</c>.</exception>
+    public static BindPolicy FromJson(ReadOnlyMemory<byte> utf8Json, string source) => new PolicyReader(source).Read(utf8Json);
+
+    /// <summary>Judges a bind.</summary>
+    /// <returns>Null if it is allowed, or failed without naming a socket or an address.</returns>
+    public BindViolation? Judge(BindEvent bind) => Judge(new BindFacts(bind));
+
+    /// <summary>The policy as <see cref="FromJson"/> reads it.</summary>
+    public byte[] ToJson()
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter json = new(stream, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteString(nameof(Default), Default.ToString());
+            json.WriteStartArray(nameof(Rules));
+            foreach (BindPolicyRule rule in Rules)
+            {
+                Write(json, rule);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        return stream.ToArray();
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Rules.Count} rules, else {Default}";
+
+    internal BindViolation? Judge(BindFacts facts)
+    {
+        if (facts.AskedForNothing)
+        {
+            return null;
+        }
+
+        for (int i = 0; i < Rules.Count; i++)
+        {
+            if (Rules[i].Fits(facts))
+            {
+                return Rules[i].Action == BindPolicyAction.Deny ? new BindViolation(facts, Rules[i]) : null;
+            }
+        }
+
+        return Default == BindPolicyAction.Deny ? new BindViolation(facts, null) : null;
+    }
+
+    private static void Write(Utf8JsonWriter json, BindPolicyRule rule)
+    {
+        json.WriteStartObject();
+        json.WriteString(nameof(rule.Name), rule.Name);
+        json.WriteString(nameof(rule.Action), rule.Action.ToString());
+        foreach ((string name, IEnumerable<string> values) in rule.Texts())
+        {
+            json.WritePropertyName(name);
+            string[] all = [.. values];
+            bool areNumbers = name is nameof(rule.Port) or nameof(rule.Uid) or nameof(rule.Gid);
+            if (all.Length == 1)
+            {
+                Write(json, all[0], areNumbers);
+                continue;
+            }
+
+            json.WriteStartArray();
+            foreach (string value in all)
+            {
+                Write(json, value, areNumbers);
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, string value, bool isNumber)
+    {
+        if (isNumber && uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out uint number))
+        {
+            json.WriteNumberValue(number);
+        }
+        else
+        {
+            json.WriteStringValue(value);
+        }
+    }
+}

@@ -1,0 +1,356 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using FsCheck;
+using FsCheck.Fluent;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>What policies say of binds, and what is said of wrong policies.</summary>
+public sealed class PolicyTests
+{
+    // ---- conditions
+
+    [Theory]
+    [InlineData("""{"Port": 80}""", true)]
+    [InlineData("""{"Port": "80"}""", true)]
+    [InlineData("""{"Port": [443, "79-81"]}""", true)]
+    [InlineData("""{"Port": "81-90"}""", false)]
+    [InlineData("""{"Port": 0}""", false)]
+    [InlineData("""{"Address": "192.0.2.1"}""", true)]
+    [InlineData("""{"Address": "192.0.2.0/24"}""", true)]
+    [InlineData("""{"Address": "192.0.2.0/32"}""", false)]
+    [InlineData("""{"Address": "0.0.0.0/0"}""", true)]
+    [InlineData("""{"Address": "::/0"}""", false)]
+    [InlineData("""{"Address": ["::1", "192.0.2.1"]}""", true)]
+    [InlineData("""{"Protocol": "tcp"}""", true)]
+    [InlineData("""{"Protocol": 6}""", true)]
+    [InlineData("""{"Protocol": ["UDP", "MPTCP"]}""", false)]
+    [InlineData("""{"AddressFamily": "IPv4"}""", true)]
+    [InlineData("""{"AddressFamily": "ipv6"}""", false)]
+    [InlineData("""{"Comm": "nginx"}""", true)]
+    [InlineData("""{"Comm": "Nginx"}""", false)]
+    [InlineData("""{"Comm": "ngin"}""", false)]
+    [InlineData("""{"Uid": 0}""", true)]
+    [InlineData("""{"Uid": "root"}""", true)]
+    [InlineData("""{"Uid": [1, 2]}""", false)]
+    [InlineData("""{"Gid": 7}""", true)]
+    [InlineData("""{"Gid": 8}""", false)]
+    [InlineData("""{"Unit": "nginx.service"}""", true)]
+    [InlineData("""{"Unit": "nginx"}""", false)]
+    [InlineData("""{"ContainerId": "c0ffee"}""", true)]
+    [InlineData("""{"ContainerId": "c0"}""", false)]
+    [InlineData("""{"port": 80, "PROTOCOL": "TCP", "comm": "nginx"}""", true)]
+    [InlineData("""{"Port": 80, "Protocol": "UDP"}""", false)]
+    public void Condition(string conditions, bool fits)
+    {
+        BindFacts facts = Facts();
+        string rule = $$"""{"Name": "one", "Action": "Deny", {{conditions[1..]}}""";
+        BindViolation? violation = Policy($$"""{"Default": "Allow", "Rules": [{{rule}}]}""").Judge(facts);
+        Assert.Equal(fits ? "one" : null, violation?.Rule);
+
+        // The same rule the other way round.
+        Assert.Equal(fits, Policy($$"""{"Rules": {{rule.Replace("Deny", "Allow", StringComparison.Ordinal)}}}""").Judge(facts) is null);
+    }
+
+    /// <summary>What was asked for and what came of it both count, as in filters.</summary>
+    [Theory]
+    [InlineData(0, 40000, "0", true)]
+    [InlineData(0, 40000, "40000", true)]
+    [InlineData(0, 40000, "1-1023", false)]
+    [InlineData(40000, 40000, "0", false)]
+    [InlineData(0, 0, "0", true)]
+    public void PortAskedForOrGiven(int requested, int given, string port, bool fits) =>
+        Assert.Equal(fits, Allow("Port", port).Judge(Facts(port: given, requestedPort: requested)) is null);
+
+    [Theory]
+    [InlineData("::ffff:192.0.2.1", "192.0.2.0/24", true)]
+    [InlineData("::ffff:192.0.2.1", "::ffff:0:0/96", true)]
+    [InlineData("::ffff:192.0.2.1", "::/0", true)]
+    [InlineData("192.0.2.1", "::ffff:192.0.2.1", false)]
+    [InlineData("fe80::1%2", "fe80::1", true)]
+    [InlineData("fe80::1%2", "fe80::/10", true)]
+    [InlineData("2001:db8::1", "2001:db8::/127", true)]
+    [InlineData("2001:db8::2", "2001:db8::/127", false)]
+    [InlineData("0.0.0.0", "10.0.0.0/8", false)]
+    [InlineData("0.0.0.0", "0.0.0.0", true)]
+    [InlineData("::", "0.0.0.0/0", false)]
+    [InlineData("128.0.0.1", "0.0.0.0/1", false)]
+    public void Address(string bound, string prefix, bool fits) =>
+        Assert.Equal(fits, Allow("Address", prefix).Judge(Facts(address: bound)) is null);
+
+    [Fact]
+    public void TheFirstRuleThatFitsDecides()
+    {
+        const string Allow = """{"Name": "web", "Action": "Allow", "Port": 80}""";
+        const string Deny = """{"Name": "not nginx", "Action": "Deny", "Comm": "nginx"}""";
+        Assert.Null(Policy($$"""{"Rules": [{{Allow}}, {{Deny}}]}""").Judge(Facts()));
+        BindViolation violation = Policy($$"""{"Rules": [{{Deny}}, {{Allow}}]}""").Judge(Facts())!;
+        Assert.Equal(("not nginx", "denied by rule 'not nginx'"), (violation.Rule, violation.Reason));
+    }
+
+    [Theory]
+    [InlineData("""{"Rules": []}""", false)]
+    [InlineData("""{"Default": "Deny", "Rules": []}""", false)]
+    [InlineData("""{"Default": "allow", "Rules": []}""", true)]
+    public void WithoutRules(string policy, bool allowed)
+    {
+        BindViolation? violation = Policy(policy).Judge(Facts());
+        Assert.Equal(allowed, violation is null);
+        Assert.Equal(allowed ? null : "", violation?.Rule);
+    }
+
+    [Fact]
+    public void AFailedCallIsJudgedByWhatItAskedFor()
+    {
+        BindViolation violation = Allow("Port", "443").Judge(Facts(error: 13))!;
+        Assert.Equal(("EACCES", "192.0.2.1:80"), (violation.ErrorName, violation.Endpoint));
+        Assert.Null(Allow("Port", "80").Judge(Facts(error: 13)));
+    }
+
+    /// <summary>EFAULT and EBADF: nothing could have come of them.</summary>
+    [Fact]
+    public void ACallThatNamedNothingIsNotJudged()
+    {
+        BindPolicy nothing = Policy("""{"Rules": []}""");
+        Assert.Null(nothing.Judge(Facts(address: null, error: 14)));
+        Assert.Null(nothing.Judge(Facts(protocol: 0, error: 9)));
+        Assert.NotNull(nothing.Judge(Facts(error: 98)));
+    }
+
+    [Fact]
+    public void AViolationTellsAllOfIt()
+    {
+        BindFacts facts = Facts();
+        BindViolation violation = Policy("""{"Rules": []}""").Judge(facts)!;
+        Assert.Equal(
+            (facts.Time, facts.ProcessId, facts.Comm, facts.Uid, facts.UserName, "TCP", facts.Address, facts.Port, facts.Unit, facts.ContainerId),
+            (violation.Time, violation.ProcessId, violation.Comm, violation.Uid, violation.UserName, violation.Protocol, violation.Address,
+                violation.Port, violation.Unit, violation.ContainerId));
+        Assert.Equal("not allowed", violation.Reason);
+    }
+
+    // ---- threads' names
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData(@"\x1b[2J", @"\x1b[2J")]
+    [InlineData(@"a\b", @"a\\b")]
+    [InlineData(@"a\\b", @"a\\b")]
+    [InlineData("\u001b[2J", @"\x1b[2J")]
+    public void CommAsEventsShowIt(string written, string shown) =>
+        Assert.Null(Allow("Comm", written).Judge(Facts(comm: shown)));
+
+    // ---- wrong policies
+
+    [Theory]
+    [InlineData("", "JSON", "jq")]
+    [InlineData("{", "JSON", "jq")]
+    [InlineData("[]", "set of keys", "Default, Rules")]
+    [InlineData("5", "set of keys", "Default, Rules")]
+    [InlineData("{}", "no key 'Rules'", "Name, Action")]
+    [InlineData("""{"Rules": [], "rules": []}""", "'Rules' is there twice", "list")]
+    [InlineData("""{"Rules": [], "Rule": 1}""", "no key 'Rule'", "Default, Rules")]
+    [InlineData("""{"Rules": [], "Default": "Reject"}""", "Default: 'Reject' is not an action", "Allow or Deny")]
+    [InlineData("""{"Rules": [], "Default": 1}""", "Default: a number is not an action", "Allow or Deny")]
+    [InlineData("""{"Rules": ["x"]}""", "rule 1: a rule has to be", "Name, Action")]
+    [InlineData("""{"Rules": [{"Name": "a"}]}""", "rule 'a': it has no key 'Action'", "Allow or Deny")]
+    [InlineData("""{"Rules": [{"Action": "Deny", "Port": 1}]}""", "rule 1: it has no key 'Name'", "Name")]
+    [InlineData("""{"Rules": [{"Name": " ", "Action": "Deny", "Port": 1}]}""", "Name: it is not a name", "not empty")]
+    [InlineData("""{"Rules": [{"Name": 5, "Action": "Deny", "Port": 1}]}""", "rule 1, Name: it is not a name", "not empty")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny"}]}""", "rule 'a': it has no condition", "Port")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Block", "Port": 1}]}""", "rule 'a', Action: 'Block'", "Allow or Deny")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Ports": 1}]}""", "rule 'a': there is no key 'Ports'", "Port")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": 1, "PORT": 2}]}""", "rule 'a': the key 'Port' is there twice", "list")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": []}]}""", "rule 'a', Port: the list is empty", "leave the key out")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": null}]}""", "rule 'a', Port: a value is neither", "list")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": [[1]]}]}""", "rule 'a', Port: a value is neither", "list")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": 65536}]}""", "rule 'a', Port: '65536' is not a port", "8000-8999")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": 8e1}]}""", "rule 'a', Port: '8e1' is not a port", "8000-8999")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Address": "localhost"}]}""", "rule 'a', Address: 'localhost'", "10.0.0.0/8")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Protocol": "HTTP"}]}""", "rule 'a', Protocol: 'HTTP'", "TCP")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "AddressFamily": "2"}]}""", "rule 'a', AddressFamily: '2'", "IPv6")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Uid": "no such user"}]}""", "rule 'a', Uid: There is no user", "getent passwd")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Gid": "root"}]}""", "rule 'a', Gid: 'root'", "4294967294")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Unit": ""}]}""", "rule 'a', Unit: ''", "events show")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Comm": "sixteen-letters!"}]}""", "rule 'a', Comm: 'sixteen-letters!'", "15 bytes")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": 1}, {"Name": "A", "Action": "Deny", "Port": 2}]}""", "rule 2, Name: 'A' is also the name of rule 1", "of its own")]
+    [InlineData("""{"Rules": [{"Name": "\ud800", "Action": "Deny", "Port": 1}]}""", "Unicode", "UTF-8")]
+    public void Refused(string policy, string what, string advice)
+    {
+        TraceException exception = Assert.Throws<TraceException>(() => Policy(policy));
+        Assert.Equal(("InvalidPolicy", TraceErrorKind.InvalidArgument), (exception.ErrorId, exception.Kind));
+        Assert.StartsWith("The policy 'a test' cannot be used: ", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(what, exception.Message, StringComparison.Ordinal);
+        Assert.Contains(advice, exception.RecommendedAction, StringComparison.Ordinal);
+        Assert.Equal("a test", exception.Target);
+    }
+
+    /// <summary>A policy may come from others: what it says must not reach a terminal as it is.</summary>
+    [Theory]
+    [InlineData("""{"\u001b[2J": 1}""")]
+    [InlineData("""{"Rules": [], "Default": "\u001b[2J"}""")]
+    [InlineData("""{"Rules": [{"Name": "\u001b[2J", "Action": "Deny", "\u202e": 1}]}""")]
+    [InlineData("""{"Rules": [{"Name": "\u001b[2J", "Action": "Deny", "Port": "\u001b[2J"}]}""")]
+    public void RefusedInSafeWords(string policy)
+    {
+        string message = Assert.Throws<TraceException>(() => Policy(policy)).Message;
+        Assert.DoesNotContain(message, c => char.IsControl(c) || c == '\u202e');
+    }
+
+    [Fact]
+    public void JsonMayHaveComments() =>
+        Assert.Equal(BindPolicyAction.Allow, Policy("\ufeff{ // who\n \"Default\": \"Allow\", \"Rules\": [], }").Default);
+
+    // ---- policies of what was seen
+
+    [Fact]
+    public void PortsBecomeRangesAndThoseOfTheKernelOne()
+    {
+        BindPolicy policy = Learn(
+            Facts(port: 80), Facts(port: 8001), Facts(port: 8000), Facts(port: 8002), Facts(port: 1), Facts(port: 41000, requestedPort: 0), Facts(port: 42000, requestedPort: 0));
+        Assert.Equal("Comm nginx; Uid 0; Unit nginx.service; Protocol TCP; Address 192.0.2.1; Port 0,1,80,8000-8002", Assert.Single(policy.Rules).Conditions);
+        Assert.Null(policy.Judge(Facts(port: 43000, requestedPort: 0)));
+        Assert.NotNull(policy.Judge(Facts(port: 43000)));
+    }
+
+    [Fact]
+    public void SameSocketsOfOneOwnerAreOneRule()
+    {
+        BindPolicy policy = Learn(
+            Facts(port: 53), Facts(port: 53, address: "::1"), Facts(port: 53, protocol: 17), Facts(port: 53, protocol: 17, address: "::1"),
+            Facts(port: 953, address: "127.0.0.1"), Facts(port: 53, comm: "dnsmasq"));
+        Assert.Equal(
+            [
+                "dnsmasq as root in nginx.service: Comm dnsmasq; Uid 0; Unit nginx.service; Protocol TCP; Address 192.0.2.1; Port 53",
+                "nginx as root in nginx.service: Comm nginx; Uid 0; Unit nginx.service; Protocol TCP; Address 127.0.0.1; Port 953",
+                "nginx as root in nginx.service (2): Comm nginx; Uid 0; Unit nginx.service; Protocol TCP,UDP; Address 192.0.2.1,::1; Port 53",
+            ],
+            policy.Rules.Select(r => $"{r.Name}: {r.Conditions}"));
+        Assert.All(policy.Rules, r => Assert.Equal(BindPolicyAction.Allow, r.Action));
+    }
+
+    [Theory]
+    [InlineData("nginx.service", true)]
+    [InlineData("run-parts.service", true)]
+    [InlineData("dbus.socket", true)]
+    [InlineData("", false)]
+    [InlineData("session-12.scope", false)]
+    [InlineData("run-u123.service", false)]
+    [InlineData("run-p123-i456.service", false)]
+    [InlineData("run-r0123456789abcdef0123456789abcdef.service", false)]
+    public void UnitsThatLast(string unit, bool lasts)
+    {
+        BindPolicy policy = Learn(Facts(unit: unit));
+        Assert.Equal(lasts ? [unit] : [], Assert.Single(policy.Rules).Unit);
+        Assert.Equal(lasts, policy.Judge(Facts(unit: "another.service")) is not null);
+    }
+
+    [Fact]
+    public void WhatNamedNothingTeachesNothing()
+    {
+        BindPolicyBuilder builder = new();
+        Assert.False(builder.Add(Facts(address: null, error: 14)));
+        Assert.False(builder.Add(Facts(protocol: 0, error: 9)));
+        Assert.Empty(builder.Build("").Rules);
+    }
+
+    /// <summary>Whatever was seen is allowed by the policy made of it, once written and read; whatever was not is a violation.</summary>
+    [Fact]
+    public void AllowsWhatWasSeenAndNothingElse() =>
+        Prop.ForAll(Seen.ToArbitrary(), Gen.ArrayOf(One).ToArbitrary(), (seen, others) =>
+        {
+            BindPolicy learnt = Learn(seen);
+            BindPolicy read = BindPolicy.FromJson(learnt.ToJson(), "a test");
+            Assert.Equal(learnt.Rules.Select(r => $"{r.Name} {r.Conditions}"), read.Rules.Select(r => $"{r.Name} {r.Conditions}"));
+            foreach (BindPolicy policy in new[] { learnt, read })
+            {
+                Assert.All(seen, facts => Assert.Null(policy.Judge(facts)));
+
+                // Most telling is what differs in one thing alone, such as a port that was seen on another address.
+                foreach (BindFacts facts in seen.SelectMany(s => others.Take(5).Concat(seen).SelectMany(other => Between(s, other))))
+                {
+                    Assert.Equal(seen.Any(s => Covers(s, facts)), policy.Judge(facts) is null);
+                }
+            }
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithQuietOnSuccess(true));
+
+    private static Gen<string> AnyComm { get; } =
+        Gen.ArrayOf(Gen.Choose(1, 255)).Select(bytes => DisplayText.Escape(bytes.Take(15).Select(b => (byte)b).ToArray()));
+
+    private static Gen<BindFacts> One { get; } =
+        from comm in Gen.OneOf(Gen.Elements("nginx", "", "'; Remove-Item", "‘’‚‛$(x", "\"{}[],"), AnyComm)
+        from uid in Gen.Elements(0u, 1u, 4294967294u)
+        from unit in Gen.Elements("", "a.service", "b.service", "session-1.scope", "session-2.scope")
+        from protocol in Gen.Elements<ushort>(6, 17, 262)
+        from address in Gen.Elements("0.0.0.0", "127.0.0.1", "::", "::1", "::ffff:127.0.0.1", "fe80::1%2")
+        from port in Gen.Elements(0, 1, 2, 80, 81, 82, 65534, 65535)
+        from isChosen in Gen.Elements(true, false)
+        from error in Gen.Elements(0, 98)
+        select Facts(comm, uid, unit, protocol, address, port, isChosen ? 0 : port, error);
+
+    private static Gen<BindFacts[]> Seen { get; } = Gen.NonEmptyListOf(One).Select(l => l.Take(10).ToArray());
+
+    private static BindFacts[] Between(BindFacts a, BindFacts b) =>
+    [
+        b,
+        Facts(b.Comm, a.Uid, a.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort),
+        Facts(a.Comm, b.Uid, a.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort),
+        Facts(a.Comm, a.Uid, b.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort),
+        Facts(a.Comm, a.Uid, a.Unit, b.Protocol, a.Address, a.Port, a.RequestedPort),
+        Facts(a.Comm, a.Uid, a.Unit, a.Protocol, b.Address, a.Port, a.RequestedPort),
+        Facts(a.Comm, a.Uid, a.Unit, a.Protocol, a.Address, b.Port, b.RequestedPort),
+    ];
+
+    private static bool Covers(BindFacts seen, BindFacts other)
+    {
+        static string Bare(string? address) => address!.Split('%')[0];
+        int port = seen.RequestedPort == 0 ? 0 : seen.Port;
+        return seen.Comm == other.Comm && seen.Uid == other.Uid && seen.Protocol == other.Protocol &&
+            (!seen.Unit.EndsWith(".service", StringComparison.Ordinal) || seen.Unit == other.Unit) &&
+            (Bare(seen.Address) == Bare(other.Address) || Bare(other.Address) == $"::ffff:{seen.Address}") &&
+            (other.Port == port || other.RequestedPort == port);
+    }
+
+    // ---- what the tests are made of
+
+    private static BindPolicy Policy(string json) => BindPolicy.FromJson(Encoding.UTF8.GetBytes(json), "a test");
+
+    private static BindPolicy Allow(string condition, string value) =>
+        Policy($$"""{"Rules": [{"Name": "one", "Action": "Allow", "{{condition}}": {{JsonSerializer.Serialize(value)}}}]}""");
+
+    private static BindPolicy Learn(params BindFacts[] seen)
+    {
+        BindPolicyBuilder builder = new();
+        Assert.All(seen, facts => Assert.True(builder.Add(facts)));
+        return builder.Build("a test");
+    }
+
+    private static BindFacts Facts(
+        string comm = "nginx",
+        uint uid = 0,
+        string unit = "nginx.service",
+        ushort protocol = 6,
+        string? address = "192.0.2.1",
+        int port = 80,
+        int? requestedPort = null,
+        int error = 0) => new()
+        {
+            Time = DateTime.UnixEpoch,
+            ProcessId = 1234,
+            Comm = comm,
+            Uid = uid,
+            Gid = 7,
+            UserName = uid == 0 ? "root" : uid.ToString(CultureInfo.InvariantCulture),
+            Protocol = protocol,
+            AddressFamily = address?.Contains(':', StringComparison.Ordinal) == true ? IPFamily.IPv6 : IPFamily.IPv4,
+            Address = address,
+            Port = port,
+            RequestedAddress = address,
+            RequestedPort = requestedPort ?? port,
+            ErrorCode = error,
+            Unit = unit,
+            ContainerId = "c0ffee",
+        };
+}

@@ -1,0 +1,35 @@
+# What the tests of policies share.
+
+# An event as it comes out of a file: the properties, and no more of the type than its name.
+function New-Row {
+    param([hashtable] $With = @{})
+    $row = [ordered]@{
+        PSTypeName = 'Deserialized.BindSnoop.BindEvent'; Time = [datetime]'2026-02-03T04:05:06'; ProcessId = 1234; Comm = 'nginx'
+        Uid = [uint32]0; UserName = 'root'; Gid = [uint32]0; Protocol = 'TCP'; AddressFamily = 'IPv4'; Address = '192.0.2.1'; Port = 80
+        RequestedAddress = '192.0.2.1'; RequestedPort = 80; ErrorCode = 0; Unit = 'nginx.service'; ContainerId = ''
+    }
+    foreach ($key in $With.Keys) { $row[$key] = $With[$key] }
+    [pscustomobject]$row
+}
+
+# The events of the binds that the cases make, failed ones too, in the order in which they were made.
+function Get-TruthEvent {
+    param([Parameter(Mandatory)] [string[]] $Case)
+    $result = Invoke-BackgroundTrace -Parameter @{ IncludeError = $true } -Case $Case
+    $result.Trace | Remove-BindTrace
+    $result.Events | Should -Not -BeNullOrEmpty
+    $result
+}
+
+# A violation or a truth line, as one text.
+function Format-Violation {
+    param([Parameter(ValueFromPipeline)] $One)
+    process {
+        if ($One.PSObject.Properties['case']) {
+            '{0} {1} {2} {3}' -f $One.pid, $One.address, $One.port, [int]$One.error
+        }
+        elseif ($One) {
+            '{0} {1} {2} {3}' -f $One.ProcessId, $One.Address, $One.Port, $One.ErrorCode
+        }
+    }
+}
