@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Text;
 using BindSnoop.Events;
 using BindSnoop.Kernel;
 using BindSnoop.Native;
@@ -101,6 +102,35 @@ public sealed unsafe partial class FuzzTests
         Assert.Equal(bytes, DisplayText.Unescape(shown));
         return "shown";
     });
+
+    [Fact]
+    public void Policies()
+    {
+        byte[] whole = """
+            { "Default": "Deny", "Rules": [
+              { "Name": "web", "Action": "Allow", "Comm": ["nginx", "apache*"], "Uid": [0, "root"], "Port": ["80", "8000-8999"], "Protocol": "TCP" },
+              { "Name": "rest", "Action": "Deny", "Address": ["10.0.0.0/8", "::1"], "AddressFamily": "IPv6", "Unit": "*.service", "ContainerId": "*", "Gid": 5 } ] }
+            """u8.ToArray();
+        Fuzz.Try("policies", 5_000, random =>
+        {
+            byte[] json = [.. whole];
+            for (int i = random.Next(4); i >= 0; i--)
+            {
+                // Part of it to another place, so that it stays JSON now and then; or any bytes.
+                int from = random.Next(json.Length), to = random.Next(json.Length);
+                byte[] part = random.Next(3) == 0
+                    ? Encoding.UTF8.GetBytes(Fuzz.Text(random, "\"", "[", "]", "{", "}", ",", ":", "null", "true", "*", "-1", "1e99", "\\ud800"))
+                    : json[from..Math.Min(from + random.Next(1, 40), json.Length)];
+                json = [.. json[..to], .. part, .. json[Math.Min(to + random.Next(part.Length + 1), json.Length)..]];
+            }
+
+            return Fuzz.Refusable("InvalidPolicy", () =>
+            {
+                BindPolicy policy = BindPolicy.FromJson(json, "fuzz");
+                Assert.Equal(policy.ToJson(), BindPolicy.FromJson(policy.ToJson(), "fuzz").ToJson());
+            });
+        });
+    }
 
     // ---- pinned maps
 
