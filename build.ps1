@@ -4,7 +4,8 @@
 .DESCRIPTION
     Build makes the module output/BindSnoop and the command line output/bin/bindsnoop. Test is
     "./build.sh test", which also installs what the tests need if it may. Package makes
-    output/BindSnoop.VERSION.nupkg of the module, as the PowerShell Gallery takes it.
+    output/BindSnoop.VERSION.nupkg of the module, as the PowerShell Gallery takes it, with a list of what it consists
+    of and was built with (SPDX) in _manifest.
 .EXAMPLE
     ./build.ps1
     Import-Module ./output/BindSnoop
@@ -70,6 +71,75 @@ function ConvertTo-Nuspec([hashtable] $Manifest, [string] $Version) {
     $nuspec.OuterXml
 }
 
+# What the package consists of, and what it was built with, in SPDX 2.3 (https://spdx.github.io/spdx-spec/v2.3/).
+# Written here, as the generators there are put random numbers and the time of day in: the same sources are to make
+# the same file.
+function ConvertTo-Sbom {
+    param([hashtable] $Manifest, [string] $Version, [string] $Module, [System.IO.FileInfo[]] $File, [string[]] $LockFile)
+
+    function Get-Sum([string] $Algorithm, [string] $Path) {
+        (Get-FileHash -LiteralPath $Path -Algorithm $Algorithm).Hash.ToLowerInvariant()
+    }
+    function ConvertTo-SbomPackage([string] $Id, [string] $Name, [string] $Version, [string] $Purl) {
+        [ordered]@{
+            SPDXID = "SPDXRef-$Id"; name = $Name; versionInfo = $Version; downloadLocation = 'NOASSERTION'; filesAnalyzed = $false
+            licenseConcluded = 'NOASSERTION'; licenseDeclared = 'NOASSERTION'; copyrightText = 'NOASSERTION'
+            externalRefs = @([ordered]@{ referenceCategory = 'PACKAGE-MANAGER'; referenceType = 'purl'; referenceLocator = $Purl })
+        }
+    }
+
+    $files = @(foreach ($item in $File) {
+            $name = './' + $item.FullName.Substring($Module.Length + 1).Replace('\', '/')
+            [ordered]@{
+                SPDXID = 'SPDXRef-File-' + ($name.Substring(2) -replace '[^A-Za-z0-9.-]', '-'); fileName = $name
+                checksums = @('SHA1', 'SHA256' | ForEach-Object { [ordered]@{ algorithm = $_; checksumValue = Get-Sum $_ $item.FullName } })
+                licenseConcluded = 'NOASSERTION'; licenseInfoInFiles = @('NOASSERTION'); copyrightText = 'NOASSERTION'
+            }
+        })
+    $sums = ($files | ForEach-Object { $_.checksums[0].checksumValue } | Sort-Object -Culture '') -join ''
+    $code = [Convert]::ToHexString([System.Security.Cryptography.SHA1]::HashData([System.Text.Encoding]::ASCII.GetBytes($sums))).ToLowerInvariant()
+    $self = ConvertTo-SbomPackage Package BindSnoop $Version "pkg:nuget/BindSnoop@$Version"
+    $self.filesAnalyzed = $true
+    $self.packageVerificationCode = [ordered]@{ packageVerificationCodeValue = $code }
+    $self.licenseDeclared = 'MIT'
+    $self.licenseInfoFromFiles = @('NOASSERTION')
+    $self.copyrightText = $Manifest.Copyright
+    $self.supplier = "Organization: $($Manifest.Author)"
+
+    # Locked to their contents, and none of them gets into the package.
+    $built = @(foreach ($lock in $LockFile) {
+            $framework = (Get-Content -LiteralPath $lock -Raw | ConvertFrom-Json -AsHashtable).dependencies['net8.0']
+            foreach ($dependency in $framework.GetEnumerator() | Where-Object { $_.Value.type -ne 'Project' } | Sort-Object -Property Key -Culture '') {
+                $package = ConvertTo-SbomPackage "Build-$($dependency.Key)" $dependency.Key $dependency.Value.resolved "pkg:nuget/$($dependency.Key)@$($dependency.Value.resolved)"
+                $package.checksums = @([ordered]@{
+                        algorithm     = 'SHA512'
+                        checksumValue = [Convert]::ToHexString([Convert]::FromBase64String($dependency.Value.contentHash)).ToLowerInvariant()
+                    })
+                $package
+            }
+        })
+    $library = ConvertTo-SbomPackage Runtime-libbpf libbpf '1.0 or later' 'pkg:github/libbpf/libbpf'
+
+    # The time of the last change, as the time of building would differ every time.
+    $created = git -C $PSScriptRoot log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>$null
+    [ordered]@{
+        spdxVersion       = 'SPDX-2.3'
+        dataLicense       = 'CC0-1.0'
+        SPDXID            = 'SPDXRef-DOCUMENT'
+        name              = "BindSnoop-$Version"
+        documentNamespace = "https://spdx.org/spdxdocs/BindSnoop-$Version-$code"
+        creationInfo      = [ordered]@{ created = $created ? $created : '1980-01-01T00:00:00Z'; creators = @('Tool: BindSnoop-build.ps1') }
+        packages          = @($self) + $built + @($library)
+        files             = $files
+        relationships     = @(
+            [ordered]@{ spdxElementId = 'SPDXRef-DOCUMENT'; relationshipType = 'DESCRIBES'; relatedSpdxElement = $self.SPDXID }
+            $files | ForEach-Object { [ordered]@{ spdxElementId = $self.SPDXID; relationshipType = 'CONTAINS'; relatedSpdxElement = $_.SPDXID } }
+            $built | ForEach-Object { [ordered]@{ spdxElementId = $_.SPDXID; relationshipType = 'BUILD_DEPENDENCY_OF'; relatedSpdxElement = $self.SPDXID } }
+            [ordered]@{ spdxElementId = $library.SPDXID; relationshipType = 'RUNTIME_DEPENDENCY_OF'; relatedSpdxElement = $self.SPDXID }
+        )
+    } | ConvertTo-Json -Depth 6
+}
+
 # Written here rather than by Compress-PSResource, which few PowerShells have
 # yet, and so that the same module makes the same file: a package is a zip with
 # its description, and the two parts that make it an OPC document.
@@ -90,7 +160,7 @@ function New-ModulePackage {
             "<Relationship Id='manifest' Type='http://schemas.microsoft.com/packaging/2010/07/manifest' Target='/BindSnoop.nuspec' /></Relationships>"
         '[Content_Types].xml' = "<Types xmlns='http://schemas.openxmlformats.org/package/2006/content-types'>" +
             "<Default Extension='rels' ContentType='application/vnd.openxmlformats-package.relationships+xml' />" +
-            -join ($files.Extension.TrimStart('.') + 'nuspec' | Where-Object { $_ } | Sort-Object -Unique |
+            -join ($files.Extension.TrimStart('.') + 'nuspec', 'json' | Where-Object { $_ } | Sort-Object -Unique |
                     ForEach-Object { "<Default Extension='$_' ContentType='application/octet' />" }) +
             -join ($files | Where-Object -Property Extension -EQ '' |
                     ForEach-Object { "<Override PartName='/$($_.FullName.Substring($Module.Length + 1))' ContentType='application/octet' />" }) +
@@ -116,6 +186,9 @@ function New-ModulePackage {
         foreach ($file in $files) {
             & $add $file.FullName.Substring($Module.Length + 1) ([System.IO.File]::ReadAllBytes($file.FullName))
         }
+        $locks = 'BindSnoop', 'BindSnoop.PowerShell' | ForEach-Object { "$PSScriptRoot/src/$_/packages.lock.json" }
+        $sbom = ConvertTo-Sbom $manifest $version $Module $files $locks
+        & $add '_manifest/spdx_2.3/manifest.spdx.json' ([System.Text.Encoding]::UTF8.GetBytes($sbom))
     }
     finally {
         $archive.Dispose()

@@ -81,6 +81,13 @@ internal static class CommandLine
         {
             return Success;
         }
+        catch (OutOfMemoryException)
+        {
+            // .NET also says so when it cannot start a thread, for want of descriptors or by a limit on threads.
+            Complain("There is no memory left, or a limit on open files or threads is reached.");
+            Advise("Raise the limits of this process ('ulimit -n', 'ulimit -u', 'ulimit -v'), or the memory of its cgroup.");
+            return Failure;
+        }
         catch (Exception exception)
         {
             Complain($"This should not have happened: {exception}");

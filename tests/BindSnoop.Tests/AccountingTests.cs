@@ -110,7 +110,7 @@ public sealed class AccountingTests
     public void CallsUnderWayAtTheBeginningAndTheEndAreNotLost()
     {
         Requires.Tracing();
-        using Process load = Truth.Start("load", "--threads", "4", "--seconds", "60");
+        using Process load = Truth.Start("load", "--threads", "4", "--seconds", "600");
         try
         {
             for (int i = 0; i < 8; i++)
@@ -134,7 +134,7 @@ public sealed class AccountingTests
     public void StoppingUnderLoadLosesNothing()
     {
         Requires.Tracing();
-        using Process load = Truth.Start("load", "--threads", "4", "--seconds", "60");
+        using Process load = Truth.Start("load", "--threads", "4", "--seconds", "600");
         try
         {
             for (int i = 0; i < 5; i++)

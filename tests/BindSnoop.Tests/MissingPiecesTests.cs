@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
+using System.Reflection;
 using BindSnoop.Kernel;
+using BindSnoop.Native;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -23,6 +26,30 @@ public sealed class MissingPiecesTests
         (int status, string output) = RunWith("mount -t tmpfs none /sys/kernel/btf");
         Assert.Equal(PrivilegeTests.Refused, status);
         Assert.StartsWith("BtfNotFound: This kernel gives no type information (/sys/kernel/btf/vmlinux): ", output);
+    }
+
+    /// <summary>A library that lacks one of them is refused at once, so the list must have them all.</summary>
+    [Fact]
+    public void WhatIsUsedOfLibBpfIsLookedFor()
+    {
+        FieldInfo list = typeof(LibBpf).GetField("s_functions", BindingFlags.NonPublic | BindingFlags.Static)!;
+        Assert.Equal(
+            typeof(LibBpf).GetMethods(BindingFlags.Public | BindingFlags.Static).Select(m => m.Name).Where(n => n != nameof(LibBpf.EnsureLoaded)).Order(),
+            ((string[])list.GetValue(null)!).Order());
+    }
+
+    /// <summary>Kernels before 5.11 charge maps to the limit of locked memory; later ones do not care.</summary>
+    [Fact]
+    public void WithoutLockedMemory()
+    {
+        Requires.Tracing();
+        (int status, string output) = Child.Under(
+            ["prlimit", "--memlock=4096:4096", "setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource", "--"],
+            Child.Advice,
+            ImmutableDictionary<string, string>.Empty);
+        bool charged = Version.Parse(File.ReadAllText("/proc/sys/kernel/osrelease").Split('-', '+', '\n')[0]) < new Version(5, 11);
+        Assert.Equal(0, status);
+        Assert.StartsWith(charged ? "BpfLoadFailed: Raise the limit of locked memory, which is 4096 bytes: " : "traces", output);
     }
 
     [Fact]

@@ -134,6 +134,57 @@ public sealed class PinnedMapTests
         }
     }
 
+    /// <summary>Whoever can change the map, or put another one in its place, could hide from the trace.</summary>
+    [Theory]
+    [InlineData("map", 0, 0x1b6, false)] // rw-rw-rw-
+    [InlineData("map", 65534, 0x180, false)]
+    [InlineData("directory", 0, 0x1ff, false)]
+    [InlineData("directory", 65534, 0x1c0, false)]
+    [InlineData("directory", 0, 0x3ff, true)] // rwxrwxrwt
+    [InlineData("map", 0, 0x180, true)]
+    [InlineData("map", 0, 0x1b0, true)] // rw-rw----, of root's group
+    public void MapThatOthersCanChange(string what, int owner, int mode, bool trusted)
+    {
+        Requires.Tracing();
+        using BpfFileSystem fileSystem = new();
+        string directory = Directory.CreateDirectory(fileSystem.Path + "/inner").FullName;
+        Sys.ChangeMode(directory, 0x1c0);
+        using PinnedMap map = new(fileSystem, "inner/map", sizeof(ulong));
+        string changed = what == "map" ? map.Path : directory;
+        Sys.ChangeMode(changed, mode);
+        Sys.ChangeOwner(changed, owner);
+        TraceFilter filter = new() { CgroupMap = map.Path };
+        if (trusted)
+        {
+            new BindTracer(new TraceOptions { Filter = filter }).Dispose();
+            return;
+        }
+
+        TraceException exception = Assert.Throws<TraceException>(() => new BindTracer(new TraceOptions { Filter = filter }).Dispose());
+        Assert.Equal(("PinnedMapNotTrusted", TraceErrorKind.PermissionDenied), (exception.ErrorId, exception.Kind));
+        Assert.Contains($"'{changed}' ", exception.Message, StringComparison.Ordinal);
+        Assert.Equal(map.Path, exception.Target);
+    }
+
+    /// <summary>A link is as good as what it leads to: others may own the link, but nobody can turn it while we look.</summary>
+    [Fact]
+    public void LinkToAMap()
+    {
+        Requires.Tracing();
+        using BpfFileSystem fileSystem = new();
+        using PinnedMap map = new(fileSystem, "map", sizeof(ulong));
+        string link = Path.Combine(Path.GetTempPath(), $"bindsnoop-link-{Environment.ProcessId}");
+        File.CreateSymbolicLink(link, map.Path);
+        try
+        {
+            new BindTracer(new TraceOptions { Filter = new() { CgroupMap = link } }).Dispose();
+        }
+        finally
+        {
+            File.Delete(link);
+        }
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("/etc/passwd")]

@@ -40,6 +40,29 @@ public sealed class PrivilegeTests
         Assert.True(status == SawItself, output);
     }
 
+    /// <summary>The smallest sets: each traces, and with any one less there is one clear error.</summary>
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void NoCapabilityIsSuperfluous(Backend backend)
+    {
+        Requires.Tracing(backend);
+        bool needsAdministrator = backend != Backend.Fentry &&
+            (int.Parse(File.ReadAllText("/proc/sys/kernel/perf_event_paranoid"), CultureInfo.InvariantCulture) > 2 ||
+             (backend == Backend.Tracepoint && !Directory.Exists("/sys/kernel/tracing/events")));
+
+        // CAP_SYS_ADMIN has the other two in it.
+        string[] least = [.. needsAdministrator ? new[] { "sys_admin" } : ["bpf", "perfmon"], .. backend == Backend.Tracepoint ? new[] { "dac_read_search" } : []];
+        Assert.Equal((SawItself, ""), RunAsUser(backend, least));
+        foreach (string capability in least)
+        {
+            (int status, string output) = RunAsUser(backend, [.. least.Where(c => c != capability)]);
+            Assert.True(status == Refused, $"without {capability}: {status} {output}");
+            Assert.Matches("^[A-Za-z]+: .*\\.$", output);
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{backend}: {string.Join(", ", least)}");
+    }
+
     [Theory]
     [InlineData("bpf")]
     [InlineData("perfmon")]
@@ -80,6 +103,19 @@ public sealed class PrivilegeTests
         Assert.Equal("NoBackend", exception.ErrorId);
         Assert.Contains("lockdown", exception.RecommendedAction + exception.Message, StringComparison.Ordinal);
         Assert.All(TraceSupport.Probe().Backends, b => Assert.Contains("lockdown=integrity", b.Remedy, StringComparison.Ordinal));
+    }
+
+    /// <summary>Who gives up root once the trace runs keeps what is open, and still leaves nothing.</summary>
+    [Fact]
+    public void GivingUpRootWhileTracingLeavesNothing()
+    {
+        Requires.Tracing();
+        Assert.SkipUnless(Native.Libc.geteuid() == 0, "Only root can give up root.");
+        string[] lines = Child.Start(Child.DropWhileTracing).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["bind 0 seen 20974", lines[1], "left 0"], lines);
+        KernelObjects held = KernelObjects.Parse(lines[1]);
+        Assert.InRange(held.Programs, 1, 100);
+        held.AssertGone();
     }
 
     /// <summary>The child: traces, binds a port, and ends when it has seen itself do so.</summary>

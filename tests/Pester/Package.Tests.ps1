@@ -38,6 +38,12 @@ BeforeAll {
         }
     }
 
+    # What the package says it consists of.
+    $sbomName = '_manifest/spdx_2.3/manifest.spdx.json'
+    $reader = [IO.StreamReader]::new($archive.GetEntry($sbomName).Open())
+    $sbom = $reader.ReadToEnd() | ConvertFrom-Json
+    $reader.Dispose()
+
     Install-Package
 }
 
@@ -55,7 +61,7 @@ Describe 'The package' {
             $expected | Should -Contain $file
         }
         $archive.Entries.FullName | Sort-Object |
-            Should -Be (@($expected) + 'BindSnoop.nuspec' + '_rels/.rels' + '[Content_Types].xml' | Sort-Object)
+            Should -Be (@($expected) + 'BindSnoop.nuspec' + '_rels/.rels' + '[Content_Types].xml' + $sbomName | Sort-Object)
     }
 
     It 'Has the programs for <_>' -ForEach 'x64', 'arm64' {
@@ -80,6 +86,57 @@ Describe 'The package' {
         foreach ($cmdlet in $manifest.CmdletsToExport) {
             $tags | Should -Contain "PSCommand_$cmdlet"
         }
+    }
+}
+
+Describe 'What the package says of itself' {
+    It 'Lists every file with its sums' {
+        $sbom.files.fileName | Sort-Object |
+            Should -Be (Get-ChildItem -LiteralPath $modulePath -Recurse -File | ForEach-Object { './' + [IO.Path]::GetRelativePath($modulePath, $_.FullName) } | Sort-Object)
+        foreach ($file in $sbom.files) {
+            $file.checksums.algorithm | Should -Be SHA1, SHA256
+            foreach ($sum in $file.checksums) {
+                $stream = $archive.GetEntry($file.fileName.Substring(2)).Open()
+                $sum.checksumValue | Should -Be (Get-FileHash -InputStream $stream -Algorithm $sum.algorithm).Hash -Because $file.fileName
+                $stream.Dispose()
+            }
+        }
+    }
+
+    It 'Lists what it was built with, as the lock files have it' {
+        $locked = foreach ($project in 'BindSnoop', 'BindSnoop.PowerShell') {
+            $lock = Get-Content -LiteralPath ([IO.Path]::Combine($repository, 'src', $project, 'packages.lock.json')) -Raw | ConvertFrom-Json -AsHashtable
+            $lock.dependencies.'net8.0'.GetEnumerator() | Where-Object { $_.Value.type -ne 'Project' } | ForEach-Object { "$($_.Key) $($_.Value.resolved)" }
+        }
+        $ids = ($sbom.relationships | Where-Object relationshipType -EQ BUILD_DEPENDENCY_OF).spdxElementId
+        $sbom.packages | Where-Object SPDXID -In $ids | ForEach-Object { "$($_.name) $($_.versionInfo)" } | Sort-Object | Should -Be ($locked | Sort-Object)
+        ($sbom.relationships | Where-Object relationshipType -EQ RUNTIME_DEPENDENCY_OF).spdxElementId | Should -Be 'SPDXRef-Runtime-libbpf'
+    }
+
+    It 'Is what SPDX 2.3 asks for' {
+        $sbom.spdxVersion | Should -Be 'SPDX-2.3'
+        $sbom.dataLicense | Should -Be 'CC0-1.0'
+        $sbom.SPDXID | Should -Be 'SPDXRef-DOCUMENT'
+        $sbom.documentNamespace | Should -Match '^https://\S+$'
+        $sbom.creationInfo.created | Should -BeOfType datetime
+        $sbom.creationInfo.creators | Should -BeLike 'Tool: *'
+        foreach ($part in $sbom.packages) {
+            $part.name | Should -Not -BeNullOrEmpty
+            $part.versionInfo | Should -Not -BeNullOrEmpty
+            $part.downloadLocation | Should -Not -BeNullOrEmpty
+        }
+        $ids = @($sbom.SPDXID) + $sbom.packages.SPDXID + $sbom.files.SPDXID
+        @($ids | Sort-Object -Unique).Count | Should -Be $ids.Count -Because 'no id may stand for two things'
+        foreach ($id in $ids) {
+            $id | Should -Match '^SPDXRef-[A-Za-z0-9.-]+$'
+        }
+        foreach ($relation in $sbom.relationships) {
+            $relation.spdxElementId | Should -BeIn $ids
+            $relation.relatedSpdxElement | Should -BeIn $ids
+        }
+        $self = $sbom.packages | Where-Object SPDXID -EQ ($sbom.relationships | Where-Object relationshipType -EQ DESCRIBES).relatedSpdxElement
+        $self.name | Should -Be $moduleName
+        $self.packageVerificationCode.packageVerificationCodeValue | Should -Match '^[0-9a-f]{40}$'
     }
 }
 

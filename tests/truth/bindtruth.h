@@ -232,6 +232,7 @@ int run_binds(int count, char **names);
 int list_accepts(bool verbose);
 int run_accepts(int count, char **names);
 int run_load(int count, char **arguments);
+int run_churn(int count, char **arguments);
 int run_crowd(unsigned long threads);
 int run_hold(const char *address, const char *port);
 bool parse_number(const char *text, uint64_t most, uint64_t *value);

@@ -14,6 +14,8 @@ static int usage(void)
 		"       bindtruth accept --list [--ports]  the cases of accept\n"
 		"       bindtruth load [--count N] [--threads T] [--fail] [--seconds S]\n"
 		"                                          bind in a loop, tell how long a bind takes\n"
+		"       bindtruth churn [--processes N] [--seconds S] [--life MS] [--pace MS] [--cgroups DIRECTORY]\n"
+		"                                          processes that come and go, and bind\n"
 		"       bindtruth crowd THREADS           wait in accept(); connect to each for every line of the input\n"
 		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
 	return 2;
@@ -43,6 +45,8 @@ int main(int count, char **arguments)
 		return run_accepts(count, arguments);
 	if (strcmp(verb, "load") == 0)
 		return run_load(count, arguments);
+	if (strcmp(verb, "churn") == 0)
+		return run_churn(count, arguments);
 	uint64_t threads;
 	if (strcmp(verb, "crowd") == 0 && count == 1 && parse_number(arguments[0], 1000, &threads))
 		return run_crowd((unsigned long)threads);

@@ -22,26 +22,38 @@ internal sealed unsafe class KernelTypes
     private static readonly byte[] s_extraWords = [0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0];
     private static readonly byte[] s_memberWords = [0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3];
 
+    private static readonly byte[][] s_functionNames =
+        [.. Tracing.TracerDefinition.All.SelectMany(d => d.Functions).Select(f => Encoding.ASCII.GetBytes(f.Name + '\0'))];
+
+    private static readonly byte[][] s_enumeratorNames =
+    [
+        "INET_FLAGS_FREEBIND\0"u8.ToArray(), "INET_FLAGS_TRANSPARENT\0"u8.ToArray(), "INET_FLAGS_BIND_ADDRESS_NO_PORT\0"u8.ToArray(),
+        "BPF_FUNC_task_pt_regs\0"u8.ToArray(),
+    ];
+
     private static readonly object s_lock = new();
     private static KernelTypes? s_current;
 
     private readonly Dictionary<string, uint> _functions = [];
     private readonly Dictionary<string, int> _enumerators = [];
 
-    private KernelTypes(ReadOnlySpan<byte> btf, byte[][] functions, byte[][] enumerators)
+    /// <summary>Reads type information; <see cref="Current"/> has the kernel's.</summary>
+    /// <exception cref="TraceException"><c>BtfNotFound</c>: it is not what it should be.</exception>
+    internal KernelTypes(ReadOnlySpan<byte> btf)
     {
         fixed (byte* data = btf)
         {
             // struct btf_header: magic, version, flags, its length, then offset and length of types and strings.
             uint* header = (uint*)data;
             if (btf.Length < 24 || (header[0] & 0xffff) != Magic ||
-                (long)header[1] + header[2] + header[3] > btf.Length || (long)header[1] + header[4] + header[5] > btf.Length)
+                (long)header[1] + header[2] + header[3] > btf.Length || (long)header[1] + header[4] + header[5] > btf.Length ||
+                header[5] == 0 || data[(long)header[1] + header[4] + header[5] - 1] != 0)
             {
                 throw NotFound("it is not understood");
             }
 
             uint* types = (uint*)(data + header[1] + header[2]);
-            Walk(types, types + (header[3] / sizeof(uint)), data + header[1] + header[4], functions, enumerators);
+            Walk(types, types + (header[3] / sizeof(uint)), data + header[1] + header[4], header[5]);
         }
     }
 
@@ -84,11 +96,7 @@ internal sealed unsafe class KernelTypes
             throw NotFound(Errno.Describe(Marshal.GetLastPInvokeError()));
         }
 
-        return new KernelTypes(
-            btf,
-            [.. Tracing.TracerDefinition.All.SelectMany(d => d.Functions).Select(f => Encoding.ASCII.GetBytes(f.Name + '\0'))],
-            ["INET_FLAGS_FREEBIND\0"u8.ToArray(), "INET_FLAGS_TRANSPARENT\0"u8.ToArray(), "INET_FLAGS_BIND_ADDRESS_NO_PORT\0"u8.ToArray(),
-             "BPF_FUNC_task_pt_regs\0"u8.ToArray()]);
+        return new KernelTypes(btf);
     }
 
     private static TraceException NotFound(string why) => new(
@@ -99,16 +107,32 @@ internal sealed unsafe class KernelTypes
 
     // It runs once, over more than a hundred thousand types: too late for the compiler to notice by itself.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Walk(uint* type, uint* end, byte* strings, byte[][] functions, byte[][] enumerators)
+    private void Walk(uint* type, uint* end, byte* strings, uint stringsLength)
     {
         for (uint id = 1; type < end; id++)
         {
             // struct btf_type: name offset, kind and number of members, size or type.
+            if (end - type < 3)
+            {
+                throw NotFound("it ends within a type");
+            }
+
             uint kind = (type[1] >> 24) & 0x1f;
             uint members = type[1] & 0xffff;
+            if (kind > KindLast)
+            {
+                throw NotFound($"it has types of the unknown kind {kind}");
+            }
+
+            uint words = 3u + s_extraWords[kind] + (s_memberWords[kind] * members);
+            if (end - type < words)
+            {
+                throw NotFound("it ends within a type");
+            }
+
             if (kind == KindFunction)
             {
-                if (Find(functions, strings + type[0]) is { } name)
+                if (type[0] < stringsLength && Find(s_functionNames, strings + type[0]) is { } name)
                 {
                     _functions[name] = id;
                 }
@@ -118,24 +142,21 @@ internal sealed unsafe class KernelTypes
                 for (uint i = 0; i < members; i++)
                 {
                     uint* member = type + 3 + (2 * i);
-                    if (Find(enumerators, strings + member[0]) is { } name)
+                    if (member[0] < stringsLength && Find(s_enumeratorNames, strings + member[0]) is { } name)
                     {
                         _enumerators[name] = (int)member[1];
                     }
                 }
             }
-            else if (kind > KindLast)
-            {
-                throw NotFound($"it has types of the unknown kind {kind}");
-            }
 
-            type += 3 + s_extraWords[kind] + (s_memberWords[kind] * members);
+            type += words;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static string? Find(byte[][] names, byte* candidate)
     {
+        // Neither runs past its end: both are closed by a zero, the last of all strings too.
         foreach (byte[] name in names)
         {
             int i = 0;

@@ -86,12 +86,19 @@ internal static class Platform
     public static string AdviceFor(int errno) => errno switch
     {
         Errno.EPERM or Errno.EINVAL when IsLockedDown => LockdownAdvice,
+        // 5.11 charges BPF memory to cgroups instead (d5299b67dd59).
+        Errno.EPERM or Errno.ENOMEM when MemoryLockLimit() != "unlimited" && KernelVersion < new Version(5, 11) =>
+            $"Raise the limit of locked memory, which is {MemoryLockLimit()} bytes: 'ulimit -l unlimited', or LimitMEMLOCK=infinity in a systemd unit.",
         Errno.EPERM or Errno.EACCES =>
             "This kernel does not permit it; in a container, CAP_BPF and CAP_PERFMON must hold on the host. Try another back end.",
-        Errno.ENOMEM or Errno.E2BIG => "Give a smaller buffer or smaller filters, or raise the memory limit of this process.",
+        Errno.E2BIG => "Give a smaller buffer or smaller filters; or there are too many traces on this machine (a tracepoint takes 64 programs): stop others.",
+        Errno.ENOMEM => "Give a smaller buffer or smaller filters, or raise the memory limit of this process.",
         Errno.EMFILE or Errno.ENFILE => "Raise the limit of open files ('ulimit -n'), or stop other traces.",
         _ => "Try another back end; Get-BindTraceSupport tells which ones work.",
     };
+
+    private static Version KernelVersion =>
+        Version.TryParse(ReadFile("/proc/sys/kernel/osrelease").Split('-', '+', '\n')[0], out Version? version) ? version : new Version(0, 0);
 
     private static bool Has(int capability) => (EffectiveCapabilities >> capability & 1) != 0;
 

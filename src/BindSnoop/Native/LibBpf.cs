@@ -7,19 +7,36 @@ internal static unsafe partial class LibBpf
 {
     private const string Library = "libbpf.so.1";
 
+    // All of those below, as a test sees to.
+    private static readonly string[] s_functions =
+    [
+        nameof(libbpf_set_print), nameof(libbpf_version_string), nameof(libbpf_num_possible_cpus), nameof(bpf_object__open_mem),
+        nameof(bpf_object__load), nameof(bpf_object__close), nameof(bpf_object__next_program), nameof(bpf_object__find_map_by_name),
+        nameof(bpf_program__name), nameof(bpf_program__set_autoload), nameof(bpf_program__fd), nameof(bpf_program__attach_trace),
+        nameof(bpf_program__attach_kprobe), nameof(bpf_program__attach_perf_event), nameof(bpf_link__destroy), nameof(bpf_map__fd),
+        nameof(bpf_map__set_max_entries), nameof(bpf_map__reuse_fd), nameof(bpf_map__initial_value), nameof(bpf_prog_load),
+        nameof(bpf_obj_get), nameof(bpf_obj_get_info_by_fd), nameof(bpf_map_update_elem), nameof(bpf_map_lookup_elem), nameof(bpf_map_get_next_key),
+        nameof(bpf_map_lookup_batch), nameof(btf__new), nameof(btf__free), nameof(btf__type_cnt), nameof(btf__type_by_id),
+        nameof(btf__name_by_offset),
+    ];
+
     /// <summary>
-    /// Fails with one clear error where libbpf is missing, instead of a <see cref="DllNotFoundException"/>
-    /// from the depth of whatever touches it first.
+    /// Fails with one clear error where libbpf is missing, or lacks what is used of it, instead of a
+    /// <see cref="DllNotFoundException"/> from the depth of whatever touches it first.
     /// </summary>
     public static void EnsureLoaded()
     {
-        if (!NativeLibrary.TryLoad(Library, typeof(LibBpf).Assembly, null, out _))
+        const string Remedy = "Install libbpf 1.0 or later: 'apt install libbpf1' (Debian, Ubuntu), 'dnf install libbpf' (Fedora).";
+        if (!NativeLibrary.TryLoad(Library, typeof(LibBpf).Assembly, null, out nint library))
         {
             throw new TraceException(
-                "LibBpfNotFound",
-                TraceErrorKind.NotInstalled,
-                $"The library {Library} is not installed on this machine.",
-                "Install libbpf 1.0 or later: 'apt install libbpf1' (Debian, Ubuntu), 'dnf install libbpf' (Fedora).");
+                "LibBpfNotFound", TraceErrorKind.NotInstalled, $"The library {Library} is not installed on this machine.", Remedy);
+        }
+
+        if (s_functions.FirstOrDefault(f => !NativeLibrary.TryGetExport(library, f, out _)) is { } missing)
+        {
+            throw new TraceException(
+                "LibBpfTooOld", TraceErrorKind.NotInstalled, $"The library {Library} of this machine has no function {missing}.", Remedy);
         }
     }
 

@@ -18,6 +18,7 @@ internal static unsafe partial class Libc
     public const int CLONE_NEWNET = 0x40000000;
     public const int CLOCK_REALTIME = 0;
     public const int CLOCK_BOOTTIME = 7;
+    public const uint STATX_BASIC_STATS = 0x7ff;
     public const long CGROUP2_SUPER_MAGIC = 0x63677270;
 
     private const string Library = "libc";
@@ -78,6 +79,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial nint readlink(string path, byte* target, nuint size);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint realpath(string path, byte* resolved);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statx(int directory, string path, int flags, uint mask, byte* status);
 
     [LibraryImport(Library)]
     public static partial nint inet_ntop(int family, void* address, byte* text, uint size);

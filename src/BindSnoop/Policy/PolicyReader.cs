@@ -32,7 +32,7 @@ internal sealed class PolicyReader(string source)
         }
         catch (JsonException exception)
         {
-            throw Wrong("", $"it is not JSON: {exception.Message}", "Mend the file; 'jq . FILE' finds such errors too.", exception);
+            throw Wrong("", $"it is not JSON: {DisplayText.Escape(exception.Message)}", "Mend the file; 'jq . FILE' finds such errors too.", exception);
         }
         catch (InvalidOperationException exception)
         {

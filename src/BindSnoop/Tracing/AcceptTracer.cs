@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using BindSnoop.Events;
 using BindSnoop.Kernel;
 using BindSnoop.Tracing;
@@ -10,7 +9,7 @@ public sealed class AcceptTracer(TraceOptions options) : Tracer<AcceptEvent>(Tra
 {
     private protected override AcceptEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock)
     {
-        ref readonly AcceptRecord accept = ref MemoryMarshal.AsRef<AcceptRecord>(record);
+        ref readonly AcceptRecord accept = ref RecordBytes.As<AcceptRecord>(record);
         return new AcceptEvent(accept, clock.ToUtcTicks(accept.Origin.Time), Backend);
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using BindSnoop.Events;
 using BindSnoop.Kernel;
 using BindSnoop.Tracing;
@@ -10,7 +9,7 @@ public sealed class BindTracer(TraceOptions options) : Tracer<BindEvent>(TracerD
 {
     private protected override BindEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock)
     {
-        ref readonly BindRecord bind = ref MemoryMarshal.AsRef<BindRecord>(record);
+        ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);
         return new BindEvent(bind, clock.ToUtcTicks(bind.Origin.Time), Backend);
     }
 }

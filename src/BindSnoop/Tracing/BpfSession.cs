@@ -24,6 +24,9 @@ internal sealed unsafe class BpfSession : IDisposable
     private readonly object _lock = new();
     private bool _detached;
 
+    // A handle that a reader holds is not closed when it is disposed of, so none can tell.
+    private bool _disposed;
+
     private BpfSession(TracerDefinition definition, Backend backend, TraceOptions options, bool count)
     {
         Backend = backend;
@@ -95,7 +98,9 @@ internal sealed unsafe class BpfSession : IDisposable
                 return new BpfSession(definition, backend, options, count);
             }
             catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
-                or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound" && options.Backend == Backend.Auto)
+                or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound"
+                // Another would lack the same memory or descriptors.
+                && exception.Kind != TraceErrorKind.ResourceUnavailable && options.Backend == Backend.Auto)
             {
                 refused.Add(new(backend, exception));
             }
@@ -123,7 +128,7 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_object.IsClosed, this);
+            ObjectDisposedException.ThrowIf(_disposed, this);
             List<CallKey> keys = [];
             int map = MapFd("calls");
             CallKey key = default;
@@ -147,7 +152,7 @@ internal sealed unsafe class BpfSession : IDisposable
     public MapReader OpenMap(string name)
     {
         Monitor.Enter(_lock);
-        if (_object.IsClosed)
+        if (_disposed)
         {
             Monitor.Exit(_lock);
             throw new ObjectDisposedException(nameof(BpfSession));
@@ -161,7 +166,7 @@ internal sealed unsafe class BpfSession : IDisposable
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_object.IsClosed, this);
+            ObjectDisposedException.ThrowIf(_disposed, this);
             long dropped = _programs.Sum(ProgramMisses);
             long emitted = Buffer?.Produced / RingBuffer.RoomFor(_definition.RecordSize) ?? 0;
             long filtered = 0;
@@ -214,6 +219,7 @@ internal sealed unsafe class BpfSession : IDisposable
         Detach();
         lock (_lock)
         {
+            _disposed = true;
             Buffer?.Dispose();
             _object?.Dispose();
         }

@@ -174,11 +174,28 @@ internal static unsafe class FilterMaps
         }
 
         const string Remedy = "Give the path of a pinned BPF hash map, such as /sys/fs/bpf/mymap; 'bpftool map create' makes one.";
-        using FileDescriptor pinned = new(LibBpf.bpf_obj_get(path));
-        if (pinned.IsInvalid)
+        string? resolved = TrustedPath.Resolve(path, out int errno);
+        using FileDescriptor pinned = new(resolved is null ? -1 : LibBpf.bpf_obj_get(resolved));
+        if (resolved is null || pinned.IsInvalid)
         {
             throw TraceException.FromErrno(
-                "PinnedMapNotFound", $"Opening the pinned map '{DisplayText.Escape(path)}' failed", Marshal.GetLastPInvokeError(), Remedy, path);
+                "PinnedMapNotFound",
+                $"Opening the pinned map '{DisplayText.Escape(path)}' failed",
+                resolved is null ? errno : Marshal.GetLastPInvokeError(),
+                Remedy,
+                path);
+        }
+
+        if (TrustedPath.OthersWhoMayChange(resolved) is { } others)
+        {
+            // Whoever can change the map decides what is seen. That it is looked at once it is open is soon enough: if
+            // nobody can change the way there now, nobody could before.
+            throw new TraceException(
+                "PinnedMapNotTrusted",
+                TraceErrorKind.PermissionDenied,
+                $"The pinned map '{DisplayText.Escape(path)}' could be changed by others: {others}.",
+                "Pin it where only root can write, such as in /sys/fs/bpf, and leave it to root with mode 600.",
+                path);
         }
 
         // struct bpf_map_info (linux/bpf.h): type, id, key size, value size.

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using BindSnoop.Events;
 using BindSnoop.Native;
 
 namespace BindSnoop.Tracing;
@@ -105,6 +106,11 @@ internal sealed unsafe class RingBuffer : IDisposable
             }
 
             uint size = length & ~DiscardBit;
+            if (size > _mask)
+            {
+                throw RecordBytes.Invalid(size);
+            }
+
             _position += (ulong)RoomFor((int)size);
             if ((length & DiscardBit) == 0)
             {

@@ -26,11 +26,7 @@ internal sealed unsafe class BpfTypes : IDisposable
 
     public BpfTypes(string objectName, string architecture)
     {
-        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{objectName}.{architecture}.o")
-            ?? throw new InvalidOperationException($"There is no object {objectName} for {architecture}.");
-        byte[] image = new byte[stream.Length];
-        stream.ReadExactly(image);
-        ReadOnlySpan<byte> section = Section(image, ".BTF");
+        byte[] section = Raw(objectName, architecture);
         fixed (byte* data = section)
         {
             _handle = LibBpf.btf__new(data, (uint)section.Length);
@@ -40,6 +36,16 @@ internal sealed unsafe class BpfTypes : IDisposable
         {
             throw new InvalidOperationException("libbpf does not understand the type information.");
         }
+    }
+
+    /// <summary>The type information as it lies in the object.</summary>
+    public static byte[] Raw(string objectName, string architecture)
+    {
+        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{objectName}.{architecture}.o")
+            ?? throw new InvalidOperationException($"There is no object {objectName} for {architecture}.");
+        byte[] image = new byte[stream.Length];
+        stream.ReadExactly(image);
+        return Section(image, ".BTF").ToArray();
     }
 
     private nint Pointer => _handle.DangerousGetHandle();

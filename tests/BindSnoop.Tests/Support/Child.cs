@@ -20,6 +20,12 @@ internal static class Child
     /// <summary>Traces a bind of its own, with the privileges that it was given.</summary>
     public const string TraceItself = "trace-itself";
 
+    /// <summary>Tries to trace through tracepoints, and writes the error and what to do about it.</summary>
+    public const string Advice = "advice";
+
+    /// <summary>Begins to trace as root, gives that up, and ends the trace.</summary>
+    public const string DropWhileTracing = "drop-while-tracing";
+
     private const uint Nobody = 65534;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -84,6 +90,12 @@ internal static class Child
 
                 Console.WriteLine("ended");
                 return 0;
+            case Advice:
+                Console.WriteLine(TryTracepoint());
+                return 0;
+            case DropWhileTracing:
+                DropPrivilegesWhileTracing();
+                return 0;
             case TraceItself:
                 return PrivilegeTests.TraceItself();
             default:
@@ -103,6 +115,35 @@ internal static class Child
         {
             return $"{exception.ErrorId} {exception.Kind}";
         }
+    }
+
+    private static string TryTracepoint()
+    {
+        try
+        {
+            using BindTracer tracer = new(new TraceOptions { Backend = Backend.Tracepoint });
+            return "traces";
+        }
+        catch (TraceException exception)
+        {
+            return $"{exception.ErrorId}: {exception.RecommendedAction}";
+        }
+    }
+
+    private static void DropPrivilegesWhileTracing()
+    {
+        IReadOnlyList<string> before = KernelObjects.Descriptors();
+        using (BindTracer tracer = new(new TraceOptions { Filter = new() { ProcessId = [(uint)Environment.ProcessId] } }))
+        {
+            string held = $"{KernelObjects.Held()}";
+            Sys.DropPrivileges(Nobody);
+            int error = Sys.BindOnce("127.0.0.1", 20974);
+            tracer.Stop();
+            Console.WriteLine($"bind {error} seen {string.Join(',', tracer.Read().Select(e => e.Port))}");
+            Console.WriteLine(held);
+        }
+
+        Console.WriteLine($"left {KernelObjects.Descriptors().Count - before.Count}");
     }
 
     private static string ReadDisposed()

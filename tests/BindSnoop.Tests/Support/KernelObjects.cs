@@ -47,6 +47,12 @@ internal sealed partial class KernelObjects
         return new(objects);
     }
 
+    /// <summary>What another process held, from its <see cref="ToString"/>.</summary>
+    public static KernelObjects Parse(string text) =>
+        new([.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(o => o.Split(':')).Select(o => (o[0], uint.Parse(o[1], CultureInfo.InvariantCulture)))]);
+
+    public override string ToString() => string.Join(' ', _objects.Select(o => string.Create(CultureInfo.InvariantCulture, $"{o.Kind}:{o.Id}")));
+
     /// <summary>Fails if the kernel keeps any of them. It frees them a while after the last reference is gone.</summary>
     public void AssertGone()
     {

@@ -35,7 +35,7 @@ internal sealed unsafe partial class PinnedMap : IDisposable
 
     public PinnedMap(BpfFileSystem fileSystem, string name, int valueSize, int keySize = sizeof(ulong), int type = TypeHash)
     {
-        int fd = bpf_map_create(type, name, (uint)keySize, (uint)valueSize, 16, 0);
+        int fd = bpf_map_create(type, System.IO.Path.GetFileName(name), (uint)keySize, (uint)valueSize, 16, 0);
         if (fd < 0)
         {
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"bpf_map_create: {Marshal.GetPInvokeErrorMessage(-fd)}"));

@@ -58,6 +58,16 @@ internal static unsafe partial class Sys
     [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Unmount(string target, int flags);
 
+    [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int ChangeOwner(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int ChangeMode(string path, uint mode);
+
+    public static void ChangeMode(string path, int mode) => Check(ChangeMode(path, (uint)mode));
+
+    public static void ChangeOwner(string path, int user) => Check(ChangeOwner(path, (uint)user, uint.MaxValue));
+
     /// <summary>Gives up root, for all threads of this process and for good.</summary>
     public static void DropPrivileges(uint user)
     {
