@@ -3,6 +3,8 @@
 
 # Newest first. Every tool comes with the C library of its own suite, so that it runs wherever.
 peer_suites=(sid trixie bookworm)
+# Large, and they take long to fail.
+compiling_suites=(sid trixie)
 peer_cache=$vm_cache/peers
 
 # Sources, lists and cache of our own, found and used as the kernels' are.
