@@ -4,6 +4,7 @@
 # Newest first. Every tool comes with the C library of its own suite, so that it runs wherever.
 peer_suites=(sid trixie bookworm)
 # Large, and they take long to fail.
+# shellcheck disable=SC2034 # for run
 compiling_suites=(sid trixie)
 peer_cache=$vm_cache/peers
 
