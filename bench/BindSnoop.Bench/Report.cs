@@ -108,7 +108,7 @@ internal static class Report
         foreach (string variant in started)
         {
             Series start = place.Get("start", variant);
-            Row(text, [NameOf(variant), start.Text("0"), .. peers.Select(p => start.With(place.Get("start", p.Variant), (a, b) => a / b).Text("0.00"))]);
+            Row(text, [NameOf(variant), start.Text("0"), .. peers.Select(p => start.With(place.Get("start", p.Variant), (a, b) => a / b).Text("0.000"))]);
         }
 
         text.AppendLine();
