@@ -15,28 +15,48 @@ internal static class Idle
             ("Get-BindEvent", () => Tools.StartPwsh(settings, "Get-BindEvent -ProcessId 1"), true),
             ("Start-BindTrace", () => Tools.StartPwsh(settings, "$trace = Start-BindTrace -ProcessId 1; Start-Sleep 1000"), true),
         ];
-        foreach ((string name, Func<Process> start, bool attaches) in tools)
+
+        // All at once: none of them is in another's way while it sleeps.
+        Process[] processes = new Process[tools.Length];
+        try
         {
-            using Process process = start();
-            _ = process.StandardOutput.ReadToEndAsync();
-            _ = process.StandardError.ReadToEndAsync();
-            if (attaches)
+            for (int i = 0; i < tools.Length; i++)
             {
-                Tools.WaitUntilAttached(process);
+                processes[i] = tools[i].Start();
+                _ = processes[i].StandardOutput.ReadToEndAsync();
+                _ = processes[i].StandardError.ReadToEndAsync();
+                if (tools[i].Attaches)
+                {
+                    Tools.WaitUntilAttached(processes[i]);
+                }
             }
 
             // The runtime's own work after a start takes some seconds to end.
-            Thread.Sleep(attaches ? 5000 : 7000);
+            Thread.Sleep(7000);
+            int seconds = Math.Min(settings.Seconds, 20);
             for (int round = 1; round <= settings.Rounds; round++)
             {
-                long before = Switches(process.Id);
-                Thread.Sleep(settings.Seconds * 1000);
-                results.Add("idle", name, round, (Switches(process.Id) - before) / (double)settings.Seconds);
+                long[] before = [.. processes.Select(p => Switches(p.Id))];
+                Thread.Sleep(seconds * 1000);
+                for (int i = 0; i < tools.Length; i++)
+                {
+                    results.Add("idle", tools[i].Name, round, (Switches(processes[i].Id) - before[i]) / (double)seconds);
+                }
             }
 
-            results.Add("bpf-memory", name, 1, BpfMemory(process.Id) / 1024.0);
-            Tools.Signal(process, Tools.SigKill);
-            process.WaitForExit();
+            for (int i = 0; i < tools.Length; i++)
+            {
+                results.Add("bpf-memory", tools[i].Name, 1, BpfMemory(processes[i].Id) / 1024.0);
+            }
+        }
+        finally
+        {
+            foreach (Process process in processes.Where(p => p is not null))
+            {
+                Tools.Signal(process, Tools.SigKill);
+                process.WaitForExit();
+                process.Dispose();
+            }
         }
     }
 

@@ -22,6 +22,9 @@ internal static class Latency
         }
     }
 
+    // Longer says nothing more.
+    private static int LoadSeconds(Settings settings) => Math.Min(settings.Seconds, 10);
+
     private static void Add(Results results, string variant, int round, List<double> times)
     {
         times.Sort();
@@ -53,7 +56,7 @@ internal static class Latency
     private static List<double> EngineLoaded(Settings settings)
     {
         using BindTracer tracer = new(new TraceOptions());
-        using Process load = Tools.StartLoad(settings, [.. Tools.OnAllProcessors, "--seconds", $"{settings.Seconds}"]);
+        using Process load = Tools.StartLoad(settings, [.. Tools.OnAllProcessors, "--seconds", $"{LoadSeconds(settings)}"]);
         load.Exited += (_, _) => tracer.Stop();
         load.EnableRaisingEvents = true;
         List<double> times = [];
@@ -83,9 +86,9 @@ internal static class Latency
         // Sampled: a script block for each event would be the load.
         using Process pwsh = Tools.StartPwsh(
             settings,
-            $"$i = 0; Get-BindEvent -Duration {settings.Seconds} | . {{ process {{ if (++$i % 64 -eq 0) {{ ([DateTime]::Now - $_.Time).TotalMilliseconds.ToString('r', [cultureinfo]::InvariantCulture) }} }} }}");
+            $"$i = 0; Get-BindEvent -Duration {LoadSeconds(settings)} | . {{ process {{ if (++$i % 64 -eq 0) {{ ([DateTime]::Now - $_.Time).TotalMilliseconds.ToString('r', [cultureinfo]::InvariantCulture) }} }} }}");
         Tools.WaitUntilAttached(pwsh);
-        Tools.Load(settings, [.. Tools.OnAllProcessors, "--seconds", $"{settings.Seconds - 1}"]);
+        Tools.Load(settings, [.. Tools.OnAllProcessors, "--seconds", $"{LoadSeconds(settings) - 1}"]);
         return Cold(Times(pwsh.Finish()));
     }
 

@@ -10,8 +10,10 @@ internal static class Loss
     {
         for (int round = 1; round <= settings.Rounds; round++)
         {
-            Engine(settings, results, round);
-            if (settings.Module.Length > 0) { Pwsh(settings, results, round); }
+            // One long round; the others show the spread.
+            Settings now = round == 1 ? settings : settings with { Seconds = Math.Min(settings.Seconds, 10) };
+            Engine(now, results, round);
+            if (settings.Module.Length > 0) { Pwsh(now, results, round); }
         }
     }
 

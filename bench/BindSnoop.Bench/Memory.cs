@@ -9,28 +9,33 @@ internal static class Memory
 
     public static void Measure(Settings settings, Results results)
     {
-        Measure(settings, results, "bindsnoop", Tools.Start(settings.CommandLine));
-        Measure(settings, results, "Get-BindEvent | Out-Null", Tools.StartPwsh(settings, "Get-BindEvent | Out-Null"));
-    }
-
-    private static void Measure(Settings settings, Results results, string name, Process process)
-    {
-        using (process)
+        // Both see the same binds, which take longest.
+        using Process commandLine = Start(Tools.Start(settings.CommandLine));
+        using Process pwsh = Start(Tools.StartPwsh(settings, "Get-BindEvent | Out-Null"));
+        (string Name, Process Process)[] tools = [("bindsnoop", commandLine), ("Get-BindEvent | Out-Null", pwsh)];
+        Tools.Load(settings, "--count", $"{Some}");
+        Thread.Sleep(1000);
+        double[] few = [.. tools.Select(t => Resident(t.Process))];
+        Tools.Load(settings, [.. Tools.OnAllProcessors, "--count", $"{settings.Events - Some}"]);
+        Thread.Sleep(1000);
+        foreach (((string name, Process process), double before) in tools.Zip(few))
         {
-            _ = process.StandardError.ReadToEndAsync();
-            _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
-            Tools.WaitUntilAttached(process);
-            Tools.Load(settings, "--count", $"{Some}");
-            Thread.Sleep(1000);
-            double few = Tools.Status(process.Id, "VmRSS") / 1024.0;
-            Tools.Load(settings, [.. Tools.OnAllProcessors, "--count", $"{settings.Events - Some}"]);
-            Thread.Sleep(1000);
-            double many = Tools.Status(process.Id, "VmRSS") / 1024.0;
-            results.Add("memory-some", name, 1, few);
+            double many = Resident(process);
+            results.Add("memory-some", name, 1, before);
             results.Add("memory-many", name, 1, many);
-            results.Add("memory-ratio", name, 1, many / few);
+            results.Add("memory-ratio", name, 1, many / before);
             Tools.Signal(process, Tools.SigKill);
             process.WaitForExit();
         }
     }
+
+    private static Process Start(Process process)
+    {
+        _ = process.StandardError.ReadToEndAsync();
+        _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+        Tools.WaitUntilAttached(process);
+        return process;
+    }
+
+    private static double Resident(Process process) => Tools.Status(process.Id, "VmRSS") / 1024.0;
 }

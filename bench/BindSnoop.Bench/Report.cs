@@ -8,12 +8,17 @@ internal static class Report
 {
     private static readonly string[] s_backends = ["fentry", "kprobe", "tracepoint"];
 
+    // What bench/cost starts, and of them what is not ours, with what its column is headed by.
+    private static readonly string[] s_tracers = ["nothing", "empty", "ring", "ours", "runtime", "native", "peer", "python", "bpftrace"];
+    private static readonly (string Kind, string Heading)[] s_peers = [("peer", "libbpf-tools'"), ("python", "bcc's"), ("bpftrace", "bpftrace's")];
+
     public static string Make(string folder)
     {
         StringBuilder text = new();
         Place[] places = [.. Directory.EnumerateFiles(folder, "*.tsv").Select(f => new Place(f)).OrderBy(p => p.Name != "host").ThenBy(p => p.Order)];
         text.AppendLine("# Measurements").AppendLine();
-        text.AppendLine("Medians of alternating runs, with the smallest and the largest in brackets. Ratios are taken within a round.").AppendLine();
+        text.AppendLine("Medians of alternating runs, with the smallest and the largest in brackets. Ratios are taken within a round.");
+        text.AppendLine("What stands without brackets was measured once; in virtual machines that is so for whatever takes over 20 s to start.").AppendLine();
         foreach (Place place in places)
         {
             text.AppendLine($"- {place.Name}: {place.About}");
@@ -36,7 +41,6 @@ internal static class Report
 
     private static void Costs(StringBuilder text, Place place)
     {
-        string? peer = place.Variants("cost-success").FirstOrDefault(v => v.StartsWith("peer", StringComparison.Ordinal) && !v.Contains(','));
         foreach ((string load, string title, string suffix) in new[] { ("success", "binds that succeed", ""), ("failure", "binds that fail, errors asked for", ",fail") })
         {
             string what = $"cost-{load}";
@@ -46,28 +50,34 @@ internal static class Report
                 continue;
             }
 
-            string other = peer + suffix;
-            Series peers = place.Get(what, other);
+            // A tracer that compiles as it starts has both loads in one run.
+            string[] variants = [.. place.Variants(what).Where(v => suffix.Length == 0 ? !v.Contains(',') : v.EndsWith(suffix, StringComparison.Ordinal) || KindOf(v) is "python" or "bpftrace")];
+            (string Variant, string Heading)[] peers = PeersAmong(variants);
+            Series Added(string variant) => place.Get(what, variant).With(nothing, (a, b) => a - b);
+
             text.AppendLine($"## Cost on {place.Name}: {title}").AppendLine();
-            text.AppendLine("| attached | ns a bind | added | added, of the peer's | lost |").AppendLine("|---|---|---|---|---|");
-            foreach (string variant in place.Variants(what).Where(v => v.EndsWith(suffix, StringComparison.Ordinal) && (suffix.Length > 0 || !v.Contains(','))))
+            TableOf(text, ["attached", "ns a bind", "added", .. peers.Select(p => "added, of " + p.Heading), "lost"]);
+            foreach (string variant in variants)
             {
-                Series cost = place.Get(what, variant);
-                Series added = cost.With(nothing, (a, b) => a - b);
-                bool traced = !variant.StartsWith("nothing", StringComparison.Ordinal);
-                string ratio = traced && peers.Count > 0 ? added.With(peers.With(nothing, (a, b) => a - b), (a, b) => a / b).Text("0.00") : "";
-                text.AppendLine($"| {NameOf(variant)} | {cost.Text("0")} | {(traced ? added.Text("0") : "")} | {ratio} | {place.Get($"lost-{load}", variant).Text("0")} |");
+                bool traced = KindOf(variant) != "nothing";
+                string[] ratios = [.. peers.Select(p => traced ? Added(variant).With(Added(p.Variant), (a, b) => a / b).Text("0.00") : "")];
+                Row(text, [NameOf(variant), place.Get(what, variant).Text("0"), traced ? Added(variant).Text("0") : "", .. ratios, place.Get($"lost-{load}", variant).Text("0")]);
             }
 
             text.AppendLine();
         }
 
         string[] backends = [.. s_backends.Where(b => place.Get("cost-success", $"ours-{b}").Count > 0)];
-        if (backends.Length == 0)
+        if (backends.Length > 0)
         {
-            return;
+            Parts(text, place, backends);
         }
 
+        Starts(text, place);
+    }
+
+    private static void Parts(StringBuilder text, Place place, string[] backends)
+    {
         text.AppendLine($"## Cost on {place.Name}: what is not sent, as part of what sending adds").AppendLine();
         text.AppendLine("| back end | empty program | filtered by process | filtered by port | failed, errors not asked for | counted |");
         text.AppendLine("|---|---|---|---|---|---|");
@@ -82,19 +92,38 @@ internal static class Report
         }
 
         text.AppendLine();
-        string[] started = place.Variants("start").Where(v => (v.StartsWith("ours", StringComparison.Ordinal) || v.StartsWith("peer", StringComparison.Ordinal)) && !v.Contains(',')).ToArray();
-        if (started.Length > 0 && peer is not null)
-        {
-            text.AppendLine($"## Start on {place.Name}, milliseconds until attached").AppendLine().AppendLine("| tool | ms | of the peer's |").AppendLine("|---|---|---|");
-            foreach (string variant in started)
-            {
-                Series start = place.Get("start", variant);
-                text.AppendLine($"| {NameOf(variant)} | {start.Text("0")} | {start.With(place.Get("start", peer), (a, b) => a / b).Text("0.00")} |");
-            }
-
-            text.AppendLine();
-        }
     }
+
+    private static void Starts(StringBuilder text, Place place)
+    {
+        string[] started = [.. place.Variants("start").Where(v => KindOf(v) is "runtime" or "native" or "ours" || s_peers.Any(p => p.Kind == KindOf(v))).Where(v => !v.Contains(','))];
+        if (started.Length == 0)
+        {
+            return;
+        }
+
+        (string Variant, string Heading)[] peers = PeersAmong(started);
+        text.AppendLine($"## Start on {place.Name}, milliseconds until attached").AppendLine();
+        TableOf(text, ["tool", "ms", .. peers.Select(p => "of " + p.Heading)]);
+        foreach (string variant in started)
+        {
+            Series start = place.Get("start", variant);
+            Row(text, [NameOf(variant), start.Text("0"), .. peers.Select(p => start.With(place.Get("start", p.Variant), (a, b) => a / b).Text("0.000"))]);
+        }
+
+        text.AppendLine();
+    }
+
+    private static (string Variant, string Heading)[] PeersAmong(string[] variants) =>
+        [.. s_peers.SelectMany(p => variants.Where(v => KindOf(v) == p.Kind).Select(v => (v, p.Heading)).Take(1))];
+
+    private static void TableOf(StringBuilder text, string[] headings)
+    {
+        Row(text, headings);
+        text.Append('|').Insert(text.Length, "---|", headings.Length).AppendLine();
+    }
+
+    private static void Row(StringBuilder text, string[] cells) => text.AppendLine($"| {string.Join(" | ", cells)} |");
 
     private static void Others(StringBuilder text, Place host)
     {
@@ -124,7 +153,7 @@ internal static class Report
         text.AppendLine("## User space, on the host").AppendLine().AppendLine("| measured | of | value |").AppendLine("|---|---|---|");
         foreach ((string what, string format, string title) in rows)
         {
-            foreach (string variant in host.Variants(what).Where(v => !v.StartsWith("ours-", StringComparison.Ordinal) && !v.StartsWith("ring-", StringComparison.Ordinal) && !v.StartsWith("empty-", StringComparison.Ordinal)))
+            foreach (string variant in host.Variants(what).Where(v => !s_tracers.Contains(KindOf(v))))
             {
                 text.AppendLine($"| {title} | {variant.Replace("|", "\\|", StringComparison.Ordinal)} | {host.Get(what, variant).Text(format)} |");
             }
@@ -148,17 +177,21 @@ internal static class Report
         }
     }
 
+    private static string KindOf(string variant) => variant.Split(',')[0].Split('-')[0];
+
     private static string NameOf(string variant)
     {
-        string name = variant.Split(',')[0];
-        int dash = name.IndexOf('-', StringComparison.Ordinal);
-        string of = dash < 0 ? "" : name[(dash + 1)..];
-        return (dash < 0 ? name : name[..dash]) switch
+        string of = variant.Split(',')[0][KindOf(variant).Length..].TrimStart('-');
+        return KindOf(variant) switch
         {
             "empty" => $"empty program, {of}",
             "ring" => $"bare ring buffer, {of}",
             "ours" => $"BindSnoop, {of}",
+            "runtime" => "BindSnoop, by the .NET runtime",
+            "native" => "BindSnoop, native",
             "peer" => $"libbpf-tools ({of})",
+            "python" => $"bcc in Python ({of})",
+            "bpftrace" => $"bpftrace ({of})",
             var other => other,
         };
     }

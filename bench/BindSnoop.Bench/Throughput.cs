@@ -11,6 +11,9 @@ internal static class Throughput
 {
     private const int WarmUp = 100_000;
 
+    // What fits into the buffer.
+    private const long Most = 1_000_000;
+
     public static void Measure(Settings settings, Results results)
     {
         for (int round = 1; round <= settings.Rounds; round++)
@@ -30,18 +33,19 @@ internal static class Throughput
 
     private static void Add(Settings settings, Results results, string variant, int round, Func<Settings, long, Process> start)
     {
-        using Process tool = start(settings, WarmUp + settings.Events);
+        long events = Math.Min(settings.Events, Most);
+        using Process tool = start(settings, WarmUp + events);
         _ = tool.StandardError.ReadToEndAsync();
         Task drained = Task.Run(() => Drain(tool));
         Tools.WaitUntilAttached(tool);
         Tools.Load(settings, "--count", $"{WarmUp}");
         Thread.Sleep(1000);
         Tools.Signal(tool, Tools.SigStop);
-        Tools.Load(settings, [.. Tools.OnAllProcessors, "--count", $"{settings.Events}"]);
+        Tools.Load(settings, [.. Tools.OnAllProcessors, "--count", $"{events}"]);
         Stopwatch watch = Stopwatch.StartNew();
         Tools.Signal(tool, Tools.SigContinue);
         drained.Wait();
-        results.Add("throughput", variant, round, settings.Events / watch.Elapsed.TotalSeconds);
+        results.Add("throughput", variant, round, events / watch.Elapsed.TotalSeconds);
         tool.WaitForExit();
     }
 
