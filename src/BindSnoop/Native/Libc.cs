@@ -25,6 +25,18 @@ internal static unsafe partial class Libc
     public static int O_DIRECTORY =>
         RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? O_DIRECTORY_ARM64 : O_DIRECTORY_X64;
 
+    /// <summary>Whether a path leads to a regular file; by statx(2), whose record looks the same on every machine.</summary>
+    public static bool IsRegularFile(string path)
+    {
+        const int AT_FDCWD = -100;
+        const uint STATX_TYPE = 1;
+        const int S_IFMT = 0xf000;
+        const int S_IFREG = 0x8000;
+        const int ModeOffset = 28;
+        byte* buffer = stackalloc byte[256];
+        return statx(AT_FDCWD, path, 0, STATX_TYPE, buffer) == 0 && (*(ushort*)(buffer + ModeOffset) & S_IFMT) == S_IFREG;
+    }
+
     [LibraryImport(Library)]
     public static partial int close(int fd);
 
@@ -87,6 +99,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int fstatfs(FileDescriptor fd, long* buffer);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int statx(int directory, string path, int flags, uint mask, byte* buffer);
 
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     public static partial nint syscall5(long number, nint a, nint b, nint c, nint d, nint e);

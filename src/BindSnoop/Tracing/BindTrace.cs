@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using BindSnoop.Metrics;
 
 namespace BindSnoop;
 
@@ -65,6 +66,7 @@ public sealed class BindTrace : IDisposable
         Options = options;
         MaxQueued = maxQueued;
         StartTime = DateTime.Now;
+        options = options with { TraceName = name };
         if (mode == BindTraceMode.Count)
         {
             _counter = new BindCounter(options);
@@ -72,6 +74,7 @@ public sealed class BindTrace : IDisposable
         }
 
         _tracer = new BindTracer(options);
+        _tracer.Metrics.ReadQueue = () => (_queue.Count, Volatile.Read(ref _overflowed));
         _reader = new Thread(Collect) { IsBackground = true, Name = $"BindTrace {name}" };
         _reader.Start();
     }
@@ -153,6 +156,9 @@ public sealed class BindTrace : IDisposable
             }
         }
     }
+
+    /// <summary>What it tells in metrics.</summary>
+    internal TraceMetrics Metrics => _tracer?.Metrics ?? _counter!.Metrics;
 
     private TraceStatistics Statistics
     {

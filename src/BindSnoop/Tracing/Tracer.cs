@@ -1,4 +1,5 @@
 using BindSnoop.Kernel;
+using BindSnoop.Metrics;
 using BindSnoop.Native;
 using BindSnoop.Tracing;
 
@@ -42,6 +43,8 @@ public abstract class Tracer<TEvent> : IDisposable
 
         _session = BpfSession.Open(definition, options, count: false, out IReadOnlyList<BackendRefusal> refusals);
         Refusals = refusals;
+        Metrics = new TraceMetrics(options.TraceName, ReadStatistics);
+        TraceMeter.Add(Metrics);
     }
 
     /// <summary>The back end in use.</summary>
@@ -55,6 +58,9 @@ public abstract class Tracer<TEvent> : IDisposable
     /// moment to flush what was written.
     /// </summary>
     public Action? BeforeWait { get; set; }
+
+    /// <summary>What it tells in metrics.</summary>
+    internal TraceMetrics Metrics { get; }
 
     /// <summary>What became of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
@@ -123,6 +129,7 @@ public abstract class Tracer<TEvent> : IDisposable
         if (disposing)
         {
             Stop();
+            TraceMeter.Remove(Metrics);
             _session.Dispose();
         }
     }
@@ -137,6 +144,7 @@ public abstract class Tracer<TEvent> : IDisposable
         TEvent next = _batch[_next++];
         _firstKernelTime ??= next.KernelTime;
         next.FirstKernelTime = _firstKernelTime.Value;
+        Metrics.Count(next);
         return next;
     }
 
