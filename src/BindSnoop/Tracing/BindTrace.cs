@@ -234,6 +234,18 @@ public sealed class BindTrace : IDisposable
         }
     }
 
+    /// <summary>Writes what there is to tell in metrics; nothing of a trace that was removed.</summary>
+    internal void WriteTo(MetricSet set, MetricTally? tally)
+    {
+        lock (_lock)
+        {
+            if (_state != BindTraceState.Removed)
+            {
+                Metrics.WriteTo(set, tally);
+            }
+        }
+    }
+
     /// <summary>Detaches. What happened before is still collected, and what was collected stays.</summary>
     public void Stop()
     {
