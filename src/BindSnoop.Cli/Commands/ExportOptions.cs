@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using BindSnoop.Cli.Export;
 using BindSnoop.Metrics;
-using OpenTelemetry.Exporter;
 
 namespace BindSnoop.Cli.Commands;
 
@@ -33,12 +32,12 @@ internal sealed class ExportOptions
     public ExportPlan Read(ParseResult parsed)
     {
         string only = RunOptions.Read(parsed, _otlpOnly, ParseSignal, "");
-        OtlpExportProtocol protocol = RunOptions.Read(parsed, _otlpProtocol, ParseProtocol, OtlpExportProtocol.HttpProtobuf);
+        bool grpc = RunOptions.Read(parsed, _otlpProtocol, ParseProtocol, false);
         Uri? url = RunOptions.Read<Uri?>(parsed, _otlp, ParseUrl, null);
         return new(
             parsed.GetValue(_metrics) is { } path ? new MetricFile(path) : null,
             RunOptions.Read(parsed, _interval, RunOptions.ParseDuration, s_defaultInterval),
-            url is null ? null : new OtlpTarget(url, protocol),
+            url is null ? null : new OtlpTarget(url, grpc),
             Logs: only != "metrics",
             Metrics: only != "logs",
             RunOptions.Read(parsed, _otlpQueue, ParseQueue, DefaultMaxQueued),
@@ -50,10 +49,11 @@ internal sealed class ExportOptions
             ? url
             : throw RunOptions.Invalid("InvalidUrl", text, "the URL of a receiver", "Give a URL such as http://localhost:4318.");
 
-    private static OtlpExportProtocol ParseProtocol(string text) => text.ToUpperInvariant() switch
+    /// <returns>Whether it is gRPC.</returns>
+    private static bool ParseProtocol(string text) => text.ToUpperInvariant() switch
     {
-        "HTTP" => OtlpExportProtocol.HttpProtobuf,
-        "GRPC" => OtlpExportProtocol.Grpc,
+        "HTTP" => false,
+        "GRPC" => true,
         _ => throw RunOptions.Invalid("InvalidOtlpProtocol", text, "a protocol of OTLP", "Give http or grpc."),
     };
 

@@ -22,8 +22,8 @@ internal sealed class Exports : IDisposable
     private static readonly TimeSpan s_timeToFinish = TimeSpan.FromSeconds(10);
 
     private readonly ExportPlan _plan;
-    private readonly OtlpLogs? _logs;
-    private readonly OtlpMetrics? _metrics;
+    private OtlpLogs? _logs;
+    private OtlpMetrics? _metrics;
     private MetricWriter? _writer;
 
     /// <summary>Listens already when tracing begins, so that no call is missed.</summary>
@@ -32,9 +32,7 @@ internal sealed class Exports : IDisposable
         _plan = plan;
         if (plan.Target is { } target)
         {
-            ResourceBuilder resource = Resource();
-            _logs = plan.Logs && events ? new OtlpLogs(target, resource, plan.MaxQueued) : null;
-            _metrics = plan.Metrics ? new OtlpMetrics(target, resource, plan.MetricInterval) : null;
+            Connect(target, events);
         }
     }
 
@@ -78,6 +76,14 @@ internal sealed class Exports : IDisposable
         _writer?.Dispose();
         _metrics?.Dispose();
         _logs?.Dispose();
+    }
+
+    // By itself, as the SDK's assemblies take time to load and are seldom needed.
+    private void Connect(OtlpTarget target, bool events)
+    {
+        ResourceBuilder resource = Resource();
+        _logs = _plan.Logs && events ? new OtlpLogs(target, resource, _plan.MaxQueued) : null;
+        _metrics = _plan.Metrics ? new OtlpMetrics(target, resource, _plan.MetricInterval) : null;
     }
 
     /// <summary>Who sends; the environment (OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME) has the last word.</summary>

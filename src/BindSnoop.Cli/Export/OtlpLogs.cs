@@ -87,8 +87,9 @@ internal sealed class OtlpLogs : IEventWriter<TraceEvent>, IDisposable
         {
             foreach (TraceEvent next in batch)
             {
+                OtlpRecord record = new(next);
                 LogLevel level = next.ErrorCode == 0 ? LogLevel.Information : LogLevel.Warning;
-                _logger.Log(level, default, new OtlpRecord(next), null, static (record, _) => $"{record.Event}");
+                _logger.Log(level, default, record, null, static (r, _) => $"{r.Event}");
             }
 
             _batch.ForceFlush();
