@@ -8,7 +8,7 @@ namespace BindSnoop.Cli.Commands;
 /// <summary>The options that say what goes elsewhere than to standard output.</summary>
 internal sealed class ExportOptions
 {
-    private const int DefaultMaxQueued = 32768;
+    private const int DefaultMaxQueued = 16384;
 
     private static readonly TimeSpan s_defaultInterval = TimeSpan.FromSeconds(15);
 
@@ -17,7 +17,7 @@ internal sealed class ExportOptions
     private readonly Option<string?> _otlp = RunOptions.Value("--otlp", "URL", "Send events and metrics to this OpenTelemetry receiver");
     private readonly Option<string?> _otlpProtocol = RunOptions.Value("--otlp-protocol", "NAME", "Send by http (the default) or grpc", "http", "grpc");
     private readonly Option<string?> _otlpOnly = RunOptions.Value("--otlp-only", "NAME", "Send only logs (events) or only metrics", "logs", "metrics");
-    private readonly Option<string?> _otlpQueue = RunOptions.Value("--otlp-queue", "NUMBER", "Events that wait while the receiver is away (default 32768)");
+    private readonly Option<string?> _otlpQueue = RunOptions.Value("--otlp-queue", "NUMBER", "Events that wait while the receiver is away (default 16384)");
     private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Print no events" };
 
     public void AddTo(Command command)

@@ -26,8 +26,8 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
     private readonly CancellationTokenSource _end = new();
     private string _trouble = "";
 
-    /// <summary>Whether the last request got through.</summary>
-    public bool Delivered { get; private set; }
+    /// <summary>How many log records the receiver has taken.</summary>
+    public long Delivered { get; private set; }
 
     /// <summary>From now on no pauses but within this time.</summary>
     public void EndWithin(TimeSpan time) => _end.CancelAfter(time);
@@ -40,7 +40,6 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
     private async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         byte[] body = await request.Content!.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
-        Delivered = false;
         for (TimeSpan pause = s_firstPause; ; pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause)
         {
             HttpResponseMessage? response = null;
@@ -61,7 +60,7 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
             if (trouble.Length == 0)
             {
                 Report("");
-                Delivered = true;
+                Delivered += await CountAsync(request, body, response!).ConfigureAwait(false);
                 return response!;
             }
 
@@ -111,6 +110,16 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
             ? trailing.First()
             : "0";
         return status == "0" ? (false, "") : (s_grpcLater.Contains(status), $"gRPC status {status}");
+    }
+
+    /// <summary>The log records of a request, without those that the answer says were rejected (partial_success).</summary>
+    private static async Task<long> CountAsync(HttpRequestMessage request, byte[] body, HttpResponseMessage response)
+    {
+        // gRPC puts a flag and the length in front of a message.
+        int start = request.Version.Major > 1 ? 5 : 0;
+        byte[] answer = await response.Content.ReadAsByteArrayAsync().ConfigureAwait(false);
+        long rejected = answer.Length > start ? Protobuf.Sum(answer.AsSpan(start), 1, 1) : 0;
+        return Protobuf.Sum(body.AsSpan(start), 1, 2, 2) - rejected;
     }
 
     /// <summary>Tells of trouble when it begins, changes and ends, not of each try.</summary>
