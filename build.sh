@@ -266,6 +266,11 @@ test_pester() {
         -Report "$results/Pester.ctrf.json" -ModulePath "$output/modules"
 }
 
+# With the parts that fleets run, where they are: it skips what is not.
+test_fleet() {
+    suite fleet 600 "$root/tests/fleet/run" --report "$results/fleet.ctrf.json"
+}
+
 # What the virtual machines get to see of the build.
 make_payload() { # FOLDER
     rm -rf "$1"
@@ -353,6 +358,7 @@ run_tests() {
         find_pwsh || say "$no_pwsh"
         for suite in "${suites[@]}"; do test_assembly "$suite" 900; done
         test_pester
+        test_fleet
         test_kernels
     else
         reports=("$results/build.ctrf.json")
