@@ -35,7 +35,7 @@ internal sealed class ExportOptions
         bool grpc = RunOptions.Read(parsed, _otlpProtocol, ParseProtocol, false);
         Uri? url = RunOptions.Read<Uri?>(parsed, _otlp, ParseUrl, null);
         return new(
-            parsed.GetValue(_metrics) is { } path ? new MetricFile(path) : null,
+            RunOptions.Read<MetricFile?>(parsed, _metrics, path => new MetricFile(path), null),
             RunOptions.Read(parsed, _interval, RunOptions.ParseDuration, s_defaultInterval),
             url is null ? null : new OtlpTarget(url, grpc),
             Logs: only != "metrics",
