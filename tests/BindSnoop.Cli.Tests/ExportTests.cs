@@ -115,6 +115,41 @@ public sealed class ExportTests
     }
 
     [Fact]
+    public void What_the_receiver_rejects_is_counted()
+    {
+        // partial_success { rejected_log_records 1 }, in each answer.
+        using Receiver receiver = new(200, [0x0a, 0x02, 0x08, 0x01]);
+        using Tool tool = Tool.Trace("--quiet", "-E", "-p", s_self, "--otlp", receiver.Url, "--otlp-only", "logs");
+        Bind(3);
+        tool.Signal(Native.SIGTERM);
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Contains($"{receiver.Taken.Count} of 4 events did not reach {receiver.Url}.", tool.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_receiver_that_is_not_there_is_told_of_and_not_waited_for_without_end()
+    {
+        using Tool tool = Tool.Trace("--quiet", "-E", "-p", s_self, "--otlp", "http://127.0.0.1:1");
+        Bind(3);
+        tool.Signal(Native.SIGTERM);
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Contains("bindsnoop: warning: events cannot be sent to http://127.0.0.1:1: Connection refused", tool.Errors, StringComparison.Ordinal);
+        Assert.EndsWith("bindsnoop: warning: 4 of 4 events did not reach http://127.0.0.1:1.\n", tool.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_written_any_more_is_told_of()
+    {
+        string directory = Directory.CreateTempSubdirectory("bindsnoop-").FullName;
+        using Tool tool = Tool.Trace("--quiet", "-p", s_self, "--metrics", Path.Combine(directory, "a.prom"), "--metrics-interval", "0.05");
+        Directory.Delete(directory, recursive: true);
+        tool.WaitForErrors("cannot be written: ");
+        tool.Signal(Native.SIGTERM);
+        Assert.Equal(1, tool.WaitForEnd());
+        Assert.Equal(2, tool.Errors.Split("cannot be written: ").Length - 1);
+    }
+
+    [Fact]
     public void Metrics_arrive()
     {
         using Receiver receiver = new(200);
@@ -149,9 +184,10 @@ public sealed class ExportTests
     private sealed class Receiver : IDisposable
     {
         private readonly HttpListener _listener = new();
+        private readonly byte[] _answer;
         private int _status;
 
-        public Receiver(int firstStatus)
+        public Receiver(int firstStatus, byte[]? answer = null)
         {
             // Another test may get the port in between, but they run one at a time.
             using TcpListener free = new(IPAddress.Loopback, 0);
@@ -159,6 +195,7 @@ public sealed class ExportTests
             Url = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}";
             free.Stop();
             _status = firstStatus;
+            _answer = answer ?? [];
             _listener.Prefixes.Add($"{Url}/");
             _listener.Start();
             new Thread(Serve) { IsBackground = true }.Start();
@@ -194,7 +231,7 @@ public sealed class ExportTests
                     // A receiver that refuses for good goes on refusing.
                     bool later = _status == 503;
                     _status = later ? 200 : _status;
-                    context.Response.Close();
+                    context.Response.Close(_answer, willBlock: true);
                     if (!later)
                     {
                         Answered.Set();
