@@ -18,7 +18,7 @@ internal sealed class ExportOptions
     private readonly Option<string?> _otlpProtocol = RunOptions.Value("--otlp-protocol", "NAME", "Send by http (the default) or grpc", "http", "grpc");
     private readonly Option<string?> _otlpOnly = RunOptions.Value("--otlp-only", "NAME", "Send only logs (events) or only metrics", "logs", "metrics");
     private readonly Option<string?> _otlpQueue = RunOptions.Value("--otlp-queue", "NUMBER", "Events that wait while the receiver is away (default 16384)");
-    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Print no events" };
+    private readonly Option<bool> _quiet = new("--quiet") { Description = "Print no events" };
 
     public void AddTo(Command command)
     {
