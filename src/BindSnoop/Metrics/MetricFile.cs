@@ -46,13 +46,13 @@ internal sealed class MetricFile
     /// <exception cref="TraceException"><c>MetricFileNotWritten</c>.</exception>
     public void Write(MetricSet set)
     {
-        // Not under a name that a collector would take for metrics.
-        string temporary = $"{_path}.{Environment.ProcessId}.tmp";
+        // Not under a name that a collector would take for metrics, nor one for which others could lay out a link.
+        string temporary = $"{_path}.{Path.GetRandomFileName()}.tmp";
         try
         {
             try
             {
-                using (FileStream stream = new(temporary, FileMode.Create, FileAccess.Write))
+                using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write))
                 {
 #pragma warning disable CA1416 // This is for Linux alone.
                     File.SetUnixFileMode(stream.SafeFileHandle, Mode);

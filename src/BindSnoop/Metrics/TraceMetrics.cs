@@ -9,6 +9,7 @@ namespace BindSnoop.Metrics;
 /// <param name="readCounts">Of a trace that counts in the kernel: reads the counts.</param>
 internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> readStatistics, Func<IReadOnlyList<BindCount>>? readCounts = null)
 {
+    private readonly object _lock = new();
     private volatile MetricTally[] _tallies = [];
     private MetricTally? _published;
 
@@ -36,7 +37,7 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
         MetricTally tally = new(ports);
         if (readCounts is null)
         {
-            lock (this)
+            lock (_lock)
             {
                 _tallies = [.. _tallies, tally];
             }
@@ -48,7 +49,7 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
     /// <summary>Counts no more for this one.</summary>
     public void End(MetricTally tally)
     {
-        lock (this)
+        lock (_lock)
         {
             _tallies = [.. _tallies.Where(t => t != tally)];
         }
