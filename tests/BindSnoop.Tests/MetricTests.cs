@@ -131,16 +131,16 @@ public sealed class MetricTests : IDisposable
         using Reading reading = new();
         long before = Sum(reading.Of("bindsnoop.binds"));
         using CgroupTree tree = new();
-        Load load;
+        long read;
         using (Collector collector = new(new() { Filter = new() { Cgroup = [tree.Root] } }))
         {
-            load = Load.Run(tree, 10_000, 4);
-            collector.Finish(out TraceStatistics statistics);
-            Assert.Equal(0, statistics.Dropped);
+            Load load = Load.Run(tree, 10_000, 4);
+            read = collector.Finish(out TraceStatistics statistics).Count;
+            Assert.InRange(read, load.Total - statistics.Dropped, load.Total);
         }
 
         // Ended, and not forgotten: a counter never shrinks.
-        Assert.Equal(load.Total, Sum(reading.Of("bindsnoop.binds")) - before);
+        Assert.Equal(read, Sum(reading.Of("bindsnoop.binds")) - before);
     }
 
     [Fact]
