@@ -376,6 +376,11 @@ test_publish() {
     done
 }
 
+# With the parts that fleets run, where they are: it skips what is not.
+test_fleet() {
+    suite fleet 600 "$root/tests/fleet/run" --report "$results/fleet.ctrf.json"
+}
+
 # What the virtual machines get to see of the build. The one file, where there is one, starts much sooner in them.
 make_payload() { # FOLDER
     local bin=$output/publish/linux-x64
@@ -471,6 +476,7 @@ run_tests() {
         for suite in "${suites[@]}"; do test_assembly "$suite" 900; done
         test_pester
         test_publish
+        test_fleet
         test_kernels
     else
         reports=("$results/build.ctrf.json")

@@ -12,6 +12,7 @@
     TypesToProcess         = @('BindSnoop.Types.ps1xml')
     FunctionsToExport      = @()
     CmdletsToExport        = @(
+        'Export-BindMetric'
         'Get-AcceptEvent'
         'Get-BindCount'
         'Get-BindEvent'

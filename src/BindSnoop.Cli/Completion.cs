@@ -49,7 +49,7 @@ internal static class Completion
     private static string Complete(Option option) => option.HelpName switch
     {
         "PATH" => CompGen("-d"),
-        "MAPPATH" => CompGen("-f"),
+        "MAPPATH" or "FILE" => CompGen("-f"),
         "USER[,USER...]" => CompGen("-u"),
         "PID[,PID...]" => CompGen("-W \"$(cd /proc && echo [0-9]*)\""),
         _ when option.GetCompletions(CompletionContext.Empty).Select(c => c.Label).ToList() is { Count: > 0 } values =>

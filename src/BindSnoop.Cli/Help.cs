@@ -24,6 +24,8 @@ internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAct
           bindsnoop -tw --address ::/0       IPv6 addresses in full, with times
           bindsnoop --count --duration 60    which addresses and ports, how often, in a minute
           bindsnoop --json | jq .Address     for programs
+          bindsnoop --quiet --metrics FILE   metrics for Prometheus' node exporter
+          bindsnoop --quiet --otlp URL       events and metrics for OpenTelemetry
           bindsnoop accept -P 80,443         connections to a web server, as it accepts them
 
         bindsnoop(8) tells more.

@@ -131,7 +131,7 @@ Describe 'Completion' {
     It 'Every parameter that names something has a completer or is an enum' {
         # What cannot be completed: numbers, times, objects, and names that are new; paths PowerShell completes.
         $free = 'Port', 'RemotePort', 'RemoteAddress', 'Gid', 'BufferSize', 'Duration', 'MaxEvents', 'MaxQueued', 'Capacity', 'Trace', 'InputObject',
-            'CgroupMap', 'MountNamespaceMap'
+            'CgroupMap', 'MountNamespaceMap', 'Path', 'RecordPath', 'Policy', 'Interval'
         $common = [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
         foreach ($command in Get-Command -Module $moduleName) {
             foreach ($parameter in $command.Parameters.Values.Where{ $_.Name -notin $common -and $_.Name -notin $free }) {

@@ -38,7 +38,7 @@ Describe 'The module' {
     It 'Exports all of its cmdlets, and nothing else' {
         $module = Get-Module -Name $moduleName
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
-            'Get-AcceptEvent', 'Get-BindCount', 'Get-BindEvent', 'Get-BindTrace', 'Get-BindTraceSupport'
+            'Export-BindMetric', 'Get-AcceptEvent', 'Get-BindCount', 'Get-BindEvent', 'Get-BindTrace', 'Get-BindTraceSupport'
             'New-BindPolicy', 'Remove-BindTrace', 'Start-BindTrace', 'Stop-BindTrace', 'Test-BindPolicy'
         )
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
@@ -87,12 +87,12 @@ Describe 'The module' {
     It 'Uses approved verbs and one family of nouns: <Name>' -TestCases $commands {
         $verb, $noun = $Name -split '-'
         Get-Verb -Verb $verb | Should -Not -BeNullOrEmpty
-        $noun | Should -Match '^(Bind|Accept)(Event|Trace|Count|TraceSupport|Policy)$'
+        $noun | Should -Match '^(Bind|Accept)(Event|Trace|Count|Metric|TraceSupport|Policy)$'
     }
 
     It 'Says what it gives: <Name>' -TestCases $commands {
         $command = Get-Command -Name $Name -Module $moduleName
-        if ($command.Verb -eq 'Remove') {
+        if ($command.Verb -in 'Export', 'Remove') {
             $command.OutputType | Should -BeNullOrEmpty
         }
         else {

@@ -13,6 +13,7 @@ internal sealed class AcceptCommand
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
     private readonly FilterOptions _filter = new(connections: true);
     private readonly RunOptions _run = new();
+    private readonly ExportOptions _export = new();
 
     private AcceptCommand()
     {
@@ -29,6 +30,7 @@ internal sealed class AcceptCommand
 
         accept._filter.AddTo(command);
         accept._run.AddTo(command);
+        accept._export.AddTo(command);
         command.SetAction(accept.Invoke);
         return command;
     }
@@ -42,7 +44,7 @@ internal sealed class AcceptCommand
         IEventWriter<AcceptEvent> writer = parsed.GetValue(_json)
             ? new AcceptJsonWriter(output)
             : new ClassicAcceptWriter(output, parsed.GetValue(_time), parsed.GetValue(_timestamp), errors);
-        TraceRun run = new("accepts", _run.ReadDuration(parsed), _run.ReadVerbose(parsed));
+        TraceRun run = new("accepts", _run.ReadDuration(parsed), _run.ReadVerbose(parsed), _export.Read(parsed));
         return run.Trace(() => new AcceptTracer(options), output, writer, _run.ReadMaxEvents(parsed));
     }
 }

@@ -14,6 +14,7 @@ internal sealed class BindCommand
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
     private readonly FilterOptions _filter = new();
     private readonly RunOptions _run = new();
+    private readonly ExportOptions _export = new();
 
     private BindCommand()
     {
@@ -30,6 +31,7 @@ internal sealed class BindCommand
 
         bind._filter.AddTo(command);
         bind._run.AddTo(command);
+        bind._export.AddTo(command);
         command.SetAction(bind.Invoke);
         return command;
     }
@@ -40,7 +42,7 @@ internal sealed class BindCommand
         TimeSpan? duration = _run.ReadDuration(parsed);
         long maxEvents = _run.ReadMaxEvents(parsed);
         bool json = parsed.GetValue(_json);
-        TraceRun run = new("binds", duration, _run.ReadVerbose(parsed));
+        TraceRun run = new("binds", duration, _run.ReadVerbose(parsed), _export.Read(parsed));
         OutputBuffer output = new(StandardStream.Output);
         if (parsed.GetValue(_count))
         {

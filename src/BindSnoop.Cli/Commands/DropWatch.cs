@@ -3,26 +3,39 @@ using BindSnoop.Cli.Output;
 
 namespace BindSnoop.Cli.Commands;
 
-/// <summary>Tells of dropped events: at most each second while they grow, and in the end how many it were.</summary>
-internal sealed class DropWatch : IDisposable
+/// <summary>Tells of dropped events: while they grow, when it is asked to look, and in the end how many it were.</summary>
+internal sealed class DropWatch(Func<TraceStatistics> read) : IDisposable
 {
     private const int PeriodMilliseconds = 1000;
 
-    private readonly Func<TraceStatistics> _read;
-    private readonly Timer _timer;
     private long _reported;
+    private long _nextLook;
 
-    public DropWatch(Func<TraceStatistics> read)
+    /// <summary>Looks, unless it has done so within the last second.</summary>
+    public void LookNowAndThen()
     {
-        _read = read;
-        _timer = new Timer(_ => Look(), null, PeriodMilliseconds, PeriodMilliseconds);
+        if (Environment.TickCount64 >= _nextLook)
+        {
+            Look();
+        }
     }
 
-    /// <summary>Ends the watch; when it returns nothing looks at the trace any more.</summary>
+    /// <summary>Looks whether there are more than were told.</summary>
+    public void Look()
+    {
+        _nextLook = Environment.TickCount64 + PeriodMilliseconds;
+        long dropped = read().Dropped;
+        if (dropped > _reported)
+        {
+            _reported = dropped;
+            Messages.Write(string.Create(CultureInfo.InvariantCulture, $"bindsnoop: warning: {dropped} {(dropped == 1 ? "event" : "events")} {Were(dropped)} dropped so far."));
+        }
+    }
+
+    /// <summary>Tells how many it were.</summary>
     public void Dispose()
     {
-        _timer.DisposeAsync().AsTask().Wait();
-        TraceStatistics last = _read();
+        TraceStatistics last = read();
         if (last.Dropped > 0)
         {
             Messages.Write(string.Create(
@@ -32,21 +45,4 @@ internal sealed class DropWatch : IDisposable
     }
 
     private static string Were(long number) => number == 1 ? "was" : "were";
-
-    private void Look()
-    {
-        try
-        {
-            long dropped = _read().Dropped;
-            if (dropped > _reported)
-            {
-                _reported = dropped;
-                Messages.Write(string.Create(CultureInfo.InvariantCulture, $"bindsnoop: warning: {dropped} {(dropped == 1 ? "event" : "events")} {Were(dropped)} dropped so far."));
-            }
-        }
-        catch (TraceException)
-        {
-            // The last look tells, where an error can be reported.
-        }
-    }
 }

@@ -38,17 +38,21 @@ internal sealed class RunOptions
     /// <summary>Whether to tell how it was attached.</summary>
     public bool ReadVerbose(ParseResult parsed) => parsed.GetValue(_verbose);
 
-    private static Option<string?> Value(string name, string valueName, string description, params string[] values)
+    /// <summary>An option that takes one value.</summary>
+    public static Option<string?> Value(string name, string valueName, string description, params string[] values)
     {
         Option<string?> option = new(name) { HelpName = valueName, Description = description };
         option.CompletionSources.Add(values);
         return option;
     }
 
-    private static T Read<T>(ParseResult parsed, Option<string?> option, Func<string, T> parse, T otherwise) =>
+    /// <summary>Its value.</summary>
+    /// <exception cref="UsageException">It is wrong.</exception>
+    public static T Read<T>(ParseResult parsed, Option<string?> option, Func<string, T> parse, T otherwise) =>
         parsed.GetValue(option) is { } text ? UsageException.For(parse, text) : otherwise;
 
-    private static TimeSpan ParseDuration(string text) =>
+    /// <summary>Reads a time in seconds.</summary>
+    public static TimeSpan ParseDuration(string text) =>
         double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds is >= 0.001 and <= 1e9
             ? TimeSpan.FromSeconds(seconds)
             : throw Invalid("InvalidDuration", text, "a time in seconds", "Give a number such as 10 or 0.5.");
@@ -80,6 +84,7 @@ internal sealed class RunOptions
             : throw Invalid("InvalidBufferSize", text, "a size", "Give a power of two such as 65536, 512K or 16M.");
     }
 
-    private static TraceException Invalid(string errorId, string text, string what, string remedy) =>
+    /// <summary>What is thrown for a value that is wrong.</summary>
+    public static TraceException Invalid(string errorId, string text, string what, string remedy) =>
         new(errorId, TraceErrorKind.InvalidArgument, $"'{DisplayText.Escape(text)}' is not {what}.", remedy, text);
 }

@@ -1,3 +1,4 @@
+using BindSnoop.Cli.Export;
 using BindSnoop.Cli.Output;
 
 namespace BindSnoop.Cli.Commands;
@@ -6,14 +7,17 @@ namespace BindSnoop.Cli.Commands;
 /// <param name="what">What is traced, for messages.</param>
 /// <param name="duration">How long; null: until asked to end.</param>
 /// <param name="verbose">Whether to tell which back ends refused, and why.</param>
-internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose)
+/// <param name="plan">What goes elsewhere than to standard output.</param>
+internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, ExportPlan plan)
 {
     /// <summary>Prints events.</summary>
     public int Trace<TEvent>(Func<Tracer<TEvent>> attach, OutputBuffer output, IEventWriter<TEvent> writer, long maxEvents)
         where TEvent : TraceEvent
     {
         using Termination termination = new();
+        using Exports exports = new(plan, events: true);
         using Tracer<TEvent> tracer = attach();
+        exports.Begin(tracer.Metrics);
         Announce(tracer.Backend, tracer.Refusals);
         using DropWatch drops = new(tracer.ReadStatistics);
         try
@@ -21,10 +25,13 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose)
             termination.OnRequest(tracer.Stop);
             StandardStream.Output.WhenReaderIsGone(termination.Request);
             tracer.BeforeWait = output.Flush;
+            tracer.BeforeSleep = drops.Look;
+            writer = exports.WriterFor(writer);
             writer.Begin();
             foreach (TEvent next in tracer.Read(duration))
             {
                 writer.Write(next);
+                drops.LookNowAndThen();
                 if (--maxEvents == 0)
                 {
                     break;
@@ -42,6 +49,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose)
             termination.OnRequest(null);
         }
 
+        exports.Finish();
         return CommandLine.Success;
     }
 
@@ -49,12 +57,20 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose)
     public int Count(TraceOptions options, OutputBuffer output, Action<IReadOnlyList<BindCount>> write)
     {
         using Termination termination = new();
+        using Exports exports = new(plan, events: false);
         using BindCounter counter = new(options);
+        exports.Begin(counter.Metrics);
         Announce(counter.Backend, counter.Refusals);
         using DropWatch drops = new(counter.ReadStatistics);
         StandardStream.Output.WhenReaderIsGone(termination.Request);
         termination.Wait(duration);
         counter.Stop();
+        exports.Finish();
+        if (plan.Quiet)
+        {
+            return CommandLine.Success;
+        }
+
         try
         {
             if (StandardStream.Output.IsTerminal)

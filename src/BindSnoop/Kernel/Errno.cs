@@ -48,7 +48,10 @@ internal static class Errno
 
     /// <summary>The symbolic name, the bare number if there is none, or nothing for 0.</summary>
     public static string NameOf(int errno) =>
-        errno == 0 ? "" : (uint)errno < (uint)s_names.Length && s_names[errno] is { Length: > 0 } name ? name : $"{errno}";
+        errno == 0 ? "" : IsKnown(errno) ? s_names[errno] : $"{errno}";
+
+    /// <summary>Whether it has a name, or is 0.</summary>
+    public static bool IsKnown(int errno) => errno == 0 || ((uint)errno < (uint)s_names.Length && s_names[errno].Length > 0);
 
     /// <summary>The text of <c>strerror(3)</c>; "Success" for 0.</summary>
     public static string TextOf(int errno) => Marshal.GetPInvokeErrorMessage(errno);

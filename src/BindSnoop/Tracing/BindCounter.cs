@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using BindSnoop.Events;
 using BindSnoop.Kernel;
+using BindSnoop.Metrics;
 using BindSnoop.Native;
 using BindSnoop.Tracing;
 
@@ -29,6 +30,8 @@ public sealed unsafe class BindCounter : IDisposable
 
         _session = BpfSession.Open(TracerDefinition.Bind, options, count: true, out IReadOnlyList<BackendRefusal> refusals);
         Refusals = refusals;
+        Metrics = new TraceMetrics(options.TraceName, ReadStatistics, Read);
+        TraceMeter.Add(Metrics);
     }
 
     /// <summary>The back end in use.</summary>
@@ -36,6 +39,9 @@ public sealed unsafe class BindCounter : IDisposable
 
     /// <summary>The back ends that were tried before and refused.</summary>
     public IReadOnlyList<BackendRefusal> Refusals { get; }
+
+    /// <summary>What it tells in metrics.</summary>
+    internal TraceMetrics Metrics { get; }
 
     /// <summary>What became of the calls so far; dropped are those for which the table had no room.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
@@ -93,5 +99,9 @@ public sealed unsafe class BindCounter : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _session.Dispose();
+    public void Dispose()
+    {
+        TraceMeter.Remove(Metrics);
+        _session.Dispose();
+    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using BindSnoop.Metrics;
 
 namespace BindSnoop;
 
@@ -65,6 +66,7 @@ public sealed class BindTrace : IDisposable
         Options = options;
         MaxQueued = maxQueued;
         StartTime = DateTime.Now;
+        options = options with { TraceName = name };
         if (mode == BindTraceMode.Count)
         {
             _counter = new BindCounter(options);
@@ -72,6 +74,7 @@ public sealed class BindTrace : IDisposable
         }
 
         _tracer = new BindTracer(options);
+        _tracer.Metrics.ReadQueue = () => (_queue.Count, Volatile.Read(ref _overflowed));
         _reader = new Thread(Collect) { IsBackground = true, Name = $"BindTrace {name}" };
         _reader.Start();
     }
@@ -154,6 +157,9 @@ public sealed class BindTrace : IDisposable
         }
     }
 
+    /// <summary>What it tells in metrics.</summary>
+    internal TraceMetrics Metrics => _tracer?.Metrics ?? _counter!.Metrics;
+
     private TraceStatistics Statistics
     {
         get
@@ -225,6 +231,18 @@ public sealed class BindTrace : IDisposable
                     $"The trace '{DisplayText.Escape(Name)}' was removed, and its counts with it.",
                     "Read the counts before removing a trace; Stop-BindTrace keeps them.",
                     Name);
+        }
+    }
+
+    /// <summary>Writes what there is to tell in metrics; nothing of a trace that was removed.</summary>
+    internal void WriteTo(MetricSet set, MetricTally? tally)
+    {
+        lock (_lock)
+        {
+            if (_state != BindTraceState.Removed)
+            {
+                Metrics.WriteTo(set, tally);
+            }
         }
     }
 

@@ -20,6 +20,9 @@ public sealed record TraceOptions
 
     /// <summary>How many different combinations of address, port, protocol and result can be counted.</summary>
     public int CountCapacity { get; init; } = DefaultCountCapacity;
+
+    /// <summary>The background trace that metrics are told of; null of others.</summary>
+    internal string? TraceName { get; init; }
 }
 
 /// <summary>What became of the calls that the hooks saw. All numbers are since the trace began.</summary>

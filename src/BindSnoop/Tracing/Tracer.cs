@@ -1,4 +1,5 @@
 using BindSnoop.Kernel;
+using BindSnoop.Metrics;
 using BindSnoop.Native;
 using BindSnoop.Tracing;
 
@@ -42,6 +43,8 @@ public abstract class Tracer<TEvent> : IDisposable
 
         _session = BpfSession.Open(definition, options, count: false, out IReadOnlyList<BackendRefusal> refusals);
         Refusals = refusals;
+        Metrics = new TraceMetrics(options.TraceName, ReadStatistics);
+        TraceMeter.Add(Metrics);
     }
 
     /// <summary>The back end in use.</summary>
@@ -61,6 +64,9 @@ public abstract class Tracer<TEvent> : IDisposable
     /// does: the moment to look at what was lost.
     /// </summary>
     public Action? BeforeSleep { get; set; }
+
+    /// <summary>What it tells in metrics.</summary>
+    internal TraceMetrics Metrics { get; }
 
     /// <summary>What became of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
@@ -134,6 +140,7 @@ public abstract class Tracer<TEvent> : IDisposable
         if (disposing)
         {
             Stop();
+            TraceMeter.Remove(Metrics);
             _session.Dispose();
         }
     }
@@ -148,6 +155,7 @@ public abstract class Tracer<TEvent> : IDisposable
         TEvent next = _batch[_next++];
         _firstKernelTime ??= next.KernelTime;
         next.FirstKernelTime = _firstKernelTime.Value;
+        Metrics.Count(next);
         return next;
     }
 

@@ -130,6 +130,10 @@ internal sealed class Tool : IDisposable
         Assert.True(Lines.Count >= count, $"There are only {Lines.Count} lines of {count}:\n{string.Join('\n', Lines)}\n{Errors}");
     }
 
+    /// <summary>Waits until it has said so on standard error.</summary>
+    public void WaitForErrors(string text) =>
+        Assert.True(SpinWait.SpinUntil(() => Errors.Contains(text, StringComparison.Ordinal), PatienceMilliseconds), $"It does not say '{text}':\n{Errors}");
+
     /// <summary>Waits until it has ended, and gives its exit code.</summary>
     public int WaitForEnd()
     {

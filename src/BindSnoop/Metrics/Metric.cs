@@ -1,0 +1,27 @@
+namespace BindSnoop.Metrics;
+
+/// <summary>Something measured. Prometheus' names follow from these as OpenTelemetry lays down.</summary>
+/// <param name="Name">Its name in the meter.</param>
+/// <param name="Unit">What is counted, as UCUM annotates it.</param>
+/// <param name="Description">What it tells.</param>
+/// <param name="IsCounter">Only grows; else it goes up and down.</param>
+internal sealed record Metric(string Name, string Unit, string Description, bool IsCounter = true)
+{
+    public static Metric Binds { get; } = new("bindsnoop.binds", "{call}", "Calls of bind() by protocol, IP version and result.");
+
+    public static Metric PrivilegedBinds { get; } =
+        new("bindsnoop.privileged_binds", "{call}", "Calls of bind() for ports below 1024 by result and class of user: root, system or user.");
+
+    public static Metric Accepts { get; } = new("bindsnoop.accepts", "{call}", "Calls of accept() on TCP sockets by protocol, IP version and result.");
+
+    public static Metric Errors { get; } = new("bindsnoop.errors", "{call}", "Failed calls by call and error.");
+
+    public static Metric Received { get; } = new("bindsnoop.received", "{call}", "Calls that the kernel handed over or counted.");
+
+    public static Metric Dropped { get; } =
+        new("bindsnoop.dropped", "{call}", "Calls that were lost, in the kernel or from the full queue of a background trace.");
+
+    public static Metric Queued { get; } = new("bindsnoop.queued", "{event}", "Events that wait to be fetched from a background trace.", IsCounter: false);
+
+    public static IReadOnlyList<Metric> All { get; } = [Binds, PrivilegedBinds, Accepts, Errors, Received, Dropped, Queued];
+}
