@@ -56,6 +56,19 @@ Describe 'Stop-BindTrace' {
         $trace.Received | Should -Be $load.made
     }
 
+    It 'Keeps what happened just before, and no reader had time for' {
+        $any = [System.Net.IPEndPoint]::new([ipaddress]::Loopback, 0)
+        foreach ($i in 1..10) {
+            $trace = Start-BindTrace -ProcessId $PID
+            $socket = [System.Net.Sockets.Socket]::new('InterNetwork', 'Dgram', 'Udp')
+            $socket.Bind($any)
+            $trace.Stop()
+            $socket.Dispose()
+            $trace.Received | Should -Be 1
+            $trace | Remove-BindTrace
+        }
+    }
+
     It 'Keeps counts' {
         $trace = Start-BindTrace -Comm $truthComm -Mode Count
         $null = Invoke-Truth five-ports

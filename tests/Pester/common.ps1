@@ -17,6 +17,7 @@ if (-not (Test-Path -Path Variable:Global:BindSnoopTests)) {
         # What bindtruth is called here: its events have a comm that nobody else's have.
         Comm    = "truth$PID"
         IsRoot  = (id -u) -eq 0
+        Leaked  = @()
     }
     $global:BindSnoopTests.Backends = @($global:BindSnoopTests.Support.Backends)
     $global:BindSnoopTests.WhyNot = if (-not $global:BindSnoopTests.Support.Usable) {
@@ -294,7 +295,7 @@ function Get-BpfObject {
             "$($match.Groups[1].Value) $($match.Groups[2].Value)"
         }
     }
-    @($found | Sort-Object -Unique)
+    @($found | Sort-Object -Unique | Where-Object { $_ -notin $global:BindSnoopTests.Leaked })
 }
 
 # Those of the objects that are still there, whoever holds them.
@@ -313,7 +314,10 @@ function Assert-NothingAttached {
     if (Get-Module -Name $moduleName) {
         Get-BindTrace | Remove-BindTrace
     }
-    Get-BpfObject | Should -BeNullOrEmpty -Because 'nothing is being traced any more'
+    $left = Get-BpfObject
+    # It is this test's fault, and none of the next one's.
+    $global:BindSnoopTests.Leaked += $left
+    $left | Should -BeNullOrEmpty -Because 'nothing is being traced any more'
 }
 
 # Numbers of lost calls are exact only where the kernel looked at every call: while anybody changes or reads a BPF
