@@ -21,6 +21,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private readonly List<nint> _programs = [];
     private readonly TracerDefinition _definition;
     private readonly KernelTypes _types;
+    private readonly int _cpus;
     private readonly object _lock = new();
     private bool _detached;
 
@@ -37,6 +38,9 @@ internal sealed unsafe class BpfSession : IDisposable
         LibBpfLog.Begin();
         try
         {
+            // Now rather than when they are read: libbpf opens a file for it, for which there may be no descriptor then.
+            _cpus = LibBpf.libbpf_num_possible_cpus();
+            Check("BpfOpenFailed", "Finding out how many processors there are failed", _cpus);
             if (backend == Backend.Fentry)
             {
                 EnsureTrampolines(definition);
@@ -313,7 +317,7 @@ internal sealed unsafe class BpfSession : IDisposable
 
     private Counters[] ReadCounters()
     {
-        Counters[] perCpu = new Counters[LibBpf.libbpf_num_possible_cpus()];
+        Counters[] perCpu = new Counters[_cpus];
         uint zero = 0;
         fixed (Counters* values = perCpu)
         {

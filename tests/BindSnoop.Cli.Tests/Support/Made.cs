@@ -84,12 +84,14 @@ internal static class Made
     public static BindCount Count(string address, ushort port, long count, ushort protocol = 6, int error = 0)
     {
         IPAddress ip = IPAddress.Parse(address);
+        ushort family = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10);
         BindCountKey key = new()
         {
             Port = port,
             ProtocolNumber = protocol,
             ErrorCode = error,
-            AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
+            AddressFamily = family,
+            NamedFamily = family,
         };
         ip.GetAddressBytes().CopyTo((Span<byte>)key.Address);
         return new BindCount(key, count);
