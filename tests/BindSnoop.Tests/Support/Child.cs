@@ -30,6 +30,8 @@ internal static class Child
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
+    private static readonly Lazy<string> s_folder = new(() => OthersMayEnter(AppContext.BaseDirectory) ? AppContext.BaseDirectory : Copy());
+
     /// <summary>Runs one and returns what it wrote.</summary>
     public static string Start(string name)
     {
@@ -56,8 +58,17 @@ internal static class Child
         string name, IReadOnlyList<string> under, IReadOnlyDictionary<string, string> environment)
     {
         string program = Environment.ProcessPath!;
-        string[] assembly = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(Child).Assembly.Location] : [];
-        string[] command = [.. under, program, .. assembly, "--child", name];
+        string[] command;
+        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
+        {
+            Assert.SkipUnless(OthersMayEnter(Path.GetDirectoryName(program)!), $"an ordinary user cannot run {program}");
+            command = [.. under, program, Path.Combine(s_folder.Value, Path.GetFileName(typeof(Child).Assembly.Location)), "--child", name];
+        }
+        else
+        {
+            command = [.. under, Path.Combine(s_folder.Value, Path.GetFileName(program)), "--child", name];
+        }
+
         ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string key, string value) in environment)
         {
@@ -69,6 +80,40 @@ internal static class Child
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, errors.Result);
+    }
+
+    private static bool OthersMayEnter(string folder)
+    {
+        const UnixFileMode Enter = UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+        for (DirectoryInfo? part = new(folder); part is not null; part = part.Parent)
+        {
+            if (!part.UnixFileMode.HasFlag(UnixFileMode.OtherExecute))
+            {
+                return false;
+            }
+        }
+
+        return File.GetUnixFileMode(folder).HasFlag(Enter);
+    }
+
+    /// <summary>A copy for those who may not look into this folder, such as ordinary users into another's home; it goes with the process.</summary>
+    private static string Copy()
+    {
+        DirectoryInfo copy = Directory.CreateTempSubdirectory("bindsnoop-tests-");
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => copy.Delete(recursive: true);
+        foreach (string file in Directory.EnumerateFiles(AppContext.BaseDirectory, "*", SearchOption.AllDirectories))
+        {
+            string target = Path.Combine(copy.FullName, Path.GetRelativePath(AppContext.BaseDirectory, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
+        }
+
+        foreach (string path in Directory.EnumerateFileSystemEntries(copy.FullName, "*", SearchOption.AllDirectories).Append(copy.FullName))
+        {
+            File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
+        }
+
+        return copy.FullName;
     }
 
     public static int Run(string name)
