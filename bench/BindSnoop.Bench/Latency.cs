@@ -81,12 +81,36 @@ internal static class Latency
         return Cold(Times(pwsh.Finish()));
     }
 
+    // A script block for each event would be the load.
+    private const string Sink = """
+        using System;
+        using System.Globalization;
+        using System.Management.Automation;
+
+        [Cmdlet("Measure", "Latency")]
+        public sealed class MeasureLatency : PSCmdlet
+        {
+            private int count;
+
+            [Parameter(ValueFromPipeline = true)]
+            public PSObject InputObject { get; set; }
+
+            protected override void ProcessRecord()
+            {
+                if (++count % 64 == 0)
+                {
+                    DateTime time = (DateTime)InputObject.Properties["Time"].Value;
+                    WriteObject((DateTime.Now - time).TotalMilliseconds.ToString("r", CultureInfo.InvariantCulture));
+                }
+            }
+        }
+        """;
+
     private static List<double> PwshLoaded(Settings settings)
     {
-        // Sampled: a script block for each event would be the load.
         using Process pwsh = Tools.StartPwsh(
             settings,
-            $"$i = 0; Get-BindEvent -Duration {LoadSeconds(settings)} | . {{ process {{ if (++$i % 64 -eq 0) {{ ([DateTime]::Now - $_.Time).TotalMilliseconds.ToString('r', [cultureinfo]::InvariantCulture) }} }} }}");
+            $"Add-Type -PassThru -TypeDefinition '{Sink}' | ForEach-Object Assembly | Import-Module; Get-BindEvent -Duration {LoadSeconds(settings)} 3>$null | Measure-Latency");
         Tools.WaitUntilAttached(pwsh);
         Tools.Load(settings, [.. Tools.OnAllProcessors, "--seconds", $"{LoadSeconds(settings) - 1}"]);
         return Cold(Times(pwsh.Finish()));
