@@ -84,12 +84,15 @@ internal static class Latency
     // A script block for each event would be the load.
     private const string Sink = """
         using System;
+        using System.Collections.Generic;
         using System.Globalization;
         using System.Management.Automation;
 
         [Cmdlet("Measure", "Latency")]
         public sealed class MeasureLatency : PSCmdlet
         {
+            private readonly List<double> times = new();
+
             private int count;
 
             [Parameter(ValueFromPipeline = true)]
@@ -100,7 +103,16 @@ internal static class Latency
                 if (++count % 64 == 0)
                 {
                     DateTime time = (DateTime)InputObject.Properties["Time"].Value;
-                    WriteObject((DateTime.Now - time).TotalMilliseconds.ToString("r", CultureInfo.InvariantCulture));
+                    times.Add((DateTime.Now - time).TotalMilliseconds);
+                }
+            }
+
+            // Nobody reads what is written during the load.
+            protected override void EndProcessing()
+            {
+                foreach (double time in times)
+                {
+                    WriteObject(time.ToString("r", CultureInfo.InvariantCulture));
                 }
             }
         }
