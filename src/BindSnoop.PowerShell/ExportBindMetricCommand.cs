@@ -79,7 +79,7 @@ public sealed class ExportBindMetricCommand : TraceCommand
             _counts.ForEach(tally.Add);
             MetricSet set = new();
             tally.WriteTo(set, traceName: null);
-            Try(() => Write(set));
+            Try(() => _file!.Write(set));
         }
         else if (Interval is { } interval)
         {
@@ -131,7 +131,7 @@ public sealed class ExportBindMetricCommand : TraceCommand
         }
     }
 
-    private bool WriteTraces()
+    private void WriteTraces()
     {
         MetricSet set = new();
         foreach ((BindTrace trace, MetricTally? tally) in _traces)
@@ -139,12 +139,6 @@ public sealed class ExportBindMetricCommand : TraceCommand
             trace.WriteTo(set, tally);
         }
 
-        return Write(set);
-    }
-
-    private bool Write(MetricSet set)
-    {
         _file!.Write(set);
-        return true;
     }
 }
