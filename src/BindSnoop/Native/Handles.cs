@@ -22,18 +22,6 @@ internal sealed class BpfLink() : SafeHandle(0, true)
     protected override bool ReleaseHandle() => LibBpf.bpf_link__destroy(handle) == 0;
 }
 
-/// <summary>Owns a <c>struct btf</c>.</summary>
-internal sealed class BtfHandle() : SafeHandle(0, true)
-{
-    public override bool IsInvalid => handle == 0;
-
-    protected override bool ReleaseHandle()
-    {
-        LibBpf.btf__free(handle);
-        return true;
-    }
-}
-
 /// <summary>Owns a file descriptor.</summary>
 internal sealed class FileDescriptor : SafeHandle
 {

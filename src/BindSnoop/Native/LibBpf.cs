@@ -16,8 +16,7 @@ internal static unsafe partial class LibBpf
         nameof(bpf_program__attach_kprobe), nameof(bpf_program__attach_perf_event), nameof(bpf_link__destroy), nameof(bpf_map__fd),
         nameof(bpf_map__set_max_entries), nameof(bpf_map__reuse_fd), nameof(bpf_map__initial_value), nameof(bpf_prog_load),
         nameof(bpf_obj_get), nameof(bpf_obj_get_info_by_fd), nameof(bpf_map_update_elem), nameof(bpf_map_lookup_elem), nameof(bpf_map_get_next_key),
-        nameof(bpf_map_lookup_batch), nameof(btf__new), nameof(btf__free), nameof(btf__type_cnt), nameof(btf__type_by_id),
-        nameof(btf__name_by_offset),
+        nameof(bpf_map_lookup_batch),
     ];
 
     /// <summary>
@@ -120,24 +119,6 @@ internal static unsafe partial class LibBpf
     [LibraryImport(Library)]
     public static partial int bpf_map_lookup_batch(
         int map, void* inBatch, void* outBatch, void* keys, void* values, ref uint count, nint options);
-
-    [LibraryImport(Library, SetLastError = true)]
-    public static partial BtfHandle btf__new(byte* data, uint size);
-
-    [LibraryImport(Library)]
-    public static partial void btf__free(nint btf);
-
-    [LibraryImport(Library)]
-    [SuppressGCTransition]
-    public static partial uint btf__type_cnt(nint btf);
-
-    [LibraryImport(Library)]
-    [SuppressGCTransition]
-    public static partial uint* btf__type_by_id(nint btf, uint id);
-
-    [LibraryImport(Library)]
-    [SuppressGCTransition]
-    public static partial byte* btf__name_by_offset(nint btf, uint offset);
 }
 
 /// <summary><c>struct bpf_prog_load_opts</c>, as far as it is used.</summary>

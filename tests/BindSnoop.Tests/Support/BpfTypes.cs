@@ -29,7 +29,7 @@ internal sealed unsafe class BpfTypes : IDisposable
         byte[] section = Raw(objectName, architecture);
         fixed (byte* data = section)
         {
-            _handle = LibBpf.btf__new(data, (uint)section.Length);
+            _handle = LibBtf.btf__new(data, (uint)section.Length);
         }
 
         if (_handle.IsInvalid)
@@ -53,10 +53,10 @@ internal sealed unsafe class BpfTypes : IDisposable
     /// <summary>The size and the members of a structure.</summary>
     public (long Size, IReadOnlyList<BpfMember> Members) Structure(string name)
     {
-        uint count = LibBpf.btf__type_cnt(Pointer);
+        uint count = LibBtf.btf__type_cnt(Pointer);
         for (uint id = 1; id < count; id++)
         {
-            uint* type = LibBpf.btf__type_by_id(Pointer, id);
+            uint* type = LibBtf.btf__type_by_id(Pointer, id);
             if (Kind(type) != KindStruct || NameAt(type[0]) != name)
             {
                 continue;
@@ -110,11 +110,11 @@ internal sealed unsafe class BpfTypes : IDisposable
     private static ReadOnlySpan<byte> Contents(ReadOnlySpan<byte> image, ReadOnlySpan<byte> header) =>
         image.Slice((int)BinaryPrimitives.ReadUInt64LittleEndian(header[24..]), (int)BinaryPrimitives.ReadUInt64LittleEndian(header[32..]));
 
-    private string NameAt(uint offset) => Marshal.PtrToStringUTF8((nint)LibBpf.btf__name_by_offset(Pointer, offset))!;
+    private string NameAt(uint offset) => Marshal.PtrToStringUTF8((nint)LibBtf.btf__name_by_offset(Pointer, offset))!;
 
     private long SizeOf(uint id)
     {
-        uint* type = LibBpf.btf__type_by_id(Pointer, id);
+        uint* type = LibBtf.btf__type_by_id(Pointer, id);
         return Kind(type) switch
         {
             KindInt or KindStruct or KindUnion or KindEnum => type[2],
