@@ -21,12 +21,15 @@ internal sealed partial class KernelObjects
 
     public int Maps => _objects.Count(o => o.Kind == "map_id");
 
-    /// <summary>Descriptors of BPF objects, perf events and the like, which have no files.</summary>
+    /// <summary>
+    /// Descriptors of BPF objects, perf events and the like, which have no files. Not those of epoll: the engine
+    /// makes none, and the runtime keeps one from the first time that it reads a child's output.
+    /// </summary>
     public static IReadOnlyList<string> Descriptors() =>
         [.. Directory.GetFiles("/proc/self/fd")
             .Select(fd => new FileInfo(fd).LinkTarget)
             .OfType<string>()
-            .Where(target => target.StartsWith("anon_inode:", StringComparison.Ordinal))
+            .Where(target => target.StartsWith("anon_inode:", StringComparison.Ordinal) && target != "anon_inode:[eventpoll]")
             .Order()];
 
     /// <summary>What this process holds now.</summary>
