@@ -21,10 +21,10 @@ static __always_inline void fill_endpoints(bool typed, struct sock *sk, bool con
 					   struct endpoint *remote)
 {
 	struct sock_common___ipv6 *common = (void *)sk;
-	struct inet_sock *inet = (void *)sk;
+	struct inet_sock *inet = CAST(struct inet_sock, sk);
 
 	/* Not skc_num: a connection that the peer has reset before it is accepted no longer has it. */
-	local->port = bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
+	local->port = bpf_ntohs(LOAD(false, inet, inet_sport));
 	if (local->family == AF_INET)
 		*(__u32 *)local->address = LOAD(typed, sk, __sk_common.skc_rcv_saddr);
 	else if (bpf_core_field_exists(common->skc_v6_rcv_saddr))
@@ -199,7 +199,7 @@ static __always_inline struct sock *tcp_socket_of(int fd)
 {
 	struct sock *sk = sock_of(fd);
 
-	return sk && is_tcp(BPF_CORE_READ(sk, __sk_common.skc_family), BPF_CORE_READ(sk, sk_protocol)) ? sk : NULL;
+	return sk && is_tcp(LOAD(false, sk, __sk_common.skc_family), LOAD(false, sk, sk_protocol)) ? sk : NULL;
 }
 
 SEC("fentry/security_sock_graft")
@@ -246,7 +246,7 @@ int BPF_PROG(fexit___sys_accept4, int fd, void *address, void *length, int flags
 {
 	struct call call;
 
-	return leave(SYSTEM_CALL, &call) && ret < 0 ? failed(false, (void *)call.args[0], ret) : 0;
+	return leave(SYSTEM_CALL, &call) && ret < 0 ? failed(false, CAST(struct sock, call.args[0]), ret) : 0;
 }
 
 /*
@@ -284,7 +284,7 @@ int BPF_KPROBE(kprobe_security_sock_graft, struct sock *sk)
 
 	if (config.include_error)
 		leave(INET_CSK_ACCEPT, &call);
-	return accepted(false, sk);
+	return accepted(false, CAST(struct sock, sk));
 }
 
 SEC("kretprobe/inet_csk_accept")
@@ -294,7 +294,7 @@ int BPF_KRETPROBE(kretprobe_inet_csk_accept, struct sock *connection)
 
 	if (!leave(INET_CSK_ACCEPT, &call) || connection)
 		return 0;
-	return failed(false, (void *)call.args[0], error_at((void *)call.args[1]));
+	return failed(false, CAST(struct sock, call.args[0]), error_at((void *)call.args[1]));
 }
 
 /* A call that has failed gives back its descriptor. If it still has an entry, its return was missed. */
@@ -306,7 +306,7 @@ int kprobe_put_unused_fd(struct pt_regs *ctx)
 	if (!leave(INET_CSK_ACCEPT, &call))
 		return 0;
 	if (call.args[2])
-		return failed(false, (void *)call.args[0], -EAGAIN);
+		return failed(false, CAST(struct sock, call.args[0]), -EAGAIN);
 	COUNT(missed);
 	return 0;
 }
@@ -316,7 +316,7 @@ int BPF_KRETPROBE(kretprobe___sys_accept4, int ret)
 {
 	struct call call;
 
-	return leave(SYS_ACCEPT, &call) && ret < 0 ? failed(false, (void *)call.args[0], ret) : 0;
+	return leave(SYS_ACCEPT, &call) && ret < 0 ? failed(false, CAST(struct sock, call.args[0]), ret) : 0;
 }
 
 /* A success tells its socket by what it returns; only a failure has to know what it was called with. */
@@ -338,7 +338,7 @@ static __always_inline int system_call_exited(struct sys_exit *ctx)
 		entered = leave(SYSTEM_CALL, &call);
 	if (ctx->ret >= 0) {
 		sk = tcp_socket_of(ctx->ret);
-		return sk ? report(false, sk, BPF_CORE_READ(sk, sk_protocol), 0) : 0;
+		return sk ? report(false, sk, LOAD(false, sk, sk_protocol), 0) : 0;
 	}
 	if (!config.include_error)
 		COUNT(filtered);
@@ -351,7 +351,7 @@ static __always_inline int system_call_exited(struct sys_exit *ctx)
 		COUNT(missed);
 		return 0;
 	}
-	return failed(false, &inet->sk, ctx->ret);
+	return failed(false, CAST(struct sock, inet), ctx->ret);
 }
 
 SEC("tracepoint/syscalls/sys_enter_accept")

@@ -88,7 +88,21 @@ static __always_inline void read_kernel_address(struct endpoint *requested, void
 {
 	struct raw_address raw = {};
 
-	bpf_probe_read_kernel(&raw, sizeof(raw), address);
+	if (can_cast) {
+		const struct sockaddr_in6 *typed = CAST(struct sockaddr_in6, address);
+		__u32 *word = (void *)raw.ipv6;
+
+		raw.family = typed->sin6_family;
+		raw.port = typed->sin6_port;
+		raw.ipv4_or_flowinfo = typed->sin6_flowinfo;
+		word[0] = typed->sin6_addr.in6_u.u6_addr32[0];
+		word[1] = typed->sin6_addr.in6_u.u6_addr32[1];
+		word[2] = typed->sin6_addr.in6_u.u6_addr32[2];
+		word[3] = typed->sin6_addr.in6_u.u6_addr32[3];
+		raw.scope_id = typed->sin6_scope_id;
+	} else {
+		bpf_probe_read_kernel(&raw, sizeof(raw), address);
+	}
 	parse_address(requested, &raw, length, socket_family);
 }
 
@@ -127,7 +141,7 @@ static __always_inline void read_bound_address(__u8 *address, const struct sock_
 
 static __always_inline __u8 options_of(struct sock *sk, const struct sock_common *common)
 {
-	struct inet_sock *inet = (struct inet_sock *)sk;
+	struct inet_sock *inet = CAST(struct inet_sock, sk);
 	__u8 options = 0;
 
 	if (BPF_CORE_READ_BITFIELD(common, skc_reuse))
@@ -135,10 +149,10 @@ static __always_inline __u8 options_of(struct sock *sk, const struct sock_common
 	if (BPF_CORE_READ_BITFIELD(common, skc_reuseport))
 		options |= REUSE_PORT;
 
-	/* Typed pointers end with struct sock; the rest of inet_sock always needs the helper. */
+	/* Typed arguments end with struct sock. */
 	if (bpf_core_field_exists(inet->inet_flags)) {
 		/* Since 6.6: c274af224269 (inet_flags), 3f7e753206bb, 4bd0623f04ee, ca571e2eb7eb. */
-		unsigned long flags = BPF_CORE_READ(inet, inet_flags);
+		unsigned long flags = LOAD(false, inet, inet_flags);
 
 		if (flags >> (config.freebind_bit & 63) & 1)
 			options |= FREE_BIND;
@@ -429,8 +443,8 @@ int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
 	{                                                                                          \
 		const struct call *call = leave(id);                                               \
                                                                                                    \
-		return call ? returned(false, id, (void *)call->args[0], (void *)call->args[1],    \
-				       call->args[2], ret) :                                       \
+		return call ? returned(false, id, CAST(struct socket, call->args[0]),              \
+				       (void *)call->args[1], call->args[2], ret) :                \
 			      0;                                                                   \
 	}
 

@@ -130,6 +130,14 @@ struct in6_addr {
 	} in6_u;
 };
 
+struct sockaddr_in6 {
+	unsigned short sin6_family;
+	__be16 sin6_port;
+	__be32 sin6_flowinfo;
+	struct in6_addr sin6_addr;
+	__u32 sin6_scope_id;
+};
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -188,22 +196,32 @@ struct proto_accept_arg {
 #define kernel_has_helper(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
 
 /*
- * Reads a field of kernel memory. Programs on a trampoline hold typed pointers, which the verifier
- * lets them follow by plain loads; the others have to ask a helper. `typed` is known when compiling.
+ * Since 6.2 (a35b9af4ec2c) a program may give any address a type. What calls that kernel function can only
+ * be loaded where it is, so every object is built with it and without.
+ */
+#ifdef CAN_CAST
+void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
+#define can_cast true
+#define CAST(type, address) ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
+#else
+#define can_cast false
+#define CAST(type, address) ((type *)(address))
+#endif
+
+/*
+ * Reads a field of kernel memory. The verifier lets programs follow typed pointers by plain loads: the
+ * arguments of a trampoline, and what has been CAST. For the others a helper has to be asked. `typed` is
+ * known when compiling; a pointer that is not has been CAST all the same.
  */
 #define LOAD(typed, pointer, field)                                                                \
 	({                                                                                         \
 		typeof((pointer)->field) value_;                                                   \
-		if (typed)                                                                         \
+		if ((typed) || can_cast)                                                           \
 			value_ = (pointer)->field;                                                 \
 		else                                                                               \
 			bpf_core_read(&value_, sizeof(value_), &(pointer)->field);                 \
 		value_;                                                                            \
 	})
-
-#define LOAD_BITS(typed, pointer, field)                                                           \
-	((typed) ? BPF_CORE_READ_BITFIELD(pointer, field) :                                        \
-		   BPF_CORE_READ_BITFIELD_PROBED(pointer, field))
 
 /* bpf_get_current_task_btf() is of 5.11 (3ca1032ab7ab); before, the current task is an untyped number. */
 #define LOAD_TASK(task, field) LOAD(kernel_has_helper(get_current_task_btf), task, field)
@@ -225,10 +243,19 @@ union socket_copy {
 /* The head of a socket for plain loads by any program: in place where pointers are typed, else a copy. */
 static __always_inline struct sock_common *head_of(bool typed, struct sock *sk, union sock_copy *copy)
 {
-	if (typed)
+	if (typed || can_cast)
 		return &sk->__sk_common;
 	bpf_probe_read_kernel(copy, sizeof(*copy), &sk->__sk_common);
 	return &copy->common;
+}
+
+/* The same for a whole socket, by its address. */
+static __always_inline struct socket *socket_at(void *address, union socket_copy *copy)
+{
+	if (can_cast)
+		return CAST(struct socket, address);
+	bpf_probe_read_kernel(copy, sizeof(*copy), address);
+	return &copy->socket;
 }
 
 static __always_inline struct task_struct *current_task(void)

@@ -325,17 +325,20 @@ static __always_inline struct sock *sock_of(int fd)
 	struct file *file = NULL;
 	union socket_copy copy;
 	struct socket *sock;
+	void *address;
 
 	if ((__u32)fd >= LOAD_TASK(fdt, max_fds))
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
 	if (!file)
 		return NULL;
-	sock = BPF_CORE_READ(file, private_data);
-	if (!sock || bpf_probe_read_kernel(&copy, sizeof(copy), sock))
+	file = CAST(struct file, file);
+	address = LOAD(false, file, private_data);
+	if (!address)
 		return NULL;
+	sock = socket_at(address, &copy);
 	/* private_data is a socket only in a socket's file, and only a socket points back at it. */
-	return copy.socket.file == file ? copy.socket.sk : NULL;
+	return sock->file == file ? sock->sk : NULL;
 }
 
 /*

@@ -13,7 +13,7 @@ namespace BindSnoop.Tests;
 /// </summary>
 public sealed class RecordLayoutTests
 {
-    private static readonly string[] s_architectures = ["arm64", "x64"];
+    private static readonly string[] s_architectures = ["arm64", "arm64-cast", "x64", "x64-cast"];
 
     private static readonly (string Object, string Structure, Type Reader)[] s_shared =
     [
@@ -61,7 +61,7 @@ public sealed class RecordLayoutTests
         Assert.Equal(24, size);
     }
 
-    /// <summary>Every tracer has an object for both architectures.</summary>
+    /// <summary>Every tracer has its objects for both architectures.</summary>
     [Fact]
     public void EveryTracerHasItsObjects() =>
         Assert.Equal(

@@ -70,8 +70,10 @@ Describe 'The package' {
         $stream.CopyTo($bytes)
         $stream.Dispose()
         $resources = [Reflection.Assembly]::Load($bytes.ToArray()).GetManifestResourceNames()
-        $resources | Should -Contain "bpf/bind.$_.o"
-        $resources | Should -Contain "bpf/accept.$_.o"
+        foreach ($tracer in 'bind', 'accept') {
+            $resources | Should -Contain "bpf/$tracer.$_.o"
+            $resources | Should -Contain "bpf/$tracer.$_-cast.o"
+        }
     }
 
     It 'Is described as the manifest says' {

@@ -14,6 +14,7 @@ internal sealed unsafe class KernelTypes
 {
     private const string Path = "/sys/kernel/btf/vmlinux";
     private const uint Magic = 0xeb9f;
+    private const string CastFunction = "bpf_rdonly_cast";
     private const uint KindEnum = 6;
     private const uint KindFunction = 12;
     private const uint KindLast = 19;
@@ -23,7 +24,7 @@ internal sealed unsafe class KernelTypes
     private static readonly byte[] s_memberWords = [0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3];
 
     private static readonly byte[][] s_functionNames =
-        [.. Tracing.TracerDefinition.All.SelectMany(d => d.Functions).Select(f => Encoding.ASCII.GetBytes(f.Name + '\0'))];
+        [.. Tracing.TracerDefinition.All.SelectMany(d => d.Functions).Select(f => f.Name).Append(CastFunction).Select(n => Encoding.ASCII.GetBytes(n + '\0'))];
 
     private static readonly byte[][] s_enumeratorNames =
     [
@@ -98,6 +99,9 @@ internal sealed unsafe class KernelTypes
 
         return new KernelTypes(btf);
     }
+
+    /// <summary>Whether BPF programs can give an address a type: since 6.2 (a35b9af4ec2c).</summary>
+    public bool HasCast => HasFunction(CastFunction);
 
     private static TraceException NotFound(string why) => new(
         "BtfNotFound",

@@ -51,6 +51,14 @@ internal static class Platform
         }
     }
 
+    /// <summary>Whether the kernel compiles BPF programs; null where that may not be read, and then it nearly always does.</summary>
+    public static bool? Jit => ReadFile("/proc/sys/net/core/bpf_jit_enable").Trim() switch
+    {
+        "1" or "2" => true,
+        "0" => false,
+        _ => null,
+    };
+
     /// <summary>Whether this process has what loading tracing programs takes.</summary>
     public static bool IsPrivileged => Has(CapSysAdmin) || (Has(CapBpf) && Has(CapPerfMon));
 

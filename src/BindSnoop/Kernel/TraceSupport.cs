@@ -64,11 +64,11 @@ public sealed class TraceSupport
         Architecture = RuntimeInformation.ProcessArchitecture.ToString(),
         Btf = File.Exists("/sys/kernel/btf/vmlinux"),
         LibBpfVersion = ReadLibBpfVersion(),
-        Jit = Platform.ReadFile("/proc/sys/net/core/bpf_jit_enable").Trim() switch
+        Jit = Platform.Jit switch
         {
-            "1" or "2" => "Enabled",
-            "0" => "Disabled",
-            _ => "Unknown",
+            true => "Enabled",
+            false => "Disabled",
+            null => "Unknown",
         },
         Capabilities = Platform.CapabilityNames(),
         Lockdown = Platform.Lockdown,

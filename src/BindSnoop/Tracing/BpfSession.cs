@@ -33,8 +33,10 @@ internal sealed unsafe class BpfSession : IDisposable
         Backend = backend;
         _definition = definition;
         EnsureHooksFire(backend);
-        byte[] image = definition.LoadObject();
         _types = KernelTypes.Current;
+
+        // Only compiled programs can call functions of the kernel.
+        byte[] image = definition.LoadObject(_types.HasCast && Platform.Jit != false);
         LibBpfLog.Begin();
         try
         {

@@ -53,7 +53,8 @@ internal sealed record TracerDefinition(
     public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept];
 
     /// <summary>The object for this machine's architecture.</summary>
-    public byte[] LoadObject()
+    /// <param name="cast">That for kernels whose programs can give an address a type: see CAN_CAST in bpf/kernel.h.</param>
+    public byte[] LoadObject(bool cast)
     {
         string architecture = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture switch
         {
@@ -65,7 +66,7 @@ internal sealed record TracerDefinition(
                 $"There are no BPF programs for {other}.",
                 "Use an x86-64 or arm64 machine."),
         };
-        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{ObjectName}.{architecture}.o")!;
+        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{ObjectName}.{architecture}{(cast ? "-cast" : "")}.o")!;
         byte[] image = new byte[stream.Length];
         stream.ReadExactly(image);
         return image;
