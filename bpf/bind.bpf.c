@@ -188,6 +188,24 @@ static __always_inline bool call_wanted(int ret)
 	return (!ret || config.include_error) && origin_wanted();
 }
 
+/* Whether the call's own address has a say in what is reported of it. */
+static __always_inline bool request_matters(int ret)
+{
+	return ret || !config.count || config.by_port || config.by_address;
+}
+
+/*
+ * Tells most of what a filter on ports leaves out without reading the call's address: a success has got the
+ * port that the kernel's copy names, as a cgroup's programs may have left it, or that names none. Other
+ * protocols have other notions of a port.
+ */
+static __always_inline bool bound_elsewhere(bool typed, struct sock *sk, const struct sock_common *common, int ret)
+{
+	if (!config.by_port || ret || in_bitmap(ports, 0) || in_bitmap(ports, common->skc_num))
+		return false;
+	return LOAD(typed, sk, sk_type) == SOCK_STREAM || LOAD(typed, sk, sk_protocol) == IPPROTO_UDP;
+}
+
 /*
  * The one place where a call is judged and reported, once it is call_wanted(). `sk` and `common`, its
  * head, are null for a descriptor that is no socket.
@@ -353,7 +371,7 @@ static __always_inline const struct call *leave(enum function function)
 static __always_inline int returned(bool typed, enum function function, struct socket *sock, void *address,
 				    int length, int ret)
 {
-	struct endpoint requested;
+	struct endpoint requested = { .family = NO_ADDRESS };
 	struct sock_common *common;
 	union sock_copy copy;
 	struct sock *sk;
@@ -379,13 +397,18 @@ static __always_inline int returned(bool typed, enum function function, struct s
 		    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
 			return 0;
 	}
-	read_kernel_address(&requested, address, length, common->skc_family);
+	if (bound_elsewhere(typed, sk, common, ret)) {
+		COUNT(filtered);
+		return 0;
+	}
+	if (request_matters(ret))
+		read_kernel_address(&requested, address, length, common->skc_family);
 	return report(typed, sk, common, &requested, ret);
 }
 
 static __always_inline int system_call_returned(int fd, void *address, int length, int ret)
 {
-	struct endpoint requested;
+	struct endpoint requested = { .family = NO_ADDRESS };
 	struct sock_common *common;
 	union sock_copy copy;
 	struct sock *sk;
@@ -399,7 +422,8 @@ static __always_inline int system_call_returned(int fd, void *address, int lengt
 	common = head_of(false, sk, &copy);
 	if (sk)
 		family = common->skc_family;
-	read_user_address(&requested, address, length, family);
+	if (!sk || request_matters(ret))
+		read_user_address(&requested, address, length, family);
 	if (!sk)
 		family = requested.family;
 	if (family != AF_INET && family != AF_INET6)

@@ -17,8 +17,10 @@
 #define AF_UNSPEC 0
 #define AF_INET 2
 #define AF_INET6 10
+#define SOCK_STREAM 1
 #define SOCK_RAW 3
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define IPPROTO_MPTCP 262
 #define TCP_LISTEN 10
 #define O_NONBLOCK 04000
@@ -91,6 +93,11 @@ struct nsproxy {
 
 struct file {
 	void *private_data;
+};
+
+/* The kernel's type that is a pointer and nothing else. */
+struct hlist_head {
+	void *first;
 };
 
 struct fdtable {
@@ -239,6 +246,12 @@ union socket_copy {
 	struct socket socket;
 	__u8 bytes[40]; /* 32 */
 };
+
+/* What a pointer that lies in kernel memory points to. */
+static __always_inline void *pointer_at(void *address)
+{
+	return LOAD(false, CAST(struct hlist_head, address), first);
+}
 
 /* The head of a socket for plain loads by any program: in place where pointers are typed, else a copy. */
 static __always_inline struct sock_common *head_of(bool typed, struct sock *sk, union sock_copy *copy)

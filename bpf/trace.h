@@ -35,9 +35,12 @@ struct origin {
 struct config {
 	__u64 protocols[8];   /* bit n: protocol n */
 	__u32 cgroups;        /* how many of cgroup_filter are set */
+	__u32 process_id;     /* with the next two: the only one asked for */
+	__u32 uid;
+	__u32 gid;
 	__u8 by_port;
 	__u8 by_remote_port;
-	__u8 by_process;
+	__u8 by_process_id;
 	__u8 by_uid;
 	__u8 by_gid;
 	__u8 by_protocol;
@@ -55,7 +58,7 @@ struct config {
 	__u8 freebind_bit;
 	__u8 transparent_bit;
 	__u8 bind_address_no_port_bit;
-	__u8 reserved;
+	__u8 reserved[5];
 };
 
 const volatile struct config config SEC(".rodata.config") = {};
@@ -76,7 +79,7 @@ struct comm {
 	char bytes[TASK_COMM_LEN];
 };
 
-FILTER_MAP(process_filter, __u32, __u8);
+FILTER_MAP(process_id_filter, __u32, __u8);
 FILTER_MAP(uid_filter, __u32, __u8);
 FILTER_MAP(gid_filter, __u32, __u8);
 FILTER_MAP(comm_filter, struct comm, __u8);
@@ -201,25 +204,31 @@ static __always_inline bool cgroup_matches(void)
 	return false;
 }
 
+/* To compare with the only value asked for costs a fraction of looking it up. */
+enum by { ANY, ONE, SOME };
+
+#define MATCHES(name, value)                                                                       \
+	(config.by_##name == ONE ? value == config.name : bpf_map_lookup_elem(&name##_filter, &value) != NULL)
+
 /* The filters on who makes the call; those on what it names are the tracer's own. */
 static __always_inline bool origin_wanted(void)
 {
-	if (config.by_process) {
+	if (config.by_process_id) {
 		__u32 process_id = bpf_get_current_pid_tgid() >> 32;
 
-		if (!bpf_map_lookup_elem(&process_filter, &process_id))
+		if (!MATCHES(process_id, process_id))
 			return false;
 	}
 	if (config.by_uid) {
 		__u32 uid = bpf_get_current_uid_gid();
 
-		if (!bpf_map_lookup_elem(&uid_filter, &uid))
+		if (!MATCHES(uid, uid))
 			return false;
 	}
 	if (config.by_gid) {
 		__u32 gid = bpf_get_current_uid_gid() >> 32;
 
-		if (!bpf_map_lookup_elem(&gid_filter, &gid))
+		if (!MATCHES(gid, gid))
 			return false;
 	}
 	if (config.by_comm) {
@@ -322,17 +331,17 @@ static __always_inline struct sock *sock_of(int fd)
 	struct files_struct *files = LOAD_TASK(task, files);
 	struct fdtable *fdt = LOAD_TASK(files, fdt);
 	struct file **slot = LOAD_TASK(fdt, fd);
-	struct file *file = NULL;
 	union socket_copy copy;
 	struct socket *sock;
+	struct file *file;
 	void *address;
 
 	if ((__u32)fd >= LOAD_TASK(fdt, max_fds))
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), slot + fd);
-	if (!file)
+	address = pointer_at(slot + fd);
+	if (!address)
 		return NULL;
-	file = CAST(struct file, file);
+	file = CAST(struct file, address);
 	address = LOAD(false, file, private_data);
 	if (!address)
 		return NULL;

@@ -33,9 +33,12 @@ internal static unsafe class FilterMaps
             Cgroups = (uint)filter.Cgroup.Count,
             ByPort = Flag(filter.Port.Count > 0),
             ByRemotePort = Flag(filter.RemotePort.Count > 0),
-            ByProcess = Flag(filter.ProcessId.Count > 0),
-            ByUid = Flag(filter.Uid.Count > 0),
-            ByGid = Flag(filter.Gid.Count > 0),
+            ProcessId = Only(filter.ProcessId),
+            Uid = Only(filter.Uid),
+            Gid = Only(filter.Gid),
+            ByProcessId = AnyOneOrSome(filter.ProcessId),
+            ByUid = AnyOneOrSome(filter.Uid),
+            ByGid = AnyOneOrSome(filter.Gid),
             ByProtocol = Flag(filter.Protocol.Count > 0),
             ByAddress = Flag(filter.Address.Count > 0),
             ByRemoteAddress = Flag(filter.RemoteAddress.Count > 0),
@@ -64,7 +67,7 @@ internal static unsafe class FilterMaps
         MemoryMarshal.Write(session.InitialValue(".rodata.config"), in config);
         SetPorts(session.InitialValue(".rodata.ports"), filter.Port);
         SetPorts(session.InitialValue(".rodata.remote"), filter.RemotePort);
-        Resize(session, "process_filter", filter.ProcessId.Count);
+        Resize(session, "process_id_filter", filter.ProcessId.Count);
         Resize(session, "uid_filter", filter.Uid.Count);
         Resize(session, "gid_filter", filter.Gid.Count);
         Resize(session, "comm_filter", filter.Comm.Count);
@@ -78,7 +81,7 @@ internal static unsafe class FilterMaps
     /// <summary>After loading, before attaching: the values.</summary>
     public static void Fill(BpfSession session, TraceFilter filter)
     {
-        Add(session, "process_filter", filter.ProcessId);
+        Add(session, "process_id_filter", filter.ProcessId);
         Add(session, "uid_filter", filter.Uid);
         Add(session, "gid_filter", filter.Gid);
         Add(session, "address_filter", filter.Address);
@@ -115,6 +118,11 @@ internal static unsafe class FilterMaps
     }
 
     private static byte Flag(bool value) => value ? (byte)1 : (byte)0;
+
+    private static uint Only(IReadOnlyList<uint> values) => values.Count == 1 ? values[0] : 0;
+
+    // enum by of bpf/trace.h.
+    private static byte AnyOneOrSome(IReadOnlyList<uint> values) => (byte)Math.Min(values.Count, 2);
 
     private static void Resize(BpfSession session, string map, int count)
     {

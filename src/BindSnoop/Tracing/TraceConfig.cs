@@ -9,9 +9,12 @@ internal struct TraceConfig
 {
     public ProtocolBitmap Protocols;
     public uint Cgroups;
+    public uint ProcessId;
+    public uint Uid;
+    public uint Gid;
     public byte ByPort;
     public byte ByRemotePort;
-    public byte ByProcess;
+    public byte ByProcessId;
     public byte ByUid;
     public byte ByGid;
     public byte ByProtocol;
@@ -28,7 +31,13 @@ internal struct TraceConfig
     public byte FreebindBit;
     public byte TransparentBit;
     public byte BindAddressNoPortBit;
-    public byte Reserved;
+    public ReservedBytes Reserved;
+
+    [InlineArray(5)]
+    public struct ReservedBytes
+    {
+        private byte _first;
+    }
 
     [InlineArray(8)]
     public struct ProtocolBitmap
