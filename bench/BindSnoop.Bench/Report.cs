@@ -9,7 +9,7 @@ internal static class Report
     private static readonly string[] s_backends = ["fentry", "kprobe", "tracepoint"];
 
     // What bench/cost starts, and of them what is not ours, with what its column is headed by.
-    private static readonly string[] s_tracers = ["nothing", "empty", "ring", "ours", "runtime", "native", "peer", "python", "bpftrace"];
+    private static readonly string[] s_tracers = ["nothing", "empty", "empties", "ring", "count", "ours", "runtime", "native", "peer", "python", "bpftrace"];
     private static readonly (string Kind, string Heading)[] s_peers = [("peer", "libbpf-tools'"), ("python", "bcc's"), ("bpftrace", "bpftrace's")];
 
     public static string Make(string folder)
@@ -51,7 +51,7 @@ internal static class Report
             }
 
             // A tracer that compiles as it starts has both loads in one run.
-            string[] variants = [.. place.Variants(what).Where(v => suffix.Length == 0 ? !v.Contains(',') : v.EndsWith(suffix, StringComparison.Ordinal) || KindOf(v) is "python" or "bpftrace")];
+            string[] variants = [.. place.Variants(what).Where(v => suffix.Length == 0 ? !v.Contains(',') && KindOf(v) != "count" : v.EndsWith(suffix, StringComparison.Ordinal) || KindOf(v) is "python" or "bpftrace")];
             (string Variant, string Heading)[] peers = PeersAmong(variants);
             Series Added(string variant) => place.Get(what, variant).With(nothing, (a, b) => a - b);
 
@@ -79,8 +79,8 @@ internal static class Report
     private static void Parts(StringBuilder text, Place place, string[] backends)
     {
         text.AppendLine($"## Cost on {place.Name}: what is not sent, as part of what sending adds").AppendLine();
-        text.AppendLine("| back end | empty program | filtered by process | filtered by port | failed, errors not asked for | counted |");
-        text.AppendLine("|---|---|---|---|---|---|");
+        text.AppendLine("| back end | empty program | filtered by process | filtered by port | failed, errors not asked for | bare count | counted, port known | counted, port new |");
+        text.AppendLine("|---|---|---|---|---|---|---|---|");
         foreach (string backend in backends)
         {
             Series nothing = place.Get("cost-success", "nothing");
@@ -88,7 +88,7 @@ internal static class Report
             string Part(string variant, string what = "cost-success", string without = "nothing") =>
                 place.Get(what, variant).With(place.Get(what, without), (a, b) => a - b).With(emitted, (a, b) => a / b).Text("0.00");
             text.AppendLine($"| {backend} | {Part($"empty-{backend}")} | {Part($"ours-{backend},pid")} | {Part($"ours-{backend},port")} " +
-                $"| {Part($"ours-{backend},ignored", "cost-failure", "nothing,fail")} | {Part($"ours-{backend},count")} |");
+                $"| {Part($"ours-{backend},ignored", "cost-failure", "nothing,fail")} | {Part($"count-{backend}")} | {Part($"ours-{backend},count,known")} | {Part($"ours-{backend},count")} |");
         }
 
         text.AppendLine();
@@ -185,6 +185,7 @@ internal static class Report
         return KindOf(variant) switch
         {
             "empty" => $"empty program, {of}",
+            "empties" => $"empty programs on all it takes, {of}",
             "ring" => $"bare ring buffer, {of}",
             "ours" => $"BindSnoop, {of}",
             "runtime" => "BindSnoop, by the .NET runtime",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * What no tracer can go below: an empty program at each kind of hook, and one that only sends a
- * record of the right size through a ring buffer.
+ * What no tracer can go below: an empty program at each kind of hook, empty ones wherever a bind may fail,
+ * one that only sends a record of the right size through a ring buffer, and one that only counts.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -29,17 +29,57 @@ static __always_inline int send(void)
 	return 0;
 }
 
+struct key {
+	__u64 words[4];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct key);
+	__type(value, __u64);
+} counts SEC(".maps");
+
+static __always_inline int count(void)
+{
+	struct key key = {};
+	__u64 first = 1, *value = bpf_map_lookup_elem(&counts, &key);
+
+	if (value)
+		__sync_fetch_and_add(value, 1);
+	else
+		bpf_map_update_elem(&counts, &key, &first, BPF_NOEXIST);
+	return 0;
+}
+
 /* Named KIND_LAYER: the loader takes those of one of each. */
 #define EMPTY(kind, number, target) SEC(target) int empty_##kind##_##number(void *ctx) { return 0; }
+#define EMPTIES(kind, number, target) SEC(target) int empties_##kind##_##number(void *ctx) { return 0; }
 #define RING(kind, number, target) SEC(target) int ring_##kind##_##number(void *ctx) { return send(); }
+#define BARE_COUNT(kind, number, target) SEC(target) int count_##kind##_##number(void *ctx) { return count(); }
 
 EMPTY(fentry, 1, "fexit/inet_bind")
 EMPTY(kprobe, 1, "kprobe/inet_bind")
 EMPTY(kprobe, 2, "kretprobe/inet_bind")
 EMPTY(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
 
+EMPTIES(fentry, 1, "fexit/inet_bind")
+EMPTIES(fentry, 2, "fexit/security_socket_bind")
+EMPTIES(fentry, 3, "fexit/__sys_bind")
+EMPTIES(kprobe, 1, "kprobe/inet_bind")
+EMPTIES(kprobe, 2, "kretprobe/inet_bind")
+EMPTIES(kprobe, 3, "kprobe/security_socket_bind")
+EMPTIES(kprobe, 4, "kretprobe/security_socket_bind")
+EMPTIES(kprobe, 5, "kprobe/__sys_bind")
+EMPTIES(kprobe, 6, "kretprobe/__sys_bind")
+EMPTIES(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
+
 RING(fentry, 1, "fexit/inet_bind")
 RING(kprobe, 2, "kretprobe/inet_bind")
 RING(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
+
+BARE_COUNT(fentry, 1, "fexit/inet_bind")
+BARE_COUNT(kprobe, 2, "kretprobe/inet_bind")
+BARE_COUNT(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,4 +1,4 @@
-// floor OBJECT empty|ring fentry|kprobe|tracepoint: attaches the programs of floor.bpf.c, reads what they send,
+// floor OBJECT empty|empties|ring|count fentry|kprobe|tracepoint: attaches the programs of floor.bpf.c, reads what they send,
 // and tells how much that was on SIGINT or SIGTERM.
 
 #include <bpf/bpf.h>
@@ -52,7 +52,7 @@ static uint64_t drain(struct ring *ring)
 int main(int count, char **arguments)
 {
 	if (count != 4) {
-		fprintf(stderr, "usage: floor OBJECT empty|ring fentry|kprobe|tracepoint\n");
+		fprintf(stderr, "usage: floor OBJECT empty|empties|ring|count fentry|kprobe|tracepoint\n");
 		return 2;
 	}
 	libbpf_set_print(silent);
