@@ -116,7 +116,7 @@ public abstract class FilterCommand : TraceCommand
         void WarnOnce()
         {
             sinceLossCheck.Restart();
-            warned = warned || WarnOfLoss(tracer.ReadStatistics().Dropped);
+            warned = warned || WarnOfLoss(tracer.ReadStatistics());
         }
 
         // A trace without an end must tell of losses too, but not of every one of them.

@@ -65,7 +65,7 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     {
         foreach (BackendRefusal refusal in refusals)
         {
-            WriteVerbose($"The {refusal.Backend} back end cannot be used: {refusal.Error.Message}");
+            WriteVerbose($"The {refusal.Backend} back end is not used: {refusal.Error.Message}");
             if (refusal.Error.InnerException is { } log)
             {
                 WriteDebug(log.Message);
@@ -76,13 +76,15 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     }
 
     /// <summary>Warns about lost calls, and tells whether there were any.</summary>
-    protected bool WarnOfLoss(long dropped)
+    protected bool WarnOfLoss(TraceStatistics statistics)
     {
+        long dropped = statistics.Dropped;
         if (dropped > 0)
         {
-            WriteWarning(
-                (dropped == 1 ? "1 call was lost: it came faster than it was read." : $"{dropped} calls were lost: they came faster than they were read.") +
-                " A larger -BufferSize or a narrower filter helps.");
+            string lost = dropped == 1 ? "1 call was lost" : $"{dropped} calls were lost";
+            WriteWarning(statistics.IsMostlyMissed
+                ? $"{lost}: the kernel did not run the program that tells of it. Another -Backend may see it."
+                : $"{lost}: {(dropped == 1 ? "it came faster than it was" : "they came faster than they were")} read. A larger -BufferSize or a narrower filter helps.");
         }
 
         return dropped > 0;

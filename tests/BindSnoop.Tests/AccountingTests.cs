@@ -41,13 +41,16 @@ public sealed class AccountingTests
         AllWhole(events);
     }
 
-    [Fact]
-    public void ABufferThatIsLargeEnough()
+    /// <summary>Where threads must share processors, some are interrupted within a call, or within the program that tells of it.</summary>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(8)]
+    public void ABufferThatIsLargeEnough(int threads)
     {
         Requires.Tracing();
         using CgroupTree tree = new();
         using Collector collector = new(Options(tree, TraceOptions.DefaultBufferSize));
-        Load load = Load.Run(tree, 40_000, 2);
+        Load load = Load.Run(tree, 40_000, threads);
         IReadOnlyList<BindEvent> events = collector.Finish(out TraceStatistics statistics);
         Assert.Equal(load.Total, events.Count);
         Assert.Equal((load.Total, 0), (statistics.Emitted, statistics.Dropped));

@@ -40,7 +40,7 @@ internal sealed class DropWatch(Func<TraceStatistics> read) : IDisposable
         {
             Messages.Write(string.Create(
                 CultureInfo.InvariantCulture,
-                $"bindsnoop: warning: {last.Dropped} of {last.Emitted + last.Dropped} events {Were(last.Dropped)} dropped; narrower filters or a larger --buffer-size help."));
+                $"bindsnoop: warning: {last.Dropped} of {last.Emitted + last.Dropped} events {Were(last.Dropped)} dropped; {(last.IsMostlyMissed ? "another --backend may see them" : "narrower filters or a larger --buffer-size help")}."));
         }
     }
 

@@ -99,7 +99,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
 
         foreach (BackendRefusal refusal in verbose ? refusals : [])
         {
-            Messages.Write($"{refusal.Backend} cannot be used: {refusal.Error.Message}");
+            Messages.Write($"{refusal.Backend} is not used: {refusal.Error.Message}");
             if (refusal.Error.InnerException is { } log)
             {
                 Messages.Write(log.Message);

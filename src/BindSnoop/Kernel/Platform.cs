@@ -11,6 +11,9 @@ internal static class Platform
     private const int CapPerfMon = 38;
     private const int CapBpf = 39;
 
+    // 7c70cb94d29c. Before, most distributions let none of their kernels preempt, and since then all of them.
+    private static readonly Version s_lazyPreemption = new(6, 13);
+
     private static readonly (int Number, string Name)[] s_capabilities =
     [
         (CapBpf, "CAP_BPF"), (CapPerfMon, "CAP_PERFMON"), (CapSysAdmin, "CAP_SYS_ADMIN"), (CapDacReadSearch, "CAP_DAC_READ_SEARCH"),
@@ -58,6 +61,24 @@ internal static class Platform
         "0" => false,
         _ => null,
     };
+
+    /// <summary>
+    /// Whether the kernel may take a processor away from a thread within the kernel. It then does so within programs on
+    /// trampolines, too, and leaves out the same program for all other threads on that processor until the thread goes
+    /// on. Programs of kprobes are not interrupted.
+    /// </summary>
+    public static bool Preempts
+    {
+        get
+        {
+            // The mode is in brackets; debugfs, and the like of it, is for root, and not everywhere mounted.
+            string modes = ReadFile("/sys/kernel/debug/sched/preempt");
+            string version = ReadFile("/proc/sys/kernel/version");
+            return modes.Length > 0 ? modes.Contains("(full)", StringComparison.Ordinal) || modes.Contains("(lazy)", StringComparison.Ordinal)
+                : version.Contains("PREEMPT_DYNAMIC", StringComparison.Ordinal) ? Environment.OSVersion.Version >= s_lazyPreemption
+                : version.Contains("PREEMPT", StringComparison.Ordinal);
+        }
+    }
 
     /// <summary>Whether this process has what loading tracing programs takes.</summary>
     public static bool IsPrivileged => Has(CapSysAdmin) || (Has(CapBpf) && Has(CapPerfMon));

@@ -3,20 +3,23 @@ namespace BindSnoop;
 /// <summary>How the kernel is hooked.</summary>
 public enum Backend
 {
-    /// <summary>The first of the others that works, in their order.</summary>
+    /// <summary>
+    /// The first of the others that works, in their order; on a kernel that preempts, <see cref="Kprobe"/> before
+    /// <see cref="Fentry"/>, which then leaves out events under heavy load.
+    /// </summary>
     Auto,
 
     /// <summary>fexit programs on trampolines: the cheapest. Since 5.10, arm64 since 6.0.</summary>
     Fentry,
 
-    /// <summary>kprobes and kretprobes.</summary>
+    /// <summary>kprobes and kretprobes. The kernel has room for ten returns at a time, or two for each processor if that is more.</summary>
     Kprobe,
 
     /// <summary>System call tracepoints: no io_uring, no 32-bit callers.</summary>
     Tracepoint,
 }
 
-/// <summary>A back end that was tried and refused.</summary>
+/// <summary>A back end that was not taken, though it was one of the first to think of.</summary>
 /// <param name="Backend">Which one.</param>
 /// <param name="Error">Why.</param>
 public sealed record BackendRefusal(Backend Backend, TraceException Error)

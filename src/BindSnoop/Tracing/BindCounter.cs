@@ -37,7 +37,7 @@ public sealed unsafe class BindCounter : IDisposable
     /// <summary>The back end in use.</summary>
     public Backend Backend => _session.Backend;
 
-    /// <summary>The back ends that were tried before and refused.</summary>
+    /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals { get; }
 
     /// <summary>What it tells in metrics.</summary>

@@ -106,7 +106,7 @@ public sealed class BindTrace : IDisposable
     /// <summary>The back end in use.</summary>
     public Backend Backend => _tracer?.Backend ?? _counter!.Backend;
 
-    /// <summary>The back ends that were tried before and refused.</summary>
+    /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals => _tracer?.Refusals ?? _counter!.Refusals;
 
     /// <summary>What it traces.</summary>

@@ -86,22 +86,33 @@ internal sealed unsafe class BpfSession : IDisposable
     /// <summary>Null when counting.</summary>
     public RingBuffer? Buffer { get; }
 
-    /// <summary>Loads and attaches with the back end asked for, or the first that works.</summary>
-    /// <param name="refusals">The back ends tried before, and why they were refused.</param>
+    /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
+    /// <param name="refusals">The back ends that were not taken before, and why.</param>
     public static BpfSession Open(
         TracerDefinition definition, TraceOptions options, bool count, out IReadOnlyList<BackendRefusal> refusals)
     {
         Platform.EnsureUsable();
         List<BackendRefusal> refused = [];
         refusals = refused;
-        Backend[] candidates = options.Backend == Backend.Auto
-            ? [Backend.Fentry, Backend.Kprobe, Backend.Tracepoint]
-            : [options.Backend];
+        bool preempts = options.Backend == Backend.Auto && Platform.Preempts;
+        Backend[] candidates = options.Backend != Backend.Auto ? [options.Backend]
+            : preempts ? [Backend.Kprobe, Backend.Fentry, Backend.Tracepoint]
+            : [Backend.Fentry, Backend.Kprobe, Backend.Tracepoint];
         foreach (Backend backend in candidates)
         {
             try
             {
-                return new BpfSession(definition, backend, options, count);
+                BpfSession session = new(definition, backend, options, count);
+                if (preempts && backend == Backend.Kprobe)
+                {
+                    refused.Add(new(Backend.Fentry, new TraceException(
+                        "ProgramsPreempted",
+                        TraceErrorKind.NotImplemented,
+                        "This kernel preempts: while it has interrupted a program, it leaves out that of other threads on the same processor.",
+                        "Ask for it by name where its lower cost counts for more than every event under heavy load.")));
+                }
+
+                return session;
             }
             catch (TraceException exception) when (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" or "FunctionNotFound"
                 or "KprobesUnavailable" or "FtraceDisabled" or "TraceFsUnavailable" or "TracepointNotFound"
@@ -173,7 +184,8 @@ internal sealed unsafe class BpfSession : IDisposable
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            long dropped = _programs.Sum(ProgramMisses);
+            long dropped = 0;
+            long missed = _programs.Sum(ProgramMisses);
             long emitted = Buffer?.Produced / RingBuffer.RoomFor(_definition.RecordSize) ?? 0;
             long filtered = 0;
             long unreturned = 0;
@@ -181,16 +193,17 @@ internal sealed unsafe class BpfSession : IDisposable
             {
                 emitted += counters.Counted;
                 filtered += counters.Filtered;
-                dropped += counters.Dropped + counters.Missed;
+                dropped += counters.Dropped;
+                missed += counters.Missed;
                 unreturned += counters.Entered - counters.Left;
             }
 
             if (_detached)
             {
-                dropped += unreturned - CallsUnderWay().Count(c => (c.Function & MayWait) != 0);
+                missed += unreturned - CallsUnderWay().Count(c => (c.Function & MayWait) != 0);
             }
 
-            return new TraceStatistics(emitted, dropped, filtered);
+            return new TraceStatistics(emitted, dropped + missed, filtered) { Missed = missed };
         }
     }
 

@@ -32,4 +32,11 @@ public sealed record TraceOptions
 /// or a program that the kernel did not run.
 /// </param>
 /// <param name="Filtered">Not asked for.</param>
-public sealed record TraceStatistics(long Emitted, long Dropped, long Filtered);
+public sealed record TraceStatistics(long Emitted, long Dropped, long Filtered)
+{
+    /// <summary>Those of <see cref="Dropped"/> for which the kernel ran no program, or not the one at their return.</summary>
+    public long Missed { get; init; }
+
+    /// <summary>Whether another back end would help more than room in the buffer.</summary>
+    public bool IsMostlyMissed => Missed > Dropped / 2;
+}

@@ -50,7 +50,7 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>The back end in use.</summary>
     public Backend Backend => _session.Backend;
 
-    /// <summary>The back ends that were tried before and refused.</summary>
+    /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals { get; }
 
     /// <summary>
