@@ -408,7 +408,7 @@ run_kernels() {
 
 # An old and a new kernel here, with the tests that a kernel can break; "kernels" runs all of both.
 test_kernels() {
-    local class classes=(BindSnoop.Tests.{BindMatrix,AcceptMatrix,Privilege,MissingPieces} BindSnoop.Cli.Tests.Example) tests=() kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason='' told limit
+    local class classes=(BindSnoop.Tests.{BindMatrix,AcceptMatrix,Accounting,Count,Privilege,MissingPieces} BindSnoop.Cli.Tests.Example) tests=() kernel kernels=(5.10 7) status=0 log=$results/kernels.log payload=$output/vm-payload vms=$output/vm reason='' told limit
     if [[ $(uname -m) != x86_64 ]]; then
         reason="the virtual machines are x86-64, this is $(uname -m)"
     elif ! (install_packages kernels) 2>"$log"; then
