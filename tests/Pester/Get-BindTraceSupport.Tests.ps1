@@ -70,8 +70,12 @@ Describe 'Get-BindTraceSupport' {
     It 'Is right about what is tried first' {
         Skip-WithoutTracing
         $trace = Start-BindTrace
-        $trace.Backend | Should -Be ($support.Backends | Where-Object Usable | Select-Object -First 1).Backend
-        @($trace.Refusals | ForEach-Object { "$($_.Backend)" }) | Should -Be @($support.Backends | Where-Object { -not $_.Usable } | ForEach-Object { "$($_.Backend)" } | Where-Object { $_ -ne 'Tracepoint' })
+        $usable = @($support.Backends | Where-Object Usable | ForEach-Object { "$($_.Backend)" })
+        $passedOver = @($trace.Refusals | Where-Object { $_.Error.ErrorId -eq 'ProgramsPreempted' } | ForEach-Object { "$($_.Backend)" })
+        @($usable | Where-Object { $_ -notin $passedOver })[0] | Should -Be "$($trace.Backend)"
+        foreach ($refusal in $trace.Refusals) {
+            "$($refusal.Backend)" -in $usable | Should -Be ("$($refusal.Backend)" -in $passedOver)
+        }
     }
 
     It 'Comes out of JSON readably' {
