@@ -187,6 +187,7 @@ internal static class Report
             "empty" => $"empty program, {of}",
             "empties" => $"empty programs on all it takes, {of}",
             "ring" => $"bare ring buffer, {of}",
+            "count" => $"bare count, {of}",
             "ours" => $"BindSnoop, {of}",
             "runtime" => "BindSnoop, by the .NET runtime",
             "native" => "BindSnoop, native",
