@@ -43,9 +43,6 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
-
-
-
 /* sockaddr, sockaddr_in and sockaddr_in6 in one (ip(7), ipv6(7)). */
 struct raw_address {
 	__u16 family;

@@ -109,11 +109,11 @@ public sealed class AcceptCrowdTests
 
     /// <summary>
     /// Whether the kernel may interrupt a program in favour of other threads, and then leaves out those of the same
-    /// calls of theirs: trampolines with preemption as of 6.13, tracepoints of system calls since 7.2.
+    /// calls of theirs: trampolines, and since 7.2 tracepoints of system calls.
     /// </summary>
     private static bool MayLeaveOut(Backend backend) => backend switch
     {
-        Backend.Fentry => Environment.OSVersion.Version >= new Version(6, 13),
+        Backend.Fentry => Kernel.Platform.Preempts,
         Backend.Tracepoint => Environment.OSVersion.Version >= new Version(7, 2),
         _ => false,
     };

@@ -479,9 +479,9 @@ Describe 'Get-BindEvent' {
             foreach ($line in $said | Select-Object -SkipLast 1) {
                 @($reasons | Where-Object { $line -like $_ }) | Should -HaveCount 1
             }
-            if ($said[-1] -match 'Tracepoint') {
-                $said | Should -HaveCount 3
-            }
+            # Kprobe comes before Fentry on some kernels, and then may be named here, too.
+            $said.Count | Should -BeIn ($said[-1] -match 'Tracepoint' ? 3 : $said[-1] -match 'Kprobe' ? 2 : 1, 2)
+            @($said | Select-Object -Unique) | Should -HaveCount $said.Count
         }
 
         It 'Uses the back end asked for: <_>' -ForEach 'Fentry', 'Kprobe', 'Tracepoint' {

@@ -73,6 +73,8 @@ Describe 'Get-BindTraceSupport' {
         $usable = @($support.Backends | Where-Object Usable | ForEach-Object { "$($_.Backend)" })
         $passedOver = @($trace.Refusals | Where-Object { $_.Error.ErrorId -eq 'ProgramsPreempted' } | ForEach-Object { "$($_.Backend)" })
         @($usable | Where-Object { $_ -notin $passedOver })[0] | Should -Be "$($trace.Backend)"
+        $others = @{ Tracepoint = 'Fentry Kprobe'; Kprobe = 'Fentry'; Fentry = '', 'Kprobe' }
+        "$($trace.Refusals.Backend | Sort-Object)" | Should -BeIn $others["$($trace.Backend)"]
         foreach ($refusal in $trace.Refusals) {
             "$($refusal.Backend)" -in $usable | Should -Be ("$($refusal.Backend)" -in $passedOver)
         }

@@ -11,7 +11,7 @@ internal static class Platform
     private const int CapPerfMon = 38;
     private const int CapBpf = 39;
 
-    // 7c70cb94d29c. Before, most distributions let none of their kernels preempt, and since then all of them.
+    // 7c70cb94d29c. Debian's kernels, like others, preempt since then, and did not before.
     private static readonly Version s_lazyPreemption = new(6, 13);
 
     private static readonly (int Number, string Name)[] s_capabilities =
