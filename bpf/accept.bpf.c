@@ -52,24 +52,24 @@ static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, i
 	if (error == -ERESTARTSYS)
 		error = -EINTR;
 	if (error && !config.include_error)
-		goto filtered;
+		return filtered();
 	if (error == -EAGAIN && !config.include_would_block)
-		goto filtered;
+		return filtered();
 
 	local.family = remote.family = LOAD(typed, sk, __sk_common.skc_family);
 	if (!family_wanted(local.family) || !protocol_wanted(protocol))
-		goto filtered;
+		return filtered();
 	fill_endpoints(typed, sk, !error, &local, &remote);
 	if (config.by_port && !in_bitmap(ports, local.port))
-		goto filtered;
+		return filtered();
 	if (config.by_remote_port && (error || !in_bitmap(remote_ports, remote.port)))
-		goto filtered;
+		return filtered();
 	if (config.by_address && !prefix_matches(&address_filter, &local))
-		goto filtered;
+		return filtered();
 	if (config.by_remote_address && (error || !prefix_matches(&remote_address_filter, &remote)))
-		goto filtered;
+		return filtered();
 	if (!origin_wanted())
-		goto filtered;
+		return filtered();
 
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record) {
@@ -77,7 +77,7 @@ static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, i
 		return 0;
 	}
 	net = LOAD(typed, sk, __sk_common.skc_net.net);
-	fill_origin(&record->origin, LOAD(typed, net, ns.inum), error);
+	fill_origin(&record->origin, current_task(), LOAD(typed, net, ns.inum), error);
 	__builtin_memcpy(record->local_address, local.address, sizeof(record->local_address));
 	__builtin_memcpy(record->remote_address, remote.address, sizeof(record->remote_address));
 	record->interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);
@@ -87,10 +87,6 @@ static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, i
 	record->protocol_number = protocol;
 	record->reserved = 0;
 	submit(record);
-	return 0;
-
-filtered:
-	COUNT(filtered);
 	return 0;
 }
 
@@ -197,7 +193,7 @@ static __always_inline int error_at(void *place)
 /* The TCP socket behind a descriptor, or null. */
 static __always_inline struct sock *tcp_socket_of(int fd)
 {
-	struct sock *sk = sock_of(fd);
+	struct sock *sk = sock_of(current_task(), fd);
 
 	return sk && is_tcp(LOAD(false, sk, __sk_common.skc_family), LOAD(false, sk, sk_protocol)) ? sk : NULL;
 }

@@ -13,7 +13,7 @@ enum bind_option {
 struct bind_record {
 	struct origin origin;
 	struct endpoint requested; /* family 0xffff: the call gave no whole address */
-	__u8 address[16];
+	__u8 address[16] __attribute__((aligned(8)));
 	__u32 interface_index;
 	__u16 address_family;
 	__u16 port;
@@ -27,7 +27,7 @@ struct bind_record {
 #define NO_ADDRESS 0xffff
 
 struct bind_count_key {
-	__u8 address[16];
+	__u8 address[16] __attribute__((aligned(8)));
 	__u32 interface_index;
 	__s32 error_code;
 	__u16 address_family;
@@ -44,16 +44,21 @@ struct {
 } counts SEC(".maps");
 
 /* sockaddr, sockaddr_in and sockaddr_in6 in one (ip(7), ipv6(7)). */
-struct raw_address {
-	__u16 family;
-	__be16 port;
-	__u32 ipv4_or_flowinfo;
-	__u8 ipv6[16];
-	__u32 scope_id;
+union raw_address {
+	struct {
+		__u16 family;
+		__be16 port;
+		__u32 ipv4_or_flowinfo;
+		__u8 ipv6[16];
+		__u32 scope_id;
+	};
+	__u64 words[4];
 };
 
+#define ADDRESS_SIZE 28
+
 /* `socket_family` is 0 where there is no socket. */
-static __always_inline void parse_address(struct endpoint *requested, const struct raw_address *raw, int length,
+static __always_inline void parse_address(struct endpoint *requested, const union raw_address *raw, int length,
 					  __u16 socket_family)
 {
 	__u16 family = raw->family;
@@ -83,22 +88,17 @@ static __always_inline void parse_address(struct endpoint *requested, const stru
 static __always_inline void read_kernel_address(struct endpoint *requested, void *address, int length,
 						__u16 socket_family)
 {
-	struct raw_address raw = {};
+	union raw_address raw = {};
 
 	if (can_cast) {
-		const struct sockaddr_in6 *typed = CAST(struct sockaddr_in6, address);
-		__u32 *word = (void *)raw.ipv6;
-
-		raw.family = typed->sin6_family;
-		raw.port = typed->sin6_port;
-		raw.ipv4_or_flowinfo = typed->sin6_flowinfo;
-		word[0] = typed->sin6_addr.in6_u.u6_addr32[0];
-		word[1] = typed->sin6_addr.in6_u.u6_addr32[1];
-		word[2] = typed->sin6_addr.in6_u.u6_addr32[2];
-		word[3] = typed->sin6_addr.in6_u.u6_addr32[3];
-		raw.scope_id = typed->sin6_scope_id;
+		raw.words[0] = word_at(address);
+		if (raw.family != AF_INET) {
+			raw.words[1] = word_at(address + 8);
+			raw.words[2] = word_at(address + 16);
+			raw.words[3] = word_at(address + 24);
+		}
 	} else {
-		bpf_probe_read_kernel(&raw, sizeof(raw), address);
+		bpf_probe_read_kernel(&raw, ADDRESS_SIZE, address);
 	}
 	parse_address(requested, &raw, length, socket_family);
 }
@@ -106,12 +106,12 @@ static __always_inline void read_kernel_address(struct endpoint *requested, void
 static __always_inline void read_user_address(struct endpoint *requested, void *address, int length,
 					      __u16 socket_family)
 {
-	struct raw_address raw = {};
+	union raw_address raw = {};
 	__u32 size = length < 0 ? 0 : length;
 
 	/* Beyond what is given the page may end. */
-	if (size > sizeof(raw))
-		size = sizeof(raw);
+	if (size > ADDRESS_SIZE)
+		size = ADDRESS_SIZE;
 	/* Older verifiers do not carry the bound over without being shown it. */
 	barrier_var(size);
 	size &= 31;
@@ -136,14 +136,15 @@ static __always_inline void read_bound_address(__u8 *address, const struct sock_
 	}
 }
 
-static __always_inline __u8 options_of(struct sock *sk, const struct sock_common *common)
+/* `bits` are those of skc_reuse and its neighbours. */
+static __always_inline __u8 options_of(struct sock *sk, const struct sock_common *common, __u8 bits)
 {
 	struct inet_sock *inet = CAST(struct inet_sock, sk);
 	__u8 options = 0;
 
-	if (BPF_CORE_READ_BITFIELD(common, skc_reuse))
+	if (BITS(common, skc_reuse, bits, skc_reuse))
 		options |= REUSE_ADDRESS;
-	if (BPF_CORE_READ_BITFIELD(common, skc_reuseport))
+	if (BITS(common, skc_reuse, bits, skc_reuseport))
 		options |= REUSE_PORT;
 
 	/* Typed arguments end with struct sock. */
@@ -196,54 +197,47 @@ static __always_inline bool request_matters(int ret)
  * port that the kernel's copy names, as a cgroup's programs may have left it, or that names none. Other
  * protocols have other notions of a port.
  */
-static __always_inline bool bound_elsewhere(bool typed, struct sock *sk, const struct sock_common *common, int ret)
+static __always_inline bool bound_elsewhere(struct kind kind, const struct sock_common *common, int ret)
 {
 	if (!config.by_port || ret || in_bitmap(ports, 0) || in_bitmap(ports, common->skc_num))
 		return false;
-	return LOAD(typed, sk, sk_type) == SOCK_STREAM || LOAD(typed, sk, sk_protocol) == IPPROTO_UDP;
+	return kind.type == SOCK_STREAM || kind.protocol == IPPROTO_UDP;
 }
 
 /*
  * The one place where a call is judged and reported, once it is call_wanted(). `sk` and `common`, its
- * head, are null for a descriptor that is no socket.
+ * head, are null for a descriptor that is no socket; `task` is null where nobody has had to ask for it yet.
  */
-static __always_inline int report(bool typed, struct sock *sk, const struct sock_common *common,
+static __always_inline int report(struct task_struct *task, bool typed, struct sock *sk,
+				  const struct sock_common *common, struct kind kind, __u16 family,
 				  const struct endpoint *requested, int ret)
 {
-	struct endpoint bound = {};
+	struct endpoint bound = { .family = family };
 	struct bind_record *record;
-	__u16 protocol = 0, type = 0;
 	__u32 interface_index = 0;
 
-	if (sk) {
-		bound.family = common->skc_family;
-		protocol = LOAD(typed, sk, sk_protocol);
-		type = LOAD(typed, sk, sk_type);
-	} else {
-		bound.family = requested->family;
-	}
-	if (!family_wanted(bound.family) || !protocol_wanted(protocol))
-		goto filtered;
+	if (!family_wanted(bound.family) || !protocol_wanted(kind.protocol))
+		return filtered();
 
 	/*
 	 * After a failure the socket tells nothing of the call: it is empty, or of an earlier bind. A raw socket
 	 * has no port; its number is its protocol.
 	 */
 	if (ret) {
-		bound.port = type == SOCK_RAW ? 0 : requested->port;
+		bound.port = kind.type == SOCK_RAW ? 0 : requested->port;
 		if (bound.family == requested->family)
 			__builtin_memcpy(bound.address, requested->address, sizeof(bound.address));
 	} else if (sk) {
-		bound.port = type == SOCK_RAW ? 0 : common->skc_num;
+		bound.port = kind.type == SOCK_RAW ? 0 : common->skc_num;
 		read_bound_address(bound.address, common, bound.family);
 	}
 
 	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port))
-		goto filtered;
+		return filtered();
 	/* A failed call that named no address of this family did not name 0.0.0.0 either. */
 	if (config.by_address && (ret || !prefix_matches(&address_filter, &bound)) &&
 	    !prefix_matches(&address_filter, requested))
-		goto filtered;
+		return filtered();
 
 	if (sk)
 		interface_index = common->skc_bound_dev_if;
@@ -254,7 +248,7 @@ static __always_inline int report(bool typed, struct sock *sk, const struct sock
 			.error_code = -ret,
 			.address_family = bound.family,
 			.port = bound.port,
-			.protocol_number = protocol,
+			.protocol_number = kind.protocol,
 			.named_family = ret ? requested->family : bound.family,
 		};
 		__u64 one = 1, *count;
@@ -280,14 +274,18 @@ static __always_inline int report(bool typed, struct sock *sk, const struct sock
 		COUNT(dropped);
 		return 0;
 	}
+	if (!task)
+		task = current_task();
 	if (sk) {
 		struct net *net = common->skc_net.net;
+		__u8 bits;
 
-		fill_origin(&record->origin, LOAD(typed, net, ns.inum), ret);
-		record->options = options_of(sk, common);
-		record->ipv6_only = BPF_CORE_READ_BITFIELD(common, skc_ipv6only) != 0;
+		fill_origin(&record->origin, task, LOAD(typed, net, ns.inum), ret);
+		bits = BYTE_OF(common, skc_reuse);
+		record->options = options_of(sk, common, bits);
+		record->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
 	} else {
-		fill_origin(&record->origin, 0, ret);
+		fill_origin(&record->origin, task, 0, ret);
 		record->options = 0;
 		record->ipv6_only = 0;
 	}
@@ -296,14 +294,10 @@ static __always_inline int report(bool typed, struct sock *sk, const struct sock
 	record->interface_index = interface_index;
 	record->address_family = bound.family;
 	record->port = bound.port;
-	record->protocol_number = protocol;
-	record->socket_type = type;
+	record->protocol_number = kind.protocol;
+	record->socket_type = kind.type;
 	record->reserved = 0;
 	submit(record);
-	return 0;
-
-filtered:
-	COUNT(filtered);
 	return 0;
 }
 
@@ -365,67 +359,69 @@ static __always_inline const struct call *leave(enum function function)
  * security_socket_bind() is of interest only where a security module refuses, since then no bind
  * function runs at all.
  */
-static __always_inline int returned(bool typed, enum function function, struct socket *sock, void *address,
-				    int length, int ret)
+static __always_inline int returned(bool typed, enum function function, void *socket, void *address, int length,
+				    int ret)
 {
 	struct endpoint requested = { .family = NO_ADDRESS };
 	struct sock_common *common;
+	union socket_copy copied;
 	union sock_copy copy;
+	struct socket *sock;
+	struct kind kind;
 	struct sock *sk;
+	__u16 family;
 
 	if (function == SECURITY_SOCKET_BIND && !ret)
 		return 0;
-	if (!call_wanted(ret)) {
-		COUNT(filtered);
-		return 0;
-	}
-	sk = LOAD(typed, sock, sk);
+	if (!call_wanted(ret))
+		return filtered();
+	sock = socket_at(typed, socket, &copied);
+	sk = sock->sk;
 	common = head_of(typed, sk, &copy);
-	if (function == SECURITY_SOCKET_BIND && common->skc_family != AF_INET && common->skc_family != AF_INET6)
+	family = common->skc_family;
+	if (function == SECURITY_SOCKET_BIND && family != AF_INET && family != AF_INET6)
 		return 0;
+	kind = kind_of(typed, sk);
 	/*
 	 * Up to 6.5 mptcp_bind() binds its first subflow, a socket without a file, through here and then tells
 	 * the same story.
 	 */
-	if ((function == INET_BIND || function == INET6_BIND) && !LOAD(typed, sock, file)) {
+	if ((function == INET_BIND || function == INET6_BIND) && !sock->file) {
 		struct tcp_sock *tcp = (struct tcp_sock *)sk;
 
-		if (bpf_core_field_exists(tcp->is_mptcp) && LOAD(typed, sk, sk_protocol) == IPPROTO_TCP &&
+		if (bpf_core_field_exists(tcp->is_mptcp) && kind.protocol == IPPROTO_TCP &&
 		    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
 			return 0;
 	}
-	if (bound_elsewhere(typed, sk, common, ret)) {
-		COUNT(filtered);
-		return 0;
-	}
+	if (bound_elsewhere(kind, common, ret))
+		return filtered();
 	if (request_matters(ret))
-		read_kernel_address(&requested, address, length, common->skc_family);
-	return report(typed, sk, common, &requested, ret);
+		read_kernel_address(&requested, address, length, family);
+	return report(NULL, typed, sk, common, kind, family, &requested, ret);
 }
 
-static __always_inline int system_call_returned(int fd, void *address, int length, int ret)
+static __always_inline int system_call_returned(struct task_struct *task, int fd, void *address, int length, int ret)
 {
 	struct endpoint requested = { .family = NO_ADDRESS };
 	struct sock_common *common;
+	__u16 family = AF_UNSPEC;
+	struct kind kind = {};
 	union sock_copy copy;
 	struct sock *sk;
-	__u16 family = AF_UNSPEC;
 
-	if (!call_wanted(ret)) {
-		COUNT(filtered);
-		return 0;
-	}
-	sk = sock_of(fd);
+	sk = sock_of(task, fd);
 	common = head_of(false, sk, &copy);
-	if (sk)
+	if (sk) {
 		family = common->skc_family;
+		kind = kind_of(false, sk);
+	}
 	if (!sk || request_matters(ret))
 		read_user_address(&requested, address, length, family);
 	if (!sk)
 		family = requested.family;
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
-	return report(false, sk, common, &requested, ret);
+	return report(task, false, sk, common, kind, family, &requested, ret);
 }
 
 /* Failures before any bind function is called; all others are reported from there. */
@@ -450,7 +446,9 @@ FEXIT(security_socket_bind, SECURITY_SOCKET_BIND)
 SEC("fexit/__sys_bind")
 int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
 {
-	return fails_early(length, ret) ? system_call_returned(fd, address, length, ret) : 0;
+	if (!fails_early(length, ret))
+		return 0;
+	return call_wanted(ret) ? system_call_returned(current_task(), fd, address, length, ret) : filtered();
 }
 
 #define KPROBE(function, id)                                                                       \
@@ -464,8 +462,8 @@ int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
 	{                                                                                          \
 		const struct call *call = leave(id);                                               \
                                                                                                    \
-		return call ? returned(false, id, CAST(struct socket, call->args[0]),              \
-				       (void *)call->args[1], call->args[2], ret) :                \
+		return call ? returned(false, id, (void *)call->args[0], (void *)call->args[1],    \
+				       call->args[2], ret) :                                       \
 			      0;                                                                   \
 	}
 
@@ -487,7 +485,9 @@ int BPF_KRETPROBE(kretprobe___sys_bind, int ret)
 
 	if (!call || !fails_early(call->args[2], ret))
 		return 0;
-	return system_call_returned(call->args[0], (void *)call->args[1], call->args[2], ret);
+	return call_wanted(ret) ? system_call_returned(current_task(), call->args[0], (void *)call->args[1],
+						       call->args[2], ret) :
+				  filtered();
 }
 
 /* Not attached where the return knows the arguments. */
@@ -500,17 +500,25 @@ int sys_enter_bind(struct sys_enter *ctx)
 SEC("tracepoint/syscalls/sys_exit_bind")
 int sys_exit_bind(struct sys_exit *ctx)
 {
-	const struct call *call;
+	const struct call *call = NULL;
+	struct task_struct *task;
+	struct pt_regs *regs;
+
+	if (!kernel_has_helper(task_pt_regs)) {
+		call = leave(SYS_BIND);
+		if (!call)
+			return 0;
+	}
+	if (!call_wanted(ctx->ret))
+		return filtered();
+	task = current_task();
+	if (call)
+		return system_call_returned(task, call->args[0], (void *)call->args[1], call->args[2], ctx->ret);
 
 	/* Since 5.15 (dd6e10fbd9fb): the registers that the system call was entered with. */
-	if (kernel_has_helper(task_pt_regs)) {
-		struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-
-		return system_call_returned(PT_REGS_PARM1_SYSCALL(regs), (void *)PT_REGS_PARM2_SYSCALL(regs),
-					    PT_REGS_PARM3_SYSCALL(regs), ctx->ret);
-	}
-	call = leave(SYS_BIND);
-	return call ? system_call_returned(call->args[0], (void *)call->args[1], call->args[2], ctx->ret) : 0;
+	regs = (void *)bpf_task_pt_regs(task);
+	return system_call_returned(task, PT_REGS_PARM1_SYSCALL(regs), (void *)PT_REGS_PARM2_SYSCALL(regs),
+				    PT_REGS_PARM3_SYSCALL(regs), ctx->ret);
 }
 
 DESCRIBE(bind_record)

@@ -95,9 +95,13 @@ struct file {
 	void *private_data;
 };
 
-/* The kernel's type that is a pointer and nothing else. */
+/* The kernel's types that begin with a pointer and with a number. */
 struct hlist_head {
 	void *first;
+};
+
+struct timespec64 {
+	__s64 tv_sec;
 };
 
 struct fdtable {
@@ -122,7 +126,21 @@ struct cred {
 	kgid_t gid;
 };
 
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
+	struct css_set *cgroups;
+	int pid;
 	int tgid;
 	struct cred *cred;
 	char comm[TASK_COMM_LEN];
@@ -135,14 +153,6 @@ struct in6_addr {
 	union {
 		__u32 u6_addr32[4];
 	} in6_u;
-};
-
-struct sockaddr_in6 {
-	unsigned short sin6_family;
-	__be16 sin6_port;
-	__be32 sin6_flowinfo;
-	struct in6_addr sin6_addr;
-	__u32 sin6_scope_id;
 };
 
 struct sock_common {
@@ -230,6 +240,15 @@ void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
 		value_;                                                                            \
 	})
 
+/* The byte that a bit field lies in; and a bit field, for nothing more where it lies in the byte of `first`. */
+#define BYTE_OF(pointer, field) (*((const __u8 *)(pointer) + __CORE_RELO(pointer, field, BYTE_OFFSET)))
+#define BITS(pointer, first, byte, field)                                                          \
+	((__u64)(__CORE_RELO(pointer, first, BYTE_OFFSET) == __CORE_RELO(pointer, field, BYTE_OFFSET) ? \
+			 (byte) :                                                                  \
+			 BYTE_OF(pointer, field))                                                  \
+		 << __CORE_RELO(pointer, field, LSHIFT_U64) >>                                     \
+	 __CORE_RELO(pointer, field, RSHIFT_U64))
+
 /* bpf_get_current_task_btf() is of 5.11 (3ca1032ab7ab); before, the current task is an untyped number. */
 #define LOAD_TASK(task, field) LOAD(kernel_has_helper(get_current_task_btf), task, field)
 
@@ -247,10 +266,15 @@ union socket_copy {
 	__u8 bytes[40]; /* 32 */
 };
 
-/* What a pointer that lies in kernel memory points to. */
+/* What lies in kernel memory: a pointer, or any eight bytes for the price of one. */
 static __always_inline void *pointer_at(void *address)
 {
 	return LOAD(false, CAST(struct hlist_head, address), first);
+}
+
+static __always_inline __u64 word_at(void *address)
+{
+	return LOAD(false, CAST(struct timespec64, address), tv_sec);
 }
 
 /* The head of a socket for plain loads by any program: in place where pointers are typed, else a copy. */
@@ -263,12 +287,29 @@ static __always_inline struct sock_common *head_of(bool typed, struct sock *sk, 
 }
 
 /* The same for a whole socket, by its address. */
-static __always_inline struct socket *socket_at(void *address, union socket_copy *copy)
+static __always_inline struct socket *socket_at(bool typed, void *address, union socket_copy *copy)
 {
-	if (can_cast)
+	if (typed || can_cast)
 		return CAST(struct socket, address);
 	bpf_probe_read_kernel(copy, sizeof(*copy), address);
 	return &copy->socket;
+}
+
+/* The last two arguments of socket(2). */
+struct kind {
+	__u16 type;
+	__u16 protocol;
+};
+
+static __always_inline struct kind kind_of(bool typed, struct sock *sk)
+{
+	__u64 distance = bpf_core_field_offset(struct sock, sk_protocol) - bpf_core_field_offset(struct sock, sk_type);
+	__u64 word;
+
+	if (typed || can_cast || distance > 6)
+		return (struct kind){ LOAD(typed, sk, sk_type), LOAD(typed, sk, sk_protocol) };
+	word = word_at(&sk->sk_type);
+	return (struct kind){ word, word >> 8 * distance };
 }
 
 static __always_inline struct task_struct *current_task(void)

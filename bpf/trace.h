@@ -10,7 +10,7 @@
 
 /* Addresses are in network byte order, an IPv4 one in the first four bytes; ports in host order. */
 struct endpoint {
-	__u8 address[16];
+	__u8 address[16] __attribute__((aligned(8))); /* to be copied in words */
 	__u32 scope_id;
 	__u16 family;
 	__u16 port;
@@ -146,6 +146,12 @@ struct {
 			__sync_fetch_and_add(&counters_->member, 1);                               \
 	} while (0)
 
+static __always_inline int filtered(void)
+{
+	COUNT(filtered);
+	return 0;
+}
+
 /*
  * Set by the reader before it goes to sleep for long. Waking it costs more than all the rest of an
  * event, so it is done once, for the first event after that; while busy, the reader comes by itself.
@@ -270,21 +276,16 @@ static __always_inline bool family_wanted(__u16 family)
 	return family == AF_INET ? config.ipv4 : config.ipv6;
 }
 
-static __always_inline void fill_origin(struct origin *origin, __u32 network_namespace, int ret)
+static __always_inline void fill_origin(struct origin *origin, struct task_struct *task, __u32 network_namespace, int ret)
 {
 	/* First, so that the times of records are in the order of their places in the buffer but for moments. */
 	__u64 time = bpf_ktime_get_boot_ns();
-	struct task_struct *task = current_task();
 	struct task_struct *parent = LOAD_TASK(task, real_parent);
 	struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
 	struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
 	struct cred *cred = LOAD_TASK(task, cred);
-	__u64 ids = bpf_get_current_pid_tgid();
 
 	origin->time = time;
-	origin->cgroup_id = bpf_get_current_cgroup_id();
-	origin->process_id = ids >> 32;
-	origin->thread_id = ids;
 	origin->parent_process_id = LOAD_TASK(parent, tgid);
 	origin->uid = LOAD_TASK(cred, uid.val);
 	origin->gid = LOAD_TASK(cred, gid.val);
@@ -296,13 +297,22 @@ static __always_inline void fill_origin(struct origin *origin, __u32 network_nam
 	origin->network_namespace = network_namespace;
 	origin->mount_namespace = LOAD_TASK(mnt_ns, ns.inum);
 	origin->error_code = ret < 0 ? -ret : 0;
+	/* A typed task is read for less than helpers ask for the same. */
 	if (kernel_has_helper(get_current_task_btf)) {
 		__u64 *comm = (void *)origin->comm;
 
 		comm[0] = *(__u64 *)&task->comm[0];
 		comm[1] = *(__u64 *)&task->comm[8];
+		origin->process_id = task->tgid;
+		origin->thread_id = task->pid;
+		origin->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	} else {
+		__u64 ids = bpf_get_current_pid_tgid();
+
 		bpf_get_current_comm(origin->comm, sizeof(origin->comm));
+		origin->process_id = ids >> 32;
+		origin->thread_id = ids;
+		origin->cgroup_id = bpf_get_current_cgroup_id();
 	}
 }
 
@@ -324,10 +334,9 @@ struct call {
 	__u64 under_way;
 };
 
-/* The sock behind a descriptor of the calling thread, or null. */
-static __always_inline struct sock *sock_of(int fd)
+/* The sock behind a descriptor of the current task, or null. */
+static __always_inline struct sock *sock_of(struct task_struct *task, int fd)
 {
-	struct task_struct *task = current_task();
 	struct files_struct *files = LOAD_TASK(task, files);
 	struct fdtable *fdt = LOAD_TASK(files, fdt);
 	struct file **slot = LOAD_TASK(fdt, fd);
@@ -345,7 +354,7 @@ static __always_inline struct sock *sock_of(int fd)
 	address = LOAD(false, file, private_data);
 	if (!address)
 		return NULL;
-	sock = socket_at(address, &copy);
+	sock = socket_at(false, address, &copy);
 	/* private_data is a socket only in a socket's file, and only a socket points back at it. */
 	return sock->file == file ? sock->sk : NULL;
 }
