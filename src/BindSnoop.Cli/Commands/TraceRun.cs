@@ -6,7 +6,7 @@ namespace BindSnoop.Cli.Commands;
 /// <summary>One run of the tool: attaches, prints what comes, tells what was lost, ends in good order.</summary>
 /// <param name="what">What is traced, for messages.</param>
 /// <param name="duration">How long; null: until asked to end.</param>
-/// <param name="verbose">Whether to tell which back ends refused, and why.</param>
+/// <param name="verbose">Whether to tell which back ends refused, and what libbpf said.</param>
 /// <param name="plan">What goes elsewhere than to standard output.</param>
 internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, ExportPlan plan)
 {
@@ -16,7 +16,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
     {
         using Termination termination = new();
         using Exports exports = new(plan, events: true);
-        using Tracer<TEvent> tracer = attach();
+        using Tracer<TEvent> tracer = Attached(attach);
         exports.Begin(tracer.Metrics);
         Announce(tracer.Backend, tracer.Refusals);
         using DropWatch drops = new(tracer.ReadStatistics);
@@ -58,7 +58,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
     {
         using Termination termination = new();
         using Exports exports = new(plan, events: false);
-        using BindCounter counter = new(options);
+        using BindCounter counter = Attached(() => new BindCounter(options));
         exports.Begin(counter.Metrics);
         Announce(counter.Backend, counter.Refusals);
         using DropWatch drops = new(counter.ReadStatistics);
@@ -100,10 +100,28 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         foreach (BackendRefusal refusal in verbose ? refusals : [])
         {
             Messages.Write($"{refusal.Backend} is not used: {refusal.Error.Message}");
-            if (refusal.Error.InnerException is { } log)
-            {
-                Messages.Write(log.Message);
-            }
+            TellLog(refusal.Error);
+        }
+    }
+
+    private T Attached<T>(Func<T> attach)
+    {
+        try
+        {
+            return attach();
+        }
+        catch (TraceException exception) when (verbose)
+        {
+            TellLog(exception);
+            throw;
+        }
+    }
+
+    private static void TellLog(TraceException refusal)
+    {
+        if (refusal.InnerException is { } log)
+        {
+            Messages.Write(log.Message);
         }
     }
 }
