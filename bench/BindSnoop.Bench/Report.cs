@@ -9,7 +9,7 @@ internal static class Report
     private static readonly string[] s_backends = ["fentry", "kprobe", "tracepoint"];
 
     // What bench/cost starts, and of them what is not ours, with what its column is headed by.
-    private static readonly string[] s_tracers = ["nothing", "empty", "empties", "ring", "count", "ours", "runtime", "native", "peer", "python", "bpftrace"];
+    private static readonly string[] s_tracers = ["nothing", "empty", "empties", "ring", "least", "count", "ours", "runtime", "native", "peer", "python", "bpftrace"];
     private static readonly (string Kind, string Heading)[] s_peers = [("peer", "libbpf-tools'"), ("python", "bcc's"), ("bpftrace", "bpftrace's")];
 
     public static string Make(string folder)
@@ -17,7 +17,8 @@ internal static class Report
         StringBuilder text = new();
         Place[] places = [.. Directory.EnumerateFiles(folder, "*.tsv").Select(f => new Place(f)).OrderBy(p => p.Name != "host").ThenBy(p => p.Order)];
         text.AppendLine("# Measurements").AppendLine();
-        text.AppendLine("Medians of alternating runs, with the smallest and the largest in brackets. Ratios are taken within a round.");
+        text.AppendLine("Medians of alternating runs, with the smallest and the largest in brackets. What is added is taken");
+        text.AppendLine("from what a bind took with nothing attached just before, every ratio within a round.");
         text.AppendLine("What stands without brackets was measured once; in virtual machines that is so for whatever takes over 20 s to start.").AppendLine();
         foreach (Place place in places)
         {
@@ -53,7 +54,7 @@ internal static class Report
             // A tracer that compiles as it starts has both loads in one run.
             string[] variants = [.. place.Variants(what).Where(v => suffix.Length == 0 ? !v.Contains(',') && KindOf(v) != "count" : v.EndsWith(suffix, StringComparison.Ordinal) || KindOf(v) is "python" or "bpftrace")];
             (string Variant, string Heading)[] peers = PeersAmong(variants);
-            Series Added(string variant) => place.Get(what, variant).With(nothing, (a, b) => a - b);
+            Series Added(string variant) => place.Added(load, variant);
 
             text.AppendLine($"## Cost on {place.Name}: {title}").AppendLine();
             TableOf(text, ["attached", "ns a bind", "added", .. peers.Select(p => "added, of " + p.Heading), "lost"]);
@@ -83,12 +84,10 @@ internal static class Report
         text.AppendLine("|---|---|---|---|---|---|---|---|");
         foreach (string backend in backends)
         {
-            Series nothing = place.Get("cost-success", "nothing");
-            Series emitted = place.Get("cost-success", $"ours-{backend}").With(nothing, (a, b) => a - b);
-            string Part(string variant, string what = "cost-success", string without = "nothing") =>
-                place.Get(what, variant).With(place.Get(what, without), (a, b) => a - b).With(emitted, (a, b) => a / b).Text("0.00");
+            Series emitted = place.Added("success", $"ours-{backend}");
+            string Part(string variant, string load = "success") => place.Added(load, variant).With(emitted, (a, b) => a / b).Text("0.00");
             text.AppendLine($"| {backend} | {Part($"empty-{backend}")} | {Part($"ours-{backend},pid")} | {Part($"ours-{backend},port")} " +
-                $"| {Part($"ours-{backend},ignored", "cost-failure", "nothing,fail")} | {Part($"count-{backend}")} | {Part($"ours-{backend},count,known")} | {Part($"ours-{backend},count")} |");
+                $"| {Part($"ours-{backend},ignored", "failure")} | {Part($"count-{backend}")} | {Part($"ours-{backend},count,known")} | {Part($"ours-{backend},count")} |");
         }
 
         text.AppendLine();
@@ -187,6 +186,7 @@ internal static class Report
             "empty" => $"empty program, {of}",
             "empties" => $"empty programs on all it takes, {of}",
             "ring" => $"bare ring buffer, {of}",
+            "least" => $"bare ring buffer, and empty programs on the others it takes, {of}",
             "count" => $"bare count, {of}",
             "ours" => $"BindSnoop, {of}",
             "runtime" => "BindSnoop, by the .NET runtime",
@@ -245,6 +245,8 @@ internal static class Report
         public IEnumerable<string> Variants(string what) => _order.Where(k => k.What == what).Select(k => k.Variant);
 
         public Series Get(string what, string variant) => new(_values.GetValueOrDefault((what, variant)) ?? []);
+
+        public Series Added(string load, string variant) => Get($"cost-{load}", variant).With(Get($"base-{load}", variant), (a, b) => a - b);
     }
 
     private sealed class Series(SortedDictionary<int, double> rounds)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
  * What no tracer can go below: an empty program at each kind of hook, empty ones wherever a bind may fail,
- * one that only sends a record of the right size through a ring buffer, and one that only counts.
+ * one that only sends a record of the right size through a ring buffer, the same beside empty ones on the
+ * other hooks, with what pairs of kprobes must hand over, and one that only counts.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#define RECORD_SIZE 144
+#define RECORD_SIZE 120
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -26,6 +27,32 @@ static __always_inline int send(void)
 	*record = bpf_ktime_get_boot_ns();
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	__sync_fetch_and_add(&sent, 1);
+	return 0;
+}
+
+/* The return of a function does not know what it was called with: its entry has to tell. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u64);
+} arguments SEC(".maps");
+
+static __always_inline __u64 *argument(__u64 function)
+{
+	__u64 key = function << 32 | (__u32)bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&arguments, &key);
+}
+
+static __always_inline int enter(__u64 function, void *ctx)
+{
+	__u64 key = function << 32 | (__u32)bpf_get_current_pid_tgid(), first = (__u64)ctx, *value = argument(function);
+
+	if (value)
+		*value = first;
+	else
+		bpf_map_update_elem(&arguments, &key, &first, BPF_ANY);
 	return 0;
 }
 
@@ -59,6 +86,10 @@ static __always_inline int count(void)
 #define EMPTY(kind, number, target) SEC(target) int empty_##kind##_##number(void *ctx) { return 0; }
 #define EMPTIES(kind, number, target) SEC(target) int empties_##kind##_##number(void *ctx) { return 0; }
 #define RING(kind, number, target) SEC(target) int ring_##kind##_##number(void *ctx) { return send(); }
+#define LEAST(kind, number, target, work) SEC(target) int least_##kind##_##number(void *ctx) { return work; }
+#define LEAST_PAIR(entry, exit, function, work)                                                    \
+	LEAST(kprobe, entry, "kprobe/" #function, enter(entry, ctx))                               \
+	LEAST(kprobe, exit, "kretprobe/" #function, argument(entry) ? work : 0)
 #define BARE_COUNT(kind, number, target) SEC(target) int count_##kind##_##number(void *ctx) { return count(); }
 
 EMPTY(fentry, 1, "fexit/inet_bind")
@@ -80,6 +111,14 @@ EMPTIES(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
 RING(fentry, 1, "fexit/inet_bind")
 RING(kprobe, 2, "kretprobe/inet_bind")
 RING(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
+
+LEAST(fentry, 1, "fexit/inet_bind", send())
+LEAST(fentry, 2, "fexit/security_socket_bind", 0)
+LEAST(fentry, 3, "fexit/__sys_bind", 0)
+LEAST_PAIR(1, 2, inet_bind, send())
+LEAST_PAIR(3, 4, security_socket_bind, 0)
+LEAST_PAIR(5, 6, __sys_bind, 0)
+LEAST(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind", send())
 
 BARE_COUNT(fentry, 1, "fexit/inet_bind")
 BARE_COUNT(kprobe, 2, "kretprobe/inet_bind")

@@ -1,4 +1,4 @@
-// floor OBJECT empty|empties|ring|count fentry|kprobe|tracepoint: attaches the programs of floor.bpf.c, reads what they send,
+// floor OBJECT empty|empties|ring|least|count fentry|kprobe|tracepoint: attaches the programs of floor.bpf.c, reads what they send,
 // and tells how much that was on SIGINT or SIGTERM.
 
 #include <bpf/bpf.h>
@@ -52,7 +52,7 @@ static uint64_t drain(struct ring *ring)
 int main(int count, char **arguments)
 {
 	if (count != 4) {
-		fprintf(stderr, "usage: floor OBJECT empty|empties|ring|count fentry|kprobe|tracepoint\n");
+		fprintf(stderr, "usage: floor OBJECT empty|empties|ring|least|count fentry|kprobe|tracepoint\n");
 		return 2;
 	}
 	libbpf_set_print(silent);
@@ -89,7 +89,7 @@ int main(int count, char **arguments)
 	uint64_t received = 0;
 	while (!stop) {
 		received += drain(&ring);
-		poll(NULL, 0, strcmp(arguments[2], "ring") == 0 ? 1 : -1);
+		poll(NULL, 0, strcmp(arguments[2], "ring") == 0 || strcmp(arguments[2], "least") == 0 ? 1 : -1);
 	}
 	received += drain(&ring);
 	printf("%llu\n", (unsigned long long)received);
