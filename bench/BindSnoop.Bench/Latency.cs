@@ -15,6 +15,7 @@ internal static class Latency
     {
         for (int round = 1; round <= settings.Rounds; round++)
         {
+            Add(results, "bare reader in C, quiet", round, FloorQuiet(settings));
             Add(results, "engine, quiet", round, EngineQuiet());
             Add(results, "engine, full load", round, EngineLoaded(settings));
             Add(results, "Get-BindEvent, quiet", round, PwshQuiet(settings));
@@ -31,6 +32,14 @@ internal static class Latency
         results.Add("latency-median", variant, round, times[times.Count / 2]);
         results.Add("latency-99", variant, round, times[times.Count * 99 / 100]);
         results.Add("latency-max", variant, round, times[^1]);
+    }
+
+    private static List<double> FloorQuiet(Settings settings)
+    {
+        using Process floor = Tools.Start(Path.Combine(settings.Floor, "floor"), Path.Combine(settings.Floor, "floor.bpf.o"), "wake", "tracepoint");
+        Tools.WaitUntilAttached(floor);
+        BindSlowly(Binds, () => Tools.Signal(floor, Tools.SigInt));
+        return Cold(Times(floor.Finish()));
     }
 
     private static List<double> EngineQuiet()

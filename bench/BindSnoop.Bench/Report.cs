@@ -95,7 +95,7 @@ internal static class Report
 
     private static void Starts(StringBuilder text, Place place)
     {
-        string[] started = [.. place.Variants("start").Where(v => KindOf(v) is "runtime" or "native" or "ours" || s_peers.Any(p => p.Kind == KindOf(v))).Where(v => !v.Contains(','))];
+        string[] started = [.. place.Variants("start").Where(v => KindOf(v) is "empty" or "runtime" or "native" or "ours" || s_peers.Any(p => p.Kind == KindOf(v))).Where(v => !v.Contains(','))];
         if (started.Length == 0)
         {
             return;

@@ -17,6 +17,8 @@ internal sealed record Settings
 
     public string Truth { get; init; } = "";
 
+    public string Floor { get; init; } = "";
+
     public static Settings Parse(ReadOnlySpan<string> arguments)
     {
         Settings settings = new();
@@ -30,6 +32,7 @@ internal sealed record Settings
                 "--events" => settings with { Events = long.Parse(value, CultureInfo.InvariantCulture) },
                 "--module" => settings with { Module = value },
                 "--cli" => settings with { CommandLine = value },
+                "--floor" => settings with { Floor = value },
                 "--truth" => settings with { Truth = value },
                 string other => throw new ArgumentException($"unknown option {other}"),
             };

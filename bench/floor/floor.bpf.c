@@ -2,7 +2,8 @@
 /*
  * What no tracer can go below: an empty program at each kind of hook, empty ones wherever a bind may fail,
  * one that only sends a record of the right size through a ring buffer, the same beside empty ones on the
- * other hooks, with what pairs of kprobes must hand over, and one that only counts.
+ * other hooks, with what pairs of kprobes must hand over, one that wakes its reader for every record, and one
+ * that only counts.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -16,7 +17,7 @@ struct {
 
 __u64 sent, lost;
 
-static __always_inline int send(void)
+static __always_inline int send(__u64 flags)
 {
 	__u64 *record = bpf_ringbuf_reserve(&events, RECORD_SIZE, 0);
 
@@ -25,7 +26,7 @@ static __always_inline int send(void)
 		return 0;
 	}
 	*record = bpf_ktime_get_boot_ns();
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, flags);
 	__sync_fetch_and_add(&sent, 1);
 	return 0;
 }
@@ -85,7 +86,7 @@ static __always_inline int count(void)
 /* Named KIND_LAYER: the loader takes those of one of each. */
 #define EMPTY(kind, number, target) SEC(target) int empty_##kind##_##number(void *ctx) { return 0; }
 #define EMPTIES(kind, number, target) SEC(target) int empties_##kind##_##number(void *ctx) { return 0; }
-#define RING(kind, number, target) SEC(target) int ring_##kind##_##number(void *ctx) { return send(); }
+#define RING(kind, number, target) SEC(target) int ring_##kind##_##number(void *ctx) { return send(BPF_RB_NO_WAKEUP); }
 #define LEAST(kind, number, target, work) SEC(target) int least_##kind##_##number(void *ctx) { return work; }
 #define LEAST_PAIR(entry, exit, function, work)                                                    \
 	LEAST(kprobe, entry, "kprobe/" #function, enter(entry, ctx))                               \
@@ -112,13 +113,15 @@ RING(fentry, 1, "fexit/inet_bind")
 RING(kprobe, 2, "kretprobe/inet_bind")
 RING(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind")
 
-LEAST(fentry, 1, "fexit/inet_bind", send())
+SEC("tracepoint/syscalls/sys_exit_bind") int wake_tracepoint_1(void *ctx) { return send(BPF_RB_FORCE_WAKEUP); }
+
+LEAST(fentry, 1, "fexit/inet_bind", send(BPF_RB_NO_WAKEUP))
 LEAST(fentry, 2, "fexit/security_socket_bind", 0)
 LEAST(fentry, 3, "fexit/__sys_bind", 0)
-LEAST_PAIR(1, 2, inet_bind, send())
+LEAST_PAIR(1, 2, inet_bind, send(BPF_RB_NO_WAKEUP))
 LEAST_PAIR(3, 4, security_socket_bind, 0)
 LEAST_PAIR(5, 6, __sys_bind, 0)
-LEAST(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind", send())
+LEAST(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind", send(BPF_RB_NO_WAKEUP))
 
 BARE_COUNT(fentry, 1, "fexit/inet_bind")
 BARE_COUNT(kprobe, 2, "kretprobe/inet_bind")

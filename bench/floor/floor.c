@@ -1,19 +1,19 @@
-// floor OBJECT empty|empties|ring|least|count fentry|kprobe|tracepoint: attaches the programs of floor.bpf.c, reads what they send,
-// and tells how much that was on SIGINT or SIGTERM.
+// floor OBJECT empty|empties|ring|wake|least|count fentry|kprobe|tracepoint: attaches the programs of floor.bpf.c and
+// reads what they send; on SIGINT or SIGTERM tells how much that was, and of "wake" how old it was, in milliseconds.
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
-#include <linux/perf_event.h>
 
 static volatile sig_atomic_t stop;
 
@@ -35,13 +35,27 @@ struct ring {
 	uint64_t mask, position;
 };
 
-static uint64_t drain(struct ring *ring)
+#define MAX_AGES 100000
+static double ages[MAX_AGES];
+static size_t age_count;
+
+static void note_age(const uint64_t *time)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	if (age_count < MAX_AGES)
+		ages[age_count++] = ((double)now.tv_sec * 1e9 + (double)now.tv_nsec - (double)*time) / 1e6;
+}
+
+static uint64_t drain(struct ring *ring, bool with_ages)
 {
 	uint64_t count = 0;
 	while (ring->position < __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE)) {
 		uint32_t length = __atomic_load_n((uint32_t *)(ring->data + (ring->position & ring->mask)), __ATOMIC_ACQUIRE);
 		if (length & BPF_RINGBUF_BUSY_BIT)
 			break;
+		if (with_ages)
+			note_age((uint64_t *)(ring->data + (ring->position & ring->mask) + BPF_RINGBUF_HDR_SZ));
 		ring->position += (length + BPF_RINGBUF_HDR_SZ + 7) & ~7u;
 		__atomic_store_n(ring->consumer, ring->position, __ATOMIC_RELEASE);
 		count++;
@@ -52,7 +66,7 @@ static uint64_t drain(struct ring *ring)
 int main(int count, char **arguments)
 {
 	if (count != 4) {
-		fprintf(stderr, "usage: floor OBJECT empty|empties|ring|least|count fentry|kprobe|tracepoint\n");
+		fprintf(stderr, "usage: floor OBJECT empty|empties|ring|wake|least|count fentry|kprobe|tracepoint\n");
 		return 2;
 	}
 	libbpf_set_print(silent);
@@ -86,12 +100,23 @@ int main(int count, char **arguments)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	fprintf(stderr, "attached\n");
+	bool wake = strcmp(arguments[2], "wake") == 0;
+	bool sends = strcmp(arguments[2], "ring") == 0 || strcmp(arguments[2], "least") == 0;
+	int waiter = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = {.events = EPOLLIN};
+	if (waiter < 0 || (wake && epoll_ctl(waiter, EPOLL_CTL_ADD, bpf_map__fd(events), &event) != 0)) {
+		perror("epoll");
+		return 1;
+	}
 	uint64_t received = 0;
 	while (!stop) {
-		received += drain(&ring);
-		poll(NULL, 0, strcmp(arguments[2], "ring") == 0 || strcmp(arguments[2], "least") == 0 ? 1 : -1);
+		received += drain(&ring, wake);
+		epoll_wait(waiter, &event, 1, sends ? 1 : -1);
 	}
-	received += drain(&ring);
-	printf("%llu\n", (unsigned long long)received);
+	received += drain(&ring, wake);
+	if (!wake)
+		printf("%llu\n", (unsigned long long)received);
+	for (size_t i = 0; i < age_count; i++)
+		printf("%f\n", ages[i]);
 	return 0;
 }
