@@ -68,7 +68,7 @@ static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, i
 		return filtered();
 	if (config.by_remote_address && (error || !prefix_matches(&remote_address_filter, &remote)))
 		return filtered();
-	if (!origin_wanted())
+	if (!caller_wanted() || !surroundings_wanted())
 		return filtered();
 
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);

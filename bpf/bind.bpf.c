@@ -180,10 +180,10 @@ static __always_inline __u8 options_of(struct sock *sk, const struct sock_common
 	return options;
 }
 
-/* The checks that need nothing of the socket, to be made before anything is read of it. */
+/* What else there is to check of a call by a caller_wanted(), before anything is read of its socket. */
 static __always_inline bool call_wanted(int ret)
 {
-	return (!ret || config.include_error) && origin_wanted();
+	return (!ret || config.include_error) && surroundings_wanted();
 }
 
 /* Whether the call's own address has a say in what is reported of it. */
@@ -205,7 +205,7 @@ static __always_inline bool bound_elsewhere(struct kind kind, const struct sock_
 }
 
 /*
- * The one place where a call is judged and reported, once it is call_wanted(). `sk` and `common`, its
+ * The one place where a call is judged and reported, once its caller and itself are wanted. `sk` and `common`, its
  * head, are null for a descriptor that is no socket; `task` is null where nobody has had to ask for it yet.
  */
 static __always_inline int report(struct task_struct *task, bool typed, struct sock *sk,
@@ -354,11 +354,13 @@ static __always_inline const struct call *leave(enum function function)
 	return call;
 }
 
-/*
- * One return of a bind function that has the socket and the kernel's copy of the address.
- * security_socket_bind() is of interest only where a security module refuses, since then no bind
- * function runs at all.
- */
+/* security_socket_bind() is of interest only where a security module refuses: then no bind function runs. */
+static __always_inline bool is_outcome(enum function function, int ret)
+{
+	return function != SECURITY_SOCKET_BIND || ret;
+}
+
+/* One return of a function that has the socket and the kernel's copy of the address. */
 static __always_inline int returned(bool typed, enum function function, void *socket, void *address, int length,
 				    int ret)
 {
@@ -371,7 +373,7 @@ static __always_inline int returned(bool typed, enum function function, void *so
 	struct sock *sk;
 	__u16 family;
 
-	if (function == SECURITY_SOCKET_BIND && !ret)
+	if (!is_outcome(function, ret))
 		return 0;
 	if (!call_wanted(ret))
 		return filtered();
@@ -435,6 +437,8 @@ static __always_inline bool fails_early(int length, int ret)
 	SEC("fexit/" #function)                                                                    \
 	int BPF_PROG(fexit_##function, struct socket *sock, void *address, int length, int ret)    \
 	{                                                                                          \
+		if (!caller_wanted())                                                              \
+			return is_outcome(id, ret) ? filtered() : 0;                               \
 		return returned(true, id, sock, address, length, ret);                             \
 	}
 
@@ -448,20 +452,25 @@ int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
 {
 	if (!fails_early(length, ret))
 		return 0;
-	return call_wanted(ret) ? system_call_returned(current_task(), fd, address, length, ret) : filtered();
+	if (!caller_wanted() || !call_wanted(ret))
+		return filtered();
+	return system_call_returned(current_task(), fd, address, length, ret);
 }
 
 #define KPROBE(function, id)                                                                       \
 	SEC("kprobe/" #function)                                                                   \
 	int BPF_KPROBE(kprobe_##function, void *sock, void *address, int length)                   \
 	{                                                                                          \
-		return enter(id, (__u64)sock, (__u64)address, length);                             \
+		return caller_wanted() ? enter(id, (__u64)sock, (__u64)address, length) : 0;       \
 	}                                                                                          \
 	SEC("kretprobe/" #function)                                                                \
 	int BPF_KRETPROBE(kretprobe_##function, int ret)                                           \
 	{                                                                                          \
-		const struct call *call = leave(id);                                               \
+		const struct call *call;                                                           \
                                                                                                    \
+		if (!caller_wanted())                                                              \
+			return is_outcome(id, ret) ? filtered() : 0;                               \
+		call = leave(id);                                                                  \
 		return call ? returned(false, id, (void *)call->args[0], (void *)call->args[1],    \
 				       call->args[2], ret) :                                       \
 			      0;                                                                   \
@@ -472,6 +481,7 @@ KPROBE(inet6_bind, INET6_BIND)
 KPROBE(mptcp_bind, MPTCP_BIND)
 KPROBE(security_socket_bind, SECURITY_SOCKET_BIND)
 
+/* Of everybody: to tell that a call fails early takes its length. */
 SEC("kprobe/__sys_bind")
 int BPF_KPROBE(kprobe___sys_bind, int fd, void *address, int length)
 {
@@ -485,16 +495,16 @@ int BPF_KRETPROBE(kretprobe___sys_bind, int ret)
 
 	if (!call || !fails_early(call->args[2], ret))
 		return 0;
-	return call_wanted(ret) ? system_call_returned(current_task(), call->args[0], (void *)call->args[1],
-						       call->args[2], ret) :
-				  filtered();
+	if (!caller_wanted() || !call_wanted(ret))
+		return filtered();
+	return system_call_returned(current_task(), call->args[0], (void *)call->args[1], call->args[2], ret);
 }
 
 /* Not attached where the return knows the arguments. */
 SEC("tracepoint/syscalls/sys_enter_bind")
 int sys_enter_bind(struct sys_enter *ctx)
 {
-	return enter(SYS_BIND, ctx->args[0], ctx->args[1], ctx->args[2]);
+	return caller_wanted() ? enter(SYS_BIND, ctx->args[0], ctx->args[1], ctx->args[2]) : 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_bind")
@@ -504,6 +514,8 @@ int sys_exit_bind(struct sys_exit *ctx)
 	struct task_struct *task;
 	struct pt_regs *regs;
 
+	if (!caller_wanted())
+		return filtered();
 	if (!kernel_has_helper(task_pt_regs)) {
 		call = leave(SYS_BIND);
 		if (!call)

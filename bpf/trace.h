@@ -129,22 +129,17 @@ struct counters {
 	/* Not ends but beginnings: remembered entries, and how many of them their returns found. */
 	__u64 entered;
 	__u64 left;
-};
+} __attribute__((aligned(64))); /* a cache line */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct counters);
-} counters SEC(".maps");
+/*
+ * One for every CPU, or for several of a large machine. User space maps them, since to read a map by bpf(2)
+ * keeps kprobes from running meanwhile, long where the kernel preempts.
+ */
+#define COUNTER_SETS 256
+struct counters counters[COUNTER_SETS] SEC(".data.counters") = {};
 
 #define COUNT(member)                                                                              \
-	do {                                                                                       \
-		__u32 zero_ = 0;                                                                   \
-		struct counters *counters_ = bpf_map_lookup_elem(&counters, &zero_);               \
-		if (counters_)                                                                     \
-			__sync_fetch_and_add(&counters_->member, 1);                               \
-	} while (0)
+	__sync_fetch_and_add(&counters[bpf_get_smp_processor_id() & (COUNTER_SETS - 1)].member, 1)
 
 static __always_inline int filtered(void)
 {
@@ -217,7 +212,7 @@ enum by { ANY, ONE, SOME };
 	(config.by_##name == ONE ? value == config.name : bpf_map_lookup_elem(&name##_filter, &value) != NULL)
 
 /* The filters on who makes the call; those on what it names are the tracer's own. */
-static __always_inline bool origin_wanted(void)
+static __always_inline bool caller_wanted(void)
 {
 	if (config.by_process_id) {
 		__u32 process_id = bpf_get_current_pid_tgid() >> 32;
@@ -237,6 +232,12 @@ static __always_inline bool origin_wanted(void)
 		if (!MATCHES(gid, gid))
 			return false;
 	}
+	return true;
+}
+
+/* The others of them, whose answer somebody else may change during the call: asked once, as it returns. */
+static __always_inline bool surroundings_wanted(void)
+{
 	if (config.by_comm) {
 		struct comm comm = {};
 

@@ -10,7 +10,7 @@ internal static unsafe partial class LibBpf
     // All of those below, as a test sees to.
     private static readonly string[] s_functions =
     [
-        nameof(libbpf_set_print), nameof(libbpf_version_string), nameof(libbpf_num_possible_cpus), nameof(bpf_object__open_mem),
+        nameof(libbpf_set_print), nameof(libbpf_version_string), nameof(bpf_object__open_mem),
         nameof(bpf_object__load), nameof(bpf_object__close), nameof(bpf_object__next_program), nameof(bpf_object__find_map_by_name),
         nameof(bpf_program__name), nameof(bpf_program__set_autoload), nameof(bpf_program__fd), nameof(bpf_program__attach_trace),
         nameof(bpf_program__attach_kprobe), nameof(bpf_program__attach_perf_event), nameof(bpf_link__destroy), nameof(bpf_map__fd),
@@ -44,9 +44,6 @@ internal static unsafe partial class LibBpf
 
     [LibraryImport(Library)]
     public static partial byte* libbpf_version_string();
-
-    [LibraryImport(Library)]
-    public static partial int libbpf_num_possible_cpus();
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial BpfObject bpf_object__open_mem(byte* image, nuint size, nint options);

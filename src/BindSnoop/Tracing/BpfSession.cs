@@ -15,13 +15,16 @@ internal sealed unsafe class BpfSession : IDisposable
     // MAY_WAIT of bpf/trace.h.
     private const uint MayWait = 0x80000000;
 
+    // COUNTER_SETS of bpf/trace.h.
+    private const int CounterSets = 256;
+
     private readonly BpfObject _object;
     private readonly List<BpfLink> _links = [];
     private readonly List<FileDescriptor> _perfEvents = [];
     private readonly List<nint> _programs = [];
     private readonly TracerDefinition _definition;
     private readonly KernelTypes _types;
-    private readonly int _cpus;
+    private readonly MemoryMap? _counters;
     private readonly object _lock = new();
     private bool _detached;
 
@@ -40,9 +43,6 @@ internal sealed unsafe class BpfSession : IDisposable
         LibBpfLog.Begin();
         try
         {
-            // Now rather than when they are read: libbpf opens a file for it, for which there may be no descriptor then.
-            _cpus = LibBpf.libbpf_num_possible_cpus();
-            Check("BpfOpenFailed", "Finding out how many processors there are failed", _cpus);
             if (backend == Backend.Fentry)
             {
                 EnsureTrampolines(definition);
@@ -61,6 +61,7 @@ internal sealed unsafe class BpfSession : IDisposable
             Configure(definition, options, count);
             Check("BpfLoadFailed", LoadRefused, LibBpf.bpf_object__load(_object));
             FilterMaps.Fill(this, options.Filter);
+            _counters = MemoryMap.Map(MapFd(".data.counters"), CounterSets * (nuint)sizeof(Counters), writable: false, 0);
             if (!count)
             {
                 Buffer = new RingBuffer(MapFd("events"), options.BufferSize, MapFd(".data.reader"));
@@ -178,7 +179,7 @@ internal sealed unsafe class BpfSession : IDisposable
         return new MapReader(_lock, MapFd(name));
     }
 
-    /// <summary>Sums the counters of all CPUs, and what the kernel itself counts as not run.</summary>
+    /// <summary>Sums the counters, and what the kernel itself counts as not run.</summary>
     public TraceStatistics ReadStatistics()
     {
         lock (_lock)
@@ -189,13 +190,14 @@ internal sealed unsafe class BpfSession : IDisposable
             long emitted = Buffer?.Produced / RingBuffer.RoomFor(_definition.RecordSize) ?? 0;
             long filtered = 0;
             long unreturned = 0;
-            foreach (Counters counters in ReadCounters())
+            Counters* counters = (Counters*)_counters!.Pointer;
+            for (int i = 0; i < CounterSets; i++)
             {
-                emitted += counters.Counted;
-                filtered += counters.Filtered;
-                dropped += counters.Dropped;
-                missed += counters.Missed;
-                unreturned += counters.Entered - counters.Left;
+                emitted += Volatile.Read(ref counters[i].Counted);
+                filtered += Volatile.Read(ref counters[i].Filtered);
+                dropped += Volatile.Read(ref counters[i].Dropped);
+                missed += Volatile.Read(ref counters[i].Missed);
+                unreturned += Volatile.Read(ref counters[i].Entered) - Volatile.Read(ref counters[i].Left);
             }
 
             if (_detached)
@@ -240,6 +242,7 @@ internal sealed unsafe class BpfSession : IDisposable
         {
             _disposed = true;
             Buffer?.Dispose();
+            _counters?.Dispose();
             _object?.Dispose();
         }
     }
@@ -328,18 +331,6 @@ internal sealed unsafe class BpfSession : IDisposable
         int program = LibBpf.bpf_prog_load(Tracing, "trampoline", "GPL", instructions, 2, options);
         Check("BpfLoadFailed", LoadRefused, program);
         new FileDescriptor(program).Dispose();
-    }
-
-    private Counters[] ReadCounters()
-    {
-        Counters[] perCpu = new Counters[_cpus];
-        uint zero = 0;
-        fixed (Counters* values = perCpu)
-        {
-            Check("ReadCountersFailed", "Reading the counters failed", LibBpf.bpf_map_lookup_elem(MapFd("counters"), &zero, values));
-        }
-
-        return perCpu;
     }
 
     private void Configure(TracerDefinition definition, TraceOptions options, bool count)
@@ -516,7 +507,8 @@ internal sealed unsafe class BpfSession : IDisposable
         private ulong _first;
     }
 
-    [StructLayout(LayoutKind.Sequential)]
+    /// <summary><c>struct counters</c> of bpf/trace.h.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 64)]
     private struct Counters
     {
         public long Counted;
