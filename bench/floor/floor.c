@@ -97,6 +97,13 @@ int main(int count, char **arguments)
 		if (bpf_program__autoload(program) && bpf_program__attach(program) == NULL)
 			return 1;
 	}
+	// Let in while it waits and at no other time, or it might wait for good.
+	sigset_t signals, none;
+	sigemptyset(&none);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	fprintf(stderr, "attached\n");
@@ -111,7 +118,7 @@ int main(int count, char **arguments)
 	uint64_t received = 0;
 	while (!stop) {
 		received += drain(&ring, wake);
-		epoll_wait(waiter, &event, 1, sends ? 1 : -1);
+		epoll_pwait(waiter, &event, 1, sends ? 1 : -1, &none);
 	}
 	received += drain(&ring, wake);
 	if (!wake)
