@@ -415,14 +415,19 @@ static __always_inline int system_call_returned(struct task_struct *task, int fd
 	common = head_of(false, sk, &copy);
 	if (sk) {
 		family = common->skc_family;
+		if (family != AF_INET && family != AF_INET6)
+			return 0;
 		kind = kind_of(false, sk);
+		if (bound_elsewhere(kind, common, ret))
+			return filtered();
 	}
 	if (!sk || request_matters(ret))
 		read_user_address(&requested, address, length, family);
-	if (!sk)
+	if (!sk) {
 		family = requested.family;
-	if (family != AF_INET && family != AF_INET6)
-		return 0;
+		if (family != AF_INET && family != AF_INET6)
+			return 0;
+	}
 	return report(task, false, sk, common, kind, family, &requested, ret);
 }
 
