@@ -19,7 +19,7 @@ internal static class Report
         text.AppendLine("# Measurements").AppendLine();
         text.AppendLine("Medians of alternating runs, with the smallest and the largest in brackets. What is added is taken");
         text.AppendLine("from what a bind took with nothing attached just before, every ratio within a round.");
-        text.AppendLine("What stands without brackets was measured once; in virtual machines that is so for whatever takes over 20 s to start.").AppendLine();
+        text.AppendLine("What stands without brackets was measured once; in virtual machines that is so for whatever compiles as it starts.").AppendLine();
         foreach (Place place in places)
         {
             text.AppendLine($"- {place.Name}: {place.About}");

@@ -15,9 +15,6 @@ internal sealed unsafe class BpfSession : IDisposable
     // MAY_WAIT of bpf/trace.h.
     private const uint MayWait = 0x80000000;
 
-    // COUNTER_SETS of bpf/trace.h.
-    private const int CounterSets = 256;
-
     private readonly BpfObject _object;
     private readonly List<BpfLink> _links = [];
     private readonly List<FileDescriptor> _perfEvents = [];
@@ -25,6 +22,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private readonly TracerDefinition _definition;
     private readonly KernelTypes _types;
     private readonly MemoryMap? _counters;
+    private readonly int _counterSets;
     private readonly object _lock = new();
     private bool _detached;
 
@@ -59,9 +57,10 @@ internal sealed unsafe class BpfSession : IDisposable
             }
 
             Configure(definition, options, count);
+            _counterSets = InitialValue(".data.counters").Length / sizeof(Counters);
             Check("BpfLoadFailed", LoadRefused, LibBpf.bpf_object__load(_object));
             FilterMaps.Fill(this, options.Filter);
-            _counters = MemoryMap.Map(MapFd(".data.counters"), CounterSets * (nuint)sizeof(Counters), writable: false, 0);
+            _counters = MemoryMap.Map(MapFd(".data.counters"), (nuint)(_counterSets * sizeof(Counters)), writable: false, 0);
             if (!count)
             {
                 Buffer = new RingBuffer(MapFd("events"), options.BufferSize, MapFd(".data.reader"));
@@ -191,7 +190,7 @@ internal sealed unsafe class BpfSession : IDisposable
             long filtered = 0;
             long unreturned = 0;
             Counters* counters = (Counters*)_counters!.Pointer;
-            for (int i = 0; i < CounterSets; i++)
+            for (int i = 0; i < _counterSets; i++)
             {
                 emitted += Volatile.Read(ref counters[i].Counted);
                 filtered += Volatile.Read(ref counters[i].Filtered);
