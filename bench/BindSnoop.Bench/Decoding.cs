@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using BindSnoop.Events;
-using BindSnoop.Kernel;
-using BindSnoop.Native;
-using BindSnoop.Tracing;
+using BindSnoop.Abi;
+using BindSnoop.Host;
+using BindSnoop.Interop;
+using BindSnoop.Reading;
 
 namespace BindSnoop.Bench;
 

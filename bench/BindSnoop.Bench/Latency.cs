@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using BindSnoop.Kernel;
+using BindSnoop.Host;
 
 namespace BindSnoop.Bench;
 

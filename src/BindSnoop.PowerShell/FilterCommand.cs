@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Management.Automation;
-using BindSnoop.Kernel;
+using BindSnoop.Host;
+using BindSnoop.Names;
 using BindSnoop.PowerShell.Completion;
 
 namespace BindSnoop.PowerShell;

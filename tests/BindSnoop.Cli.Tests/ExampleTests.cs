@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using BindSnoop.Kernel;
+using BindSnoop.Host;
 using Xunit;
 
 namespace BindSnoop.Cli.Tests;

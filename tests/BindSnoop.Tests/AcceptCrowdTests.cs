@@ -113,7 +113,7 @@ public sealed class AcceptCrowdTests
     /// </summary>
     private static bool MayLeaveOut(Backend backend) => backend switch
     {
-        Backend.Fentry => Kernel.Platform.Preempts,
+        Backend.Fentry => Host.Platform.Preempts,
         Backend.Tracepoint => Environment.OSVersion.Version >= new Version(7, 2),
         _ => false,
     };

@@ -1,4 +1,4 @@
-using BindSnoop.Kernel;
+using BindSnoop.Host;
 using Xunit;
 
 namespace BindSnoop.Tests;

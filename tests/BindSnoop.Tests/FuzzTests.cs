@@ -2,10 +2,11 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
-using BindSnoop.Events;
-using BindSnoop.Kernel;
-using BindSnoop.Native;
-using BindSnoop.Tracing;
+using BindSnoop.Abi;
+using BindSnoop.Host;
+using BindSnoop.Interop;
+using BindSnoop.Names;
+using BindSnoop.Reading;
 using Xunit;
 
 namespace BindSnoop.Tests;

@@ -1,8 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using BindSnoop.Events;
-using BindSnoop.Kernel;
+using BindSnoop.Abi;
+using BindSnoop.Host;
+using BindSnoop.Names;
 using FsCheck;
 using FsCheck.Fluent;
 using Xunit;

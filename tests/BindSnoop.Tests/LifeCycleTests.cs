@@ -362,7 +362,7 @@ public sealed class LifeCycleTests
     [Fact]
     public void WithoutPrivileges()
     {
-        Assert.SkipUnless(Native.Libc.geteuid() == 0, "Only root can give up root.");
+        Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Only root can give up root.");
         Assert.Equal("NotPrivileged PermissionDenied", Child.Start(Child.Unprivileged).Trim());
     }
 

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
-using BindSnoop.Events;
+using BindSnoop.Abi;
 using BindSnoop.Metrics;
 using Xunit;
 

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Reflection;
-using BindSnoop.Kernel;
-using BindSnoop.Native;
+using BindSnoop.Host;
+using BindSnoop.Interop;
 using Xunit;
 
 namespace BindSnoop.Tests;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using BindSnoop.Kernel;
+using BindSnoop.Names;
 using Xunit;
 
 namespace BindSnoop.Tests;

@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using BindSnoop.Kernel;
+using BindSnoop.Host;
+using BindSnoop.Interop;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -119,7 +120,7 @@ public sealed class PrivilegeTests
     public void GivingUpRootWhileTracingLeavesNothing()
     {
         Requires.Tracing();
-        Assert.SkipUnless(Native.Libc.geteuid() == 0, "Only root can give up root.");
+        Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Only root can give up root.");
         string[] lines = Child.Start(Child.DropWhileTracing).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(["bind 0 seen 20974", lines[1], "left 0"], lines);
         KernelObjects held = KernelObjects.Parse(lines[1]);

@@ -1,8 +1,9 @@
 using System.Reflection;
 using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
-using BindSnoop.Events;
-using BindSnoop.Tracing;
+using BindSnoop.Abi;
+using BindSnoop.Interop;
+using BindSnoop.Loading;
 using Xunit;
 
 namespace BindSnoop.Tests;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using BindSnoop.Kernel;
+using BindSnoop.Names;
 
 namespace BindSnoop.Cli.Commands;
 

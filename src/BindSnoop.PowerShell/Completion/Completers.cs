@@ -4,7 +4,8 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Language;
 using System.Net.NetworkInformation;
-using BindSnoop.Kernel;
+using BindSnoop.Host;
+using BindSnoop.Names;
 
 namespace BindSnoop.PowerShell.Completion;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Management.Automation;
-using BindSnoop.Kernel;
-using BindSnoop.Tracing;
+using BindSnoop.Loading;
+using BindSnoop.Names;
 
 namespace BindSnoop.PowerShell.Policy;
 

@@ -1,5 +1,6 @@
-using BindSnoop.Events;
-using BindSnoop.Kernel;
+using BindSnoop.Abi;
+using BindSnoop.Host;
+using BindSnoop.Names;
 
 namespace BindSnoop;
 

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
-using BindSnoop.Events;
-using BindSnoop.Kernel;
+using BindSnoop.Abi;
+using BindSnoop.Names;
 
 namespace BindSnoop;
 

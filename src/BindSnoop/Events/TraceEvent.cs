@@ -3,9 +3,10 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
-using BindSnoop.Events;
-using BindSnoop.Kernel;
-using BindSnoop.Native;
+using BindSnoop.Abi;
+using BindSnoop.Host;
+using BindSnoop.Interop;
+using BindSnoop.Names;
 
 namespace BindSnoop;
 

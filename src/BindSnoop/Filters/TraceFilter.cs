@@ -1,4 +1,5 @@
-using BindSnoop.Kernel;
+using BindSnoop.Host;
+using BindSnoop.Names;
 
 namespace BindSnoop;
 

@@ -1,6 +1,5 @@
 using System.Text;
-using BindSnoop.Kernel;
-using BindSnoop.Native;
+using BindSnoop.Interop;
 
 namespace BindSnoop.Metrics;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
-using BindSnoop.Kernel;
+using BindSnoop.Host;
 
 namespace BindSnoop;
 

@@ -1,4 +1,4 @@
-using BindSnoop.Kernel;
+using BindSnoop.Names;
 
 namespace BindSnoop;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
-using BindSnoop.Kernel;
-using BindSnoop.Tracing;
+using BindSnoop.Loading;
+using BindSnoop.Names;
 
 namespace BindSnoop;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using BindSnoop.Events;
+using BindSnoop.Abi;
 
 namespace BindSnoop.Cli.Tests;
 

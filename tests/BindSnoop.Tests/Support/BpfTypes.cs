@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
-using BindSnoop.Tracing;
+using BindSnoop.Loading;
 
 namespace BindSnoop.Tests;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using BindSnoop.Kernel;
+using BindSnoop.Host;
 using Xunit;
 
 namespace BindSnoop.Tests;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using BindSnoop.Native;
+using BindSnoop.Interop;
+using BindSnoop.Names;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -92,7 +93,7 @@ internal sealed partial class KernelObjects
             _ = Libc.close(fd);
         }
 
-        return fd != -Kernel.Errno.ENOENT;
+        return fd != -Names.Errno.ENOENT;
     }
 
     private static string[] ReadLines(string path)

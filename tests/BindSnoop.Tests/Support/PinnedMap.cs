@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using BindSnoop.Native;
+using BindSnoop.Interop;
 
 namespace BindSnoop.Tests;
 

@@ -33,7 +33,7 @@ internal static class Requires
     {
         try
         {
-            Native.LibBpf.EnsureLoaded();
+            Interop.LibBpf.EnsureLoaded();
         }
         catch (TraceException exception)
         {

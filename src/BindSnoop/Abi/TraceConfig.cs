@@ -1,0 +1,47 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace BindSnoop.Abi;
+
+/// <summary><c>struct config</c> of bpf/trace.h; a test compares the two.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TraceConfig
+{
+    public ProtocolBitmap Protocols;
+    public uint Cgroups;
+    public uint ProcessId;
+    public uint Uid;
+    public uint Gid;
+    public byte ByPort;
+    public byte ByRemotePort;
+    public byte ByProcessId;
+    public byte ByUid;
+    public byte ByGid;
+    public byte ByProtocol;
+    public byte ByAddress;
+    public byte ByRemoteAddress;
+    public byte ByComm;
+    public byte ByCgroupMap;
+    public byte ByMountNamespaceMap;
+    public byte Ipv4;
+    public byte Ipv6;
+    public byte IncludeError;
+    public byte IncludeWouldBlock;
+    public byte Count;
+    public byte FreebindBit;
+    public byte TransparentBit;
+    public byte BindAddressNoPortBit;
+    public ReservedBytes Reserved;
+
+    [InlineArray(5)]
+    public struct ReservedBytes
+    {
+        private byte _first;
+    }
+
+    [InlineArray(8)]
+    public struct ProtocolBitmap
+    {
+        private ulong _first;
+    }
+}

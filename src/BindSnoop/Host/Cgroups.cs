@@ -1,0 +1,130 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using BindSnoop.Interop;
+
+namespace BindSnoop.Host;
+
+/// <summary>The cgroup v2 hierarchy: paths of ids, and directories of paths.</summary>
+internal static unsafe class Cgroups
+{
+    private const int FileHandleTypeKernfs = 0xfe;
+
+    private static readonly ConcurrentDictionary<ulong, string> s_paths = new();
+
+    private static readonly Lazy<string?> s_mountPoint = new(FindMountPoint);
+
+    /// <summary>Where cgroup v2 is mounted, on a hybrid host too; null where it is not.</summary>
+    public static string? MountPoint => s_mountPoint.Value;
+
+    /// <summary>
+    /// The path in the hierarchy, as /proc/PID/cgroup has it ("/user.slice/…"), or nothing where the
+    /// cgroup is gone, cgroup v2 is not mounted, or CAP_DAC_READ_SEARCH is missing.
+    /// </summary>
+    public static string PathOf(ulong id)
+    {
+        if (s_paths.TryGetValue(id, out string? known))
+        {
+            return known;
+        }
+
+        if (s_paths.Count > 16384)
+        {
+            s_paths.Clear();
+        }
+
+        return s_paths[id] = LookUp(id);
+    }
+
+    /// <summary>Opens the directory of a cgroup named by its path in the file system or in the hierarchy.</summary>
+    /// <exception cref="TraceException"><c>CgroupNotFound</c>.</exception>
+    public static FileDescriptor Open(string path)
+    {
+        if (path.Length > 0 && !path.Contains('\0'))
+        {
+            string[] candidates = MountPoint is { } mount ? [path, $"{mount}/{path.TrimStart('/')}"] : [path];
+            foreach (string candidate in candidates)
+            {
+                FileDescriptor directory = Libc.open(candidate, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC);
+                if (!directory.IsInvalid && IsCgroup2(directory))
+                {
+                    return directory;
+                }
+
+                directory.Dispose();
+            }
+        }
+
+        throw new TraceException(
+            "CgroupNotFound",
+            TraceErrorKind.ObjectNotFound,
+            $"'{DisplayText.Escape(path)}' is not a cgroup of the version 2 hierarchy.",
+            MountPoint is { } at
+                ? $"Give a directory below {at}, or its path within it, as in the line '0::' of /proc/PID/cgroup."
+                : "Cgroup v2 is not mounted on this machine: 'mount -t cgroup2 none /sys/fs/cgroup'.",
+            path);
+    }
+
+    private static bool IsCgroup2(FileDescriptor directory)
+    {
+        // struct statfs begins with the magic number and is smaller than this.
+        long* buffer = stackalloc long[32];
+        return Libc.fstatfs(directory, buffer) == 0 && buffer[0] == Libc.CGROUP2_SUPER_MAGIC;
+    }
+
+    private static string LookUp(ulong id)
+    {
+        if (MountPoint is not { } mountPoint)
+        {
+            return "";
+        }
+
+        using FileDescriptor mount = Libc.open(mountPoint, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC);
+        if (mount.IsInvalid)
+        {
+            return "";
+        }
+
+        // struct file_handle (open_by_handle_at(2)): size, type, then the cgroup's id.
+        int* handle = stackalloc int[4];
+        handle[0] = sizeof(ulong);
+        handle[1] = FileHandleTypeKernfs;
+        *(ulong*)(handle + 2) = id;
+        using FileDescriptor directory = new(Libc.open_by_handle_at(mount, handle, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC));
+        if (directory.IsInvalid)
+        {
+            return "";
+        }
+
+        // Removed in this very moment: then /proc tells so behind the path.
+        const string Removed = " (deleted)";
+        string? path = new FileInfo($"/proc/self/fd/{directory.Value}").LinkTarget;
+        if (path is not null && path.EndsWith(Removed, StringComparison.Ordinal) && !Directory.Exists(path))
+        {
+            path = path[..^Removed.Length];
+        }
+
+        return path is null || !path.StartsWith(mountPoint, StringComparison.Ordinal) ? ""
+            : path.Length == mountPoint.Length ? "/" : DisplayText.Escape(path[mountPoint.Length..]);
+    }
+
+    private static string? FindMountPoint()
+    {
+        try
+        {
+            // proc(5), mountinfo: … mount-point options [optional…] - type source options
+            foreach (string line in File.ReadLines("/proc/self/mountinfo"))
+            {
+                string[] fields = line.Split(' ');
+                if (line.Contains(" - cgroup2 ", StringComparison.Ordinal))
+                {
+                    return fields[4];
+                }
+            }
+        }
+        catch (IOException)
+        {
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using BindSnoop.Interop;
+using BindSnoop.Names;
+
+namespace BindSnoop.Host;
+
+/// <summary>Reads tracepoint ids, which perf_event_open(2) wants, from tracefs.</summary>
+internal static unsafe class TraceFs
+{
+    // New system calls have one number on all architectures; glibc 2.36 is the first to wrap these two.
+    private const long SysFsOpen = 430;
+    private const long SysFsConfig = 431;
+    private const long SysFsMount = 432;
+    private const nint FsOpenCloseOnExec = 1;
+    private const nint FsConfigCommandCreate = 6;
+    private const nint FsMountCloseOnExec = 1;
+
+    private static readonly string[] s_mountPoints = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+    /// <summary>The id of a tracepoint of category <c>syscalls</c>.</summary>
+    /// <exception cref="TraceException"><c>TraceFsUnavailable</c> or <c>TracepointNotFound</c>.</exception>
+    public static int TracepointId(string name)
+    {
+        string path = $"events/syscalls/{name}/id";
+        foreach (string mountPoint in s_mountPoints)
+        {
+            if (Directory.Exists($"{mountPoint}/events"))
+            {
+                using FileDescriptor mounted = Libc.open(mountPoint, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC);
+                return ReadId(mounted, path, Marshal.GetLastPInvokeError());
+            }
+        }
+
+        // Nobody mounted it, as in many containers: a mount that is attached nowhere will do.
+        using FileDescriptor detached = MountDetached(out int errno);
+        return ReadId(detached, path, errno);
+    }
+
+    private static FileDescriptor MountDetached(out int errno)
+    {
+        fixed (byte* type = "tracefs\0"u8)
+        {
+            using FileDescriptor context = new((int)Libc.syscall5(SysFsOpen, (nint)type, FsOpenCloseOnExec, 0, 0, 0));
+            if (context.IsInvalid ||
+                Libc.syscall5(SysFsConfig, context.Value, FsConfigCommandCreate, 0, 0, 0) < 0)
+            {
+                errno = Marshal.GetLastPInvokeError();
+                return new FileDescriptor();
+            }
+
+            FileDescriptor mount = new((int)Libc.syscall5(SysFsMount, context.Value, FsMountCloseOnExec, 0, 0, 0));
+            errno = Marshal.GetLastPInvokeError();
+            return mount;
+        }
+    }
+
+    private static int ReadId(FileDescriptor root, string path, int errno)
+    {
+        const string Remedy =
+            "Mount it: 'mount -t tracefs tracefs /sys/kernel/tracing'. Reading it takes root, or CAP_DAC_READ_SEARCH where it is mounted.";
+        if (root.IsInvalid)
+        {
+            throw TraceException.FromErrno(
+                "TraceFsUnavailable", "Tracepoints need tracefs, which is not mounted here and could not be", errno, Remedy);
+        }
+
+        using FileDescriptor file = Libc.openat(root, path, Libc.O_RDONLY | Libc.O_CLOEXEC);
+        if (file.IsInvalid)
+        {
+            errno = Marshal.GetLastPInvokeError();
+            throw errno == Errno.ENOENT
+                ? new TraceException(
+                    "TracepointNotFound",
+                    TraceErrorKind.NotImplemented,
+                    $"This kernel has no tracepoint {path[7..^3].Replace('/', ':')}.",
+                    "Run a kernel built with CONFIG_FTRACE_SYSCALLS=y, or use another back end.")
+                : TraceException.FromErrno("TraceFsUnavailable", "Reading tracefs failed", errno, Remedy);
+        }
+
+        byte* text = stackalloc byte[32];
+        nint length = Libc.read(file, text, 32);
+        errno = Marshal.GetLastPInvokeError();
+        return length > 0 && int.TryParse(Encoding.ASCII.GetString(text, (int)length), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id)
+            ? id
+            : throw TraceException.FromErrno("TraceFsUnavailable", $"Reading {path} of tracefs failed", length < 0 ? errno : Errno.EINVAL, Remedy);
+    }
+}

@@ -1,0 +1,127 @@
+using System.Runtime.InteropServices;
+
+namespace BindSnoop.Interop;
+
+/// <summary>The part of the C library and the system calls that the engine uses.</summary>
+internal static unsafe partial class Libc
+{
+    public const int PROT_READ = 1;
+    public const int PROT_WRITE = 2;
+    public const int MAP_SHARED = 1;
+    public const int O_RDONLY = 0;
+    public const int O_DIRECTORY_X64 = 0x10000;
+    public const int O_DIRECTORY_ARM64 = 0x4000;
+    public const int O_CLOEXEC = 0x80000;
+    public const int EFD_CLOEXEC = 0x80000;
+    public const int EFD_NONBLOCK = 0x800;
+    public const short POLLIN = 1;
+    public const int CLONE_NEWNET = 0x40000000;
+    public const int CLOCK_REALTIME = 0;
+    public const int CLOCK_BOOTTIME = 7;
+    public const uint STATX_BASIC_STATS = 0x7ff;
+    public const long CGROUP2_SUPER_MAGIC = 0x63677270;
+
+    private const string Library = "libc";
+
+    public static int O_DIRECTORY =>
+        RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? O_DIRECTORY_ARM64 : O_DIRECTORY_X64;
+
+    /// <summary>Whether a path leads to a regular file; by statx(2), whose record looks the same on every machine.</summary>
+    public static bool IsRegularFile(string path)
+    {
+        const int AT_FDCWD = -100;
+        const uint STATX_TYPE = 1;
+        const int S_IFMT = 0xf000;
+        const int S_IFREG = 0x8000;
+        const int ModeOffset = 28;
+        byte* buffer = stackalloc byte[256];
+        return statx(AT_FDCWD, path, 0, STATX_TYPE, buffer) == 0 && (*(ushort*)(buffer + ModeOffset) & S_IFMT) == S_IFREG;
+    }
+
+    [LibraryImport(Library)]
+    public static partial int close(int fd);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint mmap(nint address, nuint length, int protection, int flags, int fd, long offset);
+
+    [LibraryImport(Library)]
+    public static partial int munmap(nint address, nuint length);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial FileDescriptor eventfd(uint value, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint write(FileDescriptor fd, void* data, nuint size);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint read(FileDescriptor fd, void* data, nuint size);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial FileDescriptor open(string path, int flags);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial FileDescriptor openat(FileDescriptor directory, string path, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int clock_gettime(int clock, out TimeSpecification time);
+
+    [LibraryImport(Library)]
+    public static partial uint geteuid();
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int setns(FileDescriptor fd, int type);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint if_indextoname(uint index, byte* name);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int open_by_handle_at(FileDescriptor mount, void* handle, int flags);
+
+    [LibraryImport(Library)]
+    public static partial int getpwuid_r(uint uid, void* entry, byte* buffer, nuint size, out nint result);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int getpwnam_r(string name, void* entry, byte* buffer, nuint size, out nint result);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int getservbyport_r(int port, string protocol, void* entry, byte* buffer, nuint size, out nint result);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint readlink(string path, byte* target, nuint size);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint realpath(string path, byte* resolved);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statx(int directory, string path, int flags, uint mask, byte* status);
+
+    [LibraryImport(Library)]
+    public static partial nint inet_ntop(int family, void* address, byte* text, uint size);
+
+    [LibraryImport(Library)]
+    public static partial int vsnprintf(byte* buffer, nuint size, byte* format, nint arguments);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int fstatfs(FileDescriptor fd, long* buffer);
+
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    public static partial nint syscall5(long number, nint a, nint b, nint c, nint d, nint e);
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollDescriptor
+    {
+        public int Fd;
+        public short Events;
+        public short ReturnedEvents;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct TimeSpecification
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
+}

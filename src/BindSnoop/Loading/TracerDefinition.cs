@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using BindSnoop.Abi;
+
+namespace BindSnoop.Loading;
+
+/// <summary>A kernel function that a tracer hooks by trampoline or kprobe.</summary>
+/// <param name="Name">Its name; the programs are named after it.</param>
+/// <param name="Required">Without it the back end is of no use; others may be absent from a kernel.</param>
+/// <param name="ErrorsOnly">Hooked only if failures are wanted.</param>
+internal sealed record HookedFunction(string Name, bool Required = false, bool ErrorsOnly = false);
+
+/// <summary>
+/// What is particular to one tracer: its BPF object, and what it hooks. Programs are named
+/// <c>fentry_FUNCTION</c>, <c>fexit_FUNCTION</c>, <c>kprobe_FUNCTION</c>, <c>kretprobe_FUNCTION</c>,
+/// <c>sys_enter_CALL</c> and <c>sys_exit_CALL</c>; the object has those of them that it takes.
+/// </summary>
+/// <param name="ObjectName">Its BPF object.</param>
+/// <param name="RecordSize">Of its records, all of which have the same.</param>
+/// <param name="Functions">What to hook by trampoline or kprobe.</param>
+/// <param name="SystemCalls">What to hook by tracepoint.</param>
+/// <param name="ReturnKnowsArguments">No need to hook a system call's entry where the registers it was entered with can be read.</param>
+internal sealed record TracerDefinition(
+    string ObjectName,
+    int RecordSize,
+    IReadOnlyList<HookedFunction> Functions,
+    IReadOnlyList<string> SystemCalls,
+    bool ReturnKnowsArguments = false)
+{
+    public static TracerDefinition Bind { get; } = new(
+        "bind",
+        Unsafe.SizeOf<BindRecord>(),
+        [
+            new("inet_bind", Required: true),
+            new("inet6_bind"),
+            new("mptcp_bind"),
+            new("security_socket_bind", ErrorsOnly: true),
+            new("__sys_bind", ErrorsOnly: true),
+        ],
+        ["bind"],
+        ReturnKnowsArguments: true);
+
+    public static TracerDefinition Accept { get; } = new(
+        "accept",
+        Unsafe.SizeOf<AcceptRecord>(),
+        [
+            new("security_sock_graft", Required: true),
+            new("inet_csk_accept", ErrorsOnly: true),
+            new("__sys_accept4", ErrorsOnly: true),
+            new("put_unused_fd", ErrorsOnly: true),
+        ],
+        ["accept", "accept4"]);
+
+    public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept];
+
+    /// <summary>The object for this machine's architecture.</summary>
+    /// <param name="cast">That for kernels whose programs can give an address a type: see CAN_CAST in bpf/kernel.h.</param>
+    public byte[] LoadObject(bool cast)
+    {
+        string architecture = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture switch
+        {
+            System.Runtime.InteropServices.Architecture.X64 => "x64",
+            System.Runtime.InteropServices.Architecture.Arm64 => "arm64",
+            var other => throw new TraceException(
+                "ArchitectureNotSupported",
+                TraceErrorKind.NotImplemented,
+                $"There are no BPF programs for {other}.",
+                "Use an x86-64 or arm64 machine."),
+        };
+        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{ObjectName}.{architecture}{(cast ? "-cast" : "")}.o")!;
+        byte[] image = new byte[stream.Length];
+        stream.ReadExactly(image);
+        return image;
+    }
+}

@@ -1,0 +1,194 @@
+using System.Runtime.InteropServices;
+using BindSnoop.Abi;
+using BindSnoop.Interop;
+
+namespace BindSnoop.Reading;
+
+/// <summary>
+/// Reads a BPF ring buffer in place (Documentation/bpf/ringbuf.rst) and sleeps while there is nothing.
+/// One thread reads; any thread may interrupt.
+/// </summary>
+internal sealed unsafe class RingBuffer : IDisposable
+{
+    private const uint BusyBit = 1u << 31;
+    private const uint DiscardBit = 1u << 30;
+    private const int HeaderSize = 8;
+
+    /// <summary>How long a busy reader lets events gather, which bounds their delay.</summary>
+    private const int GatherMilliseconds = 1;
+
+    /// <summary>After how many empty looks in a row the reader goes to sleep.</summary>
+    private const int LooksBeforeSleep = 5;
+
+    private readonly MemoryMap _consumerPage;
+    private readonly MemoryMap _producerPages;
+    private readonly MemoryMap _waitingPage;
+    private readonly FileDescriptor _interrupt;
+    private readonly int _fd;
+    private readonly ulong* _consumer;
+    private readonly ulong* _producer;
+    private readonly uint* _readerWaiting;
+    private readonly byte* _data;
+    private readonly ulong _mask;
+    private ulong _position;
+    private int _emptyLooks;
+
+    public RingBuffer(int fd, int size, int waitingFd)
+    {
+        nuint page = (nuint)Environment.SystemPageSize;
+        _fd = fd;
+        _interrupt = Libc.eventfd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK);
+        if (_interrupt.IsInvalid)
+        {
+            throw TraceException.FromErrno("EventFdFailed", "Creating an eventfd failed", Marshal.GetLastPInvokeError());
+        }
+
+        try
+        {
+            _consumerPage = MemoryMap.Map(fd, page, writable: true, 0);
+            _producerPages = MemoryMap.Map(fd, page + (2 * (nuint)size), writable: false, (long)page);
+            _waitingPage = MemoryMap.Map(waitingFd, page, writable: true, 0);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
+        _consumer = (ulong*)_consumerPage.Pointer;
+        _producer = (ulong*)_producerPages.Pointer;
+        _data = _producerPages.Pointer + page;
+        _readerWaiting = (uint*)_waitingPage.Pointer;
+        _mask = (ulong)size - 1;
+        _position = Volatile.Read(ref *_consumer);
+    }
+
+    /// <summary>What the reader looks at.</summary>
+    public SafeHandle[] Handles => [_consumerPage, _producerPages, _waitingPage, _interrupt];
+
+    /// <summary>How many bytes were ever put in, each record with its header and padding.</summary>
+    public long Produced => (long)Volatile.Read(ref *_producer);
+
+    /// <summary>Whether everything that was put in has been read.</summary>
+    public bool IsEmpty => _position == Volatile.Read(ref *_producer);
+
+    /// <summary>Whether the next <see cref="Wait"/> may last until the kernel wakes it.</summary>
+    public bool IsQuiet => _emptyLooks > LooksBeforeSleep;
+
+    /// <summary>How many bytes a record takes.</summary>
+    public static long RoomFor(int recordSize) => (recordSize + HeaderSize + 7) & ~7L;
+
+    /// <summary>
+    /// The next record, in place, or an empty span. It is valid until the next call, which gives its
+    /// room back to the kernel.
+    /// </summary>
+    public ReadOnlySpan<byte> Read()
+    {
+        if (Volatile.Read(ref *_consumer) != _position)
+        {
+            Volatile.Write(ref *_consumer, _position);
+        }
+
+        while (_position < Volatile.Read(ref *_producer))
+        {
+            byte* header = _data + (_position & _mask);
+            uint length = Volatile.Read(ref *(uint*)header);
+
+            // Being written: for some moments worth waiting for, as its time may be before that of the last one.
+            for (SpinWait wait = default; (length & BusyBit) != 0 && !wait.NextSpinWillYield; wait.SpinOnce())
+            {
+                length = Volatile.Read(ref *(uint*)header);
+            }
+
+            if ((length & BusyBit) != 0)
+            {
+                break;
+            }
+
+            uint size = length & ~DiscardBit;
+            if (size > _mask)
+            {
+                throw RecordBytes.Invalid(size);
+            }
+
+            _position += (ulong)RoomFor((int)size);
+            if ((length & DiscardBit) == 0)
+            {
+                _emptyLooks = 0;
+                return new ReadOnlySpan<byte>(header + HeaderSize, (int)size);
+            }
+        }
+
+        return default;
+    }
+
+    /// <summary>
+    /// Sleeps until there may be something to read, <see cref="Interrupt"/> was called, or the time is up.
+    /// While events keep coming it looks again every millisecond, which spares the kernel a wake-up for
+    /// each; when they stop it sleeps until the kernel wakes it.
+    /// </summary>
+    /// <param name="timeoutMilliseconds">-1: without end.</param>
+    public void Wait(int timeoutMilliseconds)
+    {
+        if (_emptyLooks < LooksBeforeSleep)
+        {
+            _emptyLooks++;
+            Poll(includeData: false, Earlier(GatherMilliseconds, timeoutMilliseconds));
+            return;
+        }
+
+        // A CPU that did not see the request yet, and put in an event without waking, is seen by the
+        // second look: by then its view has long caught up.
+        Volatile.Write(ref *_readerWaiting, 1);
+        if (_emptyLooks == LooksBeforeSleep)
+        {
+            _emptyLooks++;
+            Poll(includeData: true, Earlier(10 * GatherMilliseconds, timeoutMilliseconds));
+            return;
+        }
+
+        Poll(includeData: true, timeoutMilliseconds);
+    }
+
+    /// <summary>Ends a <see cref="Wait"/>, the present or the next. Safe from any thread, until disposal.</summary>
+    public void Interrupt()
+    {
+        ulong one = 1;
+        try
+        {
+            _ = Libc.write(_interrupt, &one, sizeof(ulong));
+        }
+        catch (ObjectDisposedException)
+        {
+        }
+    }
+
+    public void Dispose()
+    {
+        _waitingPage?.Dispose();
+        _producerPages?.Dispose();
+        _consumerPage?.Dispose();
+        _interrupt.Dispose();
+    }
+
+    private static int Earlier(int a, int b) => b < 0 ? a : Math.Min(a, b);
+
+    private void Poll(bool includeData, int timeoutMilliseconds)
+    {
+        Libc.PollDescriptor* descriptors = stackalloc Libc.PollDescriptor[2];
+        descriptors[0] = new() { Fd = _interrupt.Value, Events = Libc.POLLIN };
+        descriptors[1] = new() { Fd = _fd, Events = Libc.POLLIN };
+        if (Libc.poll(descriptors, includeData ? 2u : 1u, timeoutMilliseconds) > 0 && descriptors[0].ReturnedEvents != 0)
+        {
+            ulong count;
+            try
+            {
+                _ = Libc.read(_interrupt, &count, sizeof(ulong));
+            }
+            catch (ObjectDisposedException)
+            {
+                // That was what the interrupt was for.
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using BindSnoop.Host;
+using BindSnoop.Interop;
+using BindSnoop.Loading;
+
+namespace BindSnoop;
+
+/// <summary>What one back end can do on this machine.</summary>
+/// <param name="Backend">Which one.</param>
+/// <param name="Usable">Whether it was loaded and attached, for a moment, with success.</param>
+/// <param name="Reason">Why it cannot be used; empty if it can.</param>
+/// <param name="Remedy">What to do about it; empty if there is nothing to do.</param>
+/// <param name="Blind">Which calls it does not see, even where it is usable.</param>
+public sealed record BackendSupport(Backend Backend, bool Usable, string Reason, string Remedy, string Blind)
+{
+    /// <inheritdoc/>
+    public override string ToString() => Usable ? $"{Backend}: usable" : $"{Backend}: {Reason}";
+}
+
+/// <summary>What this machine and this process can trace. Finding out takes no privileges and never throws.</summary>
+public sealed class TraceSupport
+{
+    private TraceSupport()
+    {
+    }
+
+    /// <summary>The kernel's release, as uname -r.</summary>
+    public string Kernel { get; private init; } = "";
+
+    /// <summary>The processor architecture.</summary>
+    public string Architecture { get; private init; } = "";
+
+    /// <summary>Whether the kernel describes its types, which all back ends need.</summary>
+    public bool Btf { get; private init; }
+
+    /// <summary>libbpf's version; empty where it is not installed.</summary>
+    public string LibBpfVersion { get; private init; } = "";
+
+    /// <summary>The kernel's compiler for BPF: Enabled, Disabled, or Unknown where it does not tell.</summary>
+    public string Jit { get; private init; } = "";
+
+    /// <summary>Those of CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH that are in effect.</summary>
+    public IReadOnlyList<string> Capabilities { get; private init; } = [];
+
+    /// <summary>The lockdown mode: none, integrity, confidentiality; empty where there is none.</summary>
+    public string Lockdown { get; private init; } = "";
+
+    /// <summary>The limit of locked memory in bytes, or "unlimited"; kernels before 5.11 charge BPF memory to it.</summary>
+    public string MemoryLockLimit { get; private init; } = "";
+
+    /// <summary>Where cgroup v2 is mounted; empty where it is not.</summary>
+    public string CgroupMountPoint { get; private init; } = "";
+
+    /// <summary>Whether any back end is usable.</summary>
+    public bool Usable => Backends.Any(b => b.Usable);
+
+    /// <summary>Each back end.</summary>
+    public IReadOnlyList<BackendSupport> Backends { get; private init; } = [];
+
+    /// <summary>Finds out, by trying.</summary>
+    public static TraceSupport Probe() => new()
+    {
+        Kernel = Platform.ReadFile("/proc/sys/kernel/osrelease").Trim(),
+        Architecture = RuntimeInformation.ProcessArchitecture.ToString(),
+        Btf = File.Exists("/sys/kernel/btf/vmlinux"),
+        LibBpfVersion = ReadLibBpfVersion(),
+        Jit = Platform.Jit switch
+        {
+            true => "Enabled",
+            false => "Disabled",
+            null => "Unknown",
+        },
+        Capabilities = Platform.CapabilityNames(),
+        Lockdown = Platform.Lockdown,
+        MemoryLockLimit = Platform.MemoryLockLimit(),
+        CgroupMountPoint = Cgroups.MountPoint ?? "",
+        Backends = new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint }.Select(ProbeBackend).ToArray(),
+    };
+
+    private static BackendSupport ProbeBackend(Backend backend)
+    {
+        string blind = backend == Backend.Tracepoint
+            ? "Calls made through io_uring, and by 32-bit programs."
+            : "";
+        try
+        {
+            TraceOptions options = new() { Backend = backend, BufferSize = Environment.SystemPageSize };
+            BpfSession.Open(TracerDefinition.Bind, options, count: false, out _).Dispose();
+            return new(backend, true, "", "", blind);
+        }
+        catch (TraceException exception)
+        {
+            return new(backend, false, exception.Message, exception.RecommendedAction, blind);
+        }
+    }
+
+    private static unsafe string ReadLibBpfVersion()
+    {
+        try
+        {
+            LibBpf.EnsureLoaded();
+            return Marshal.PtrToStringUTF8((nint)LibBpf.libbpf_version_string())?.TrimStart('v') ?? "";
+        }
+        catch (TraceException)
+        {
+            return "";
+        }
+    }
+}

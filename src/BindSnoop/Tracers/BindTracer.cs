@@ -1,0 +1,15 @@
+using BindSnoop.Abi;
+using BindSnoop.Host;
+using BindSnoop.Loading;
+
+namespace BindSnoop;
+
+/// <summary>Traces calls of bind().</summary>
+public sealed class BindTracer(TraceOptions options) : Tracer<BindEvent>(TracerDefinition.Bind, options)
+{
+    private protected override BindEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock)
+    {
+        ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);
+        return new BindEvent(bind, clock.ToUtcTicks(bind.Origin.Time), Backend);
+    }
+}
