@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using BindSnoop.PowerShell.Policy;
+using BindSnoop.PowerShell.PolicyFiles;
 
 namespace BindSnoop.PowerShell;
 

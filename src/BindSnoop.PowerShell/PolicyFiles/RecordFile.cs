@@ -2,7 +2,7 @@ using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 
-namespace BindSnoop.PowerShell.Policy;
+namespace BindSnoop.PowerShell.PolicyFiles;
 
 /// <summary>Reads files of events by PowerShell's own cmdlets.</summary>
 internal static class RecordFile

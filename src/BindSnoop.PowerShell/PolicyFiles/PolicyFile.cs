@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace BindSnoop.PowerShell.Policy;
+namespace BindSnoop.PowerShell.PolicyFiles;
 
 /// <summary>Policies in files: PSD1 or JSON, as the name says.</summary>
 internal static class PolicyFile

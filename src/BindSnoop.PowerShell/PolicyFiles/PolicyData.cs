@@ -5,7 +5,7 @@ using System.Management.Automation.Language;
 using System.Text;
 using System.Text.Json;
 
-namespace BindSnoop.PowerShell.Policy;
+namespace BindSnoop.PowerShell.PolicyFiles;
 
 /// <summary>
 /// A policy in PowerShell's forms, PSD1 and objects, from and to JSON, which the engine understands. PSD1 is read

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
-using BindSnoop.PowerShell.Policy;
+using BindSnoop.PowerShell.PolicyFiles;
 
 namespace BindSnoop.PowerShell;
 

@@ -3,7 +3,7 @@ using System.Management.Automation;
 using BindSnoop.Loading;
 using BindSnoop.Names;
 
-namespace BindSnoop.PowerShell.Policy;
+namespace BindSnoop.PowerShell.PolicyFiles;
 
 /// <summary>
 /// Reads events of bind() off objects: those of this session, and those that came through CSV, JSON, CliXml or

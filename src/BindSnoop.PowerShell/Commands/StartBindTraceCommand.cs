@@ -1,0 +1,39 @@
+using System.Management.Automation;
+
+namespace BindSnoop.PowerShell;
+
+/// <summary>Starts a trace that runs in the background.</summary>
+[Cmdlet(VerbsLifecycle.Start, "BindTrace", DefaultParameterSetName = LiveSet, SupportsShouldProcess = true)]
+[OutputType(typeof(BindTrace))]
+public sealed class StartBindTraceCommand : BindFilterCommand
+{
+    /// <summary>A name that no other trace has; one is made up if none is given.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Name { get; set; }
+
+    /// <summary>Whether to collect events or to count in the kernel.</summary>
+    [Parameter]
+    public BindTraceMode Mode { get; set; }
+
+    /// <summary>How many events are kept until they are fetched; the oldest go first, and are counted.</summary>
+    [Parameter]
+    public int MaxQueued { get; set; } = BindTrace.DefaultMaxQueued;
+
+    /// <summary>Of Count mode: how many combinations of address, port, protocol and result can be counted.</summary>
+    [Parameter]
+    public int Capacity { get; set; } = TraceOptions.DefaultCountCapacity;
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (NothingToTrace || !ShouldProcess(Name ?? "BindTrace", "Start-BindTrace"))
+        {
+            return;
+        }
+
+        BindTrace trace = Try(() => BindSnoopModule.Registry.Start(Name, Mode, ReadOptions() with { CountCapacity = Capacity }, MaxQueued));
+        WriteBackend(trace.Backend, trace.Refusals);
+        WriteObject(trace);
+    }
+}
