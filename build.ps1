@@ -108,7 +108,7 @@ function ConvertTo-Sbom {
 
     # Locked to their contents, and none of them gets into the package.
     $built = @(foreach ($lock in $LockFile) {
-            $framework = (Get-Content -LiteralPath $lock -Raw | ConvertFrom-Json -AsHashtable).dependencies['net8.0']
+            $framework = (Get-Content -LiteralPath $lock -Raw | ConvertFrom-Json -AsHashtable).dependencies['net10.0']
             foreach ($dependency in $framework.GetEnumerator() | Where-Object { $_.Value.type -ne 'Project' } | Sort-Object -Property Key -Culture '') {
                 $package = ConvertTo-SbomPackage "Build-$($dependency.Key)" $dependency.Key $dependency.Value.resolved "pkg:nuget/$($dependency.Key)@$($dependency.Value.resolved)"
                 $package.checksums = @([ordered]@{

@@ -8,7 +8,7 @@ output=$root/output
 results=$output/test-results
 
 # PowerShell as a .NET tool, for machines without pwsh: the one for each SDK's runtime.
-declare -A pwsh_tool=([8]=7.4.22 [9]=7.5.13 [10]=7.6.9)
+declare -A pwsh_tool=([10]=7.6.9)
 
 usage() {
     cat <<'END'
@@ -49,8 +49,6 @@ find_dotnet() {
     if [[ -d $dir/host/fxr ]]; then export DOTNET_ROOT=$dir; fi
     export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1
     export POWERSHELL_TELEMETRY_OPTOUT=1
-    # What was built for .NET 8 also runs where only a later one is.
-    export DOTNET_ROLL_FORWARD=Major
 }
 
 has() { command -v "$1" >/dev/null; }
@@ -143,7 +141,7 @@ give_back() {
 }
 
 # "dotnet build" without the summary that it cannot be kept from. One project
-# after the other, as the solution's format is newer than .NET 8's SDK; and no
+# after the other; and no
 # build servers, which would stay behind as root.
 build_projects() {
     local project locked=()
@@ -314,7 +312,7 @@ assembly() { dotnet msbuild "$root/$1" -nologo -nodeReuse:false -p:Configuration
 test_assembly() { # PROJECT SECONDS
     local name
     name=$(basename "$1")
-    suite "$name" "$2" dotnet "$(assembly "$1")" -noColor -noAutoReporters -ctrf "$results/$name.ctrf.json"
+    suite "$name" "$2" dotnet "$(assembly "$1")" -noColor -noAutoReporters -result-ctrf "$results/$name.ctrf.json"
 }
 
 test_pester() {
@@ -345,7 +343,7 @@ test_publish() {
         fi
         if [[ $machine == "$(uname -m)" ]]; then
             BINDSNOOP=$file suite "publish-$rid" 900 dotnet "$(assembly tests/BindSnoop.Cli.Tests)" -noColor -noAutoReporters \
-                -ctrf "$results/publish-$rid.ctrf.json"
+                -result-ctrf "$results/publish-$rid.ctrf.json"
             log=$results/installed
             if said=$(install_files "$log" 2>&1 && bash -c 'shopt -s progcomp
                 PATH=$0/bin:$PATH

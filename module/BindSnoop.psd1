@@ -6,7 +6,7 @@
     CompanyName            = 'Community'
     Copyright              = '(c) The BindSnoop authors. MIT license.'
     Description            = 'Who bound which port, with which socket options, and did it succeed? Traces bind() and accept() on Linux through eBPF and puts typed objects on the pipeline.'
-    PowerShellVersion      = '7.4'
+    PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
     FormatsToProcess       = @('BindSnoop.Format.ps1xml')
     TypesToProcess         = @('BindSnoop.Types.ps1xml')

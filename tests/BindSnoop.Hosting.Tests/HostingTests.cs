@@ -4,8 +4,10 @@ using System.Management.Automation.Runspaces;
 using System.Net;
 using System.Net.Sockets;
 using Xunit;
+using Xunit.Sdk;
+using Xunit.v3;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Parallelization(Mode = ParallelMode.None)]
 
 namespace BindSnoop.Hosting.Tests;
 

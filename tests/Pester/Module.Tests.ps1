@@ -19,7 +19,7 @@ Describe 'The module' {
         $manifest = Test-ModuleManifest -Path $manifestPath -ErrorAction Stop -WarningVariable warnings
         $warnings | Should -BeNullOrEmpty
         $manifest.Name | Should -Be 'BindSnoop'
-        $manifest.PowerShellVersion | Should -Be '7.4'
+        $manifest.PowerShellVersion | Should -Be '7.6'
         $manifest.CompatiblePSEditions | Should -Be 'Core'
         $manifest.Guid | Should -Not -Be ([guid]::Empty)
         $manifest.Description | Should -Not -BeNullOrEmpty

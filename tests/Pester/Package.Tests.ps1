@@ -108,7 +108,7 @@ Describe 'What the package says of itself' {
     It 'Lists what it was built with, as the lock files have it' {
         $locked = foreach ($project in 'BindSnoop', 'BindSnoop.PowerShell') {
             $lock = Get-Content -LiteralPath ([IO.Path]::Combine($repository, 'src', $project, 'packages.lock.json')) -Raw | ConvertFrom-Json -AsHashtable
-            $lock.dependencies.'net8.0'.GetEnumerator() | Where-Object { $_.Value.type -ne 'Project' } | ForEach-Object { "$($_.Key) $($_.Value.resolved)" }
+            $lock.dependencies.'net10.0'.GetEnumerator() | Where-Object { $_.Value.type -ne 'Project' } | ForEach-Object { "$($_.Key) $($_.Value.resolved)" }
         }
         $ids = ($sbom.relationships | Where-Object relationshipType -EQ BUILD_DEPENDENCY_OF).spdxElementId
         $sbom.packages | Where-Object SPDXID -In $ids | ForEach-Object { "$($_.name) $($_.versionInfo)" } | Sort-Object | Should -Be ($locked | Sort-Object)
@@ -155,7 +155,7 @@ Describe 'Installed into an empty profile' {
             (Get-Help Get-BindEvent).Synopsis
             @((Get-Help Get-BindEvent -Full).examples.example).Count
             (Get-Help about_BindSnoop | Out-String).Contains('BindSnoop')
-            @(Get-FormatData -TypeName BindSnoop.BindEvent -PowerShellVersion 7.4).FormatViewDefinition.Name
+            @(Get-FormatData -TypeName BindSnoop.BindEvent -PowerShellVersion 7.6).FormatViewDefinition.Name
 '@
         $told[0] | Should -BeExactly (Get-Help Get-BindEvent).Synopsis
         [int] $told[1] | Should -BeGreaterThan 3
