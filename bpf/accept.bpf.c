@@ -3,7 +3,8 @@
  * TCP connections as a process accepts them. Not sock:inet_sock_set_state: that runs when the
  * handshake ends, in whatever process the packet happened to interrupt.
  */
-#include "trace.h"
+#include "accounting.h"
+#include "filter.h"
 
 struct accept_record {
 	struct origin origin;
@@ -39,56 +40,70 @@ static __always_inline void fill_endpoints(bool typed, struct sock *sk, bool con
 		bpf_core_read(remote->address, sizeof(remote->address), &common->skc_v6_daddr);
 }
 
-/*
- * The one place where an accept is judged and reported. `sk` is the new connection, or the listening
- * socket if there is none.
- */
-static __always_inline int report(bool typed, struct sock *sk, __u16 protocol, int error)
+/* A call that has returned, as its hook found it. */
+struct outcome {
+	struct sock *sk; /* the new connection, or the listening socket if there is none */
+	__u16 protocol;
+	int ret;
+};
+
+/* What there is to check of a call by a caller_wanted(), before anything is read of its socket. */
+static __always_inline bool call_wanted(int ret)
 {
-	struct endpoint local = {}, remote = {};
-	struct accept_record *record;
+	if (ret && !config.include_error)
+		return false;
+	if (ret == -EAGAIN && !config.include_would_block)
+		return false;
+	return surroundings_wanted();
+}
+
+static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *local,
+				const struct endpoint *remote)
+{
+	struct accept_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	struct net *net;
 
-	if (error == -ERESTARTSYS)
-		error = -EINTR;
-	if (error && !config.include_error)
-		return filtered();
-	if (error == -EAGAIN && !config.include_would_block)
-		return filtered();
-
-	local.family = remote.family = LOAD(typed, sk, __sk_common.skc_family);
-	if (!family_wanted(local.family) || !protocol_wanted(protocol))
-		return filtered();
-	fill_endpoints(typed, sk, !error, &local, &remote);
-	if (config.by_port && !in_bitmap(ports, local.port))
-		return filtered();
-	if (config.by_remote_port && (error || !in_bitmap(remote_ports, remote.port)))
-		return filtered();
-	if (config.by_address && !prefix_matches(&address_filter, &local))
-		return filtered();
-	if (config.by_remote_address && (error || !prefix_matches(&remote_address_filter, &remote)))
-		return filtered();
-	if (!caller_wanted() || !surroundings_wanted())
-		return filtered();
-
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	if (!record) {
 		COUNT(dropped);
 		return 0;
 	}
-	net = LOAD(typed, sk, __sk_common.skc_net.net);
-	fill_origin(&record->origin, current_task(), LOAD(typed, net, ns.inum), error);
-	__builtin_memcpy(record->local_address, local.address, sizeof(record->local_address));
-	__builtin_memcpy(record->remote_address, remote.address, sizeof(record->remote_address));
-	record->interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);
-	record->address_family = local.family;
-	record->local_port = local.port;
-	record->remote_port = remote.port;
-	record->protocol_number = protocol;
+	net = LOAD(typed, call->sk, __sk_common.skc_net.net);
+	fill_origin(&record->origin, current_task(), LOAD(typed, net, ns.inum), call->ret);
+	__builtin_memcpy(record->local_address, local->address, sizeof(record->local_address));
+	__builtin_memcpy(record->remote_address, remote->address, sizeof(record->remote_address));
+	record->interface_index = LOAD(typed, call->sk, __sk_common.skc_bound_dev_if);
+	record->address_family = local->family;
+	record->local_port = local->port;
+	record->remote_port = remote->port;
+	record->protocol_number = call->protocol;
 	record->reserved = 0;
 	submit(record);
 	return 0;
 }
+
+/* The one place where a call is judged and reported. */
+static __always_inline int report(bool typed, const struct outcome *call)
+{
+	struct endpoint local = {}, remote = {};
+
+	if (!caller_wanted() || !call_wanted(call->ret))
+		return filtered();
+	local.family = remote.family = LOAD(typed, call->sk, __sk_common.skc_family);
+	if (!family_wanted(local.family) || !protocol_wanted(call->protocol))
+		return filtered();
+	fill_endpoints(typed, call->sk, !call->ret, &local, &remote);
+	if (config.by_port && !in_bitmap(ports, local.port))
+		return filtered();
+	if (config.by_remote_port && (call->ret || !in_bitmap(remote_ports, remote.port)))
+		return filtered();
+	if (config.by_address && !prefix_matches(&address_filter, &local))
+		return filtered();
+	if (config.by_remote_address && (call->ret || !prefix_matches(&remote_address_filter, &remote)))
+		return filtered();
+	return emit(typed, call, &local, &remote);
+}
+
+enum function { SYS_ACCEPT, INET_CSK_ACCEPT = MAY_WAIT, SYSTEM_CALL };
 
 /* Deleted as the calls end: those of a thread that waits must not make room for those of others. */
 struct {
@@ -98,7 +113,7 @@ struct {
 	__type(value, struct call);
 } calls SEC(".maps");
 
-static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 arg2)
+static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2)
 {
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
 	struct call call = { .args = { arg0, arg1, arg2 }, .under_way = true };
@@ -115,7 +130,8 @@ static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 a
 	return 0;
 }
 
-static __always_inline bool leave(__u32 function, struct call *call)
+/* False if the entry was not seen. */
+static __always_inline bool leave(enum function function, struct call *call)
 {
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
 	struct call *entered = bpf_map_lookup_elem(&calls, &key);
@@ -131,8 +147,6 @@ static __always_inline bool leave(__u32 function, struct call *call)
 	return true;
 }
 
-enum function { SYS_ACCEPT, INET_CSK_ACCEPT = MAY_WAIT, SYSTEM_CALL };
-
 static __always_inline bool is_tcp(__u16 family, __u16 protocol)
 {
 	return (family == AF_INET || family == AF_INET6) && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
@@ -146,27 +160,28 @@ static __always_inline bool is_tcp(__u16 family, __u16 protocol)
  */
 static __always_inline int accepted(bool typed, struct sock *sk)
 {
-	__u16 protocol = LOAD(typed, sk, sk_protocol);
+	struct outcome call = { .sk = sk, .protocol = LOAD(typed, sk, sk_protocol) };
 
-	if (!is_tcp(LOAD(typed, sk, __sk_common.skc_family), protocol))
-		return 0;
-	return report(typed, sk, protocol, 0);
+	return is_tcp(LOAD(typed, sk, __sk_common.skc_family), call.protocol) ? report(typed, &call) : 0;
 }
 
 static __always_inline int failed(bool typed, struct sock *listener, int error)
 {
+	struct outcome call = { .sk = listener, .protocol = LOAD(typed, listener, sk_protocol), .ret = error };
 	struct tcp_sock *tcp = (struct tcp_sock *)listener;
-	__u16 protocol = LOAD(typed, listener, sk_protocol);
 
 	/* An MPTCP listener accepts on its first subflow. */
-	if (protocol == IPPROTO_TCP && bpf_core_field_exists(tcp->is_mptcp) && BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
-		protocol = IPPROTO_MPTCP;
-	return report(typed, listener, protocol, error);
+	if (call.protocol == IPPROTO_TCP && bpf_core_field_exists(tcp->is_mptcp) &&
+	    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
+		call.protocol = IPPROTO_MPTCP;
+	if (error == -ERESTARTSYS)
+		call.ret = -EINTR;
+	return report(typed, &call);
 }
 
 /*
  * What inet_csk_accept() is to do, and where it leaves its error: its second and its third argument, or
- * since 6.10 (92ef0fd55ac8) members of the second.
+ * since 6.10 (92ef0fd55ac8, "net: change proto and proto_ops accept type") members of the second.
  */
 static __always_inline int flags_of(void *second)
 {
@@ -231,7 +246,10 @@ int fexit_inet_csk_accept(unsigned long long *ctx)
 	} else {
 		if (ctx[4])
 			return 0;
-		/* Before 5.17 (bb6728d75611) the verifier lets nobody load a pointer to a number. */
+		/*
+		 * Before 5.17 (bb6728d75611, "bpf: Allow access to int pointer arguments in tracing programs") the verifier
+		 * lets nobody load a pointer to a number.
+		 */
 		bpf_probe_read_kernel(&third, sizeof(third), &ctx[2]);
 	}
 	return failed(true, (void *)ctx[0], error_at(place_of_error((void *)ctx[1], third)));
@@ -334,7 +352,7 @@ static __always_inline int system_call_exited(struct sys_exit *ctx)
 		entered = leave(SYSTEM_CALL, &call);
 	if (ctx->ret >= 0) {
 		sk = tcp_socket_of(ctx->ret);
-		return sk ? report(false, sk, LOAD(false, sk, sk_protocol), 0) : 0;
+		return sk ? accepted(false, sk) : 0;
 	}
 	if (!config.include_error)
 		COUNT(filtered);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /* Calls of bind() on IPv4 and IPv6 sockets: what was asked for, what came of it. */
-#include "trace.h"
+#include "accounting.h"
+#include "filter.h"
 
 enum bind_option {
 	FREE_BIND = 1,
@@ -66,7 +67,10 @@ static __always_inline void parse_address(struct endpoint *requested, const unio
 	__builtin_memset(requested, 0, sizeof(*requested));
 	requested->family = NO_ADDRESS;
 
-	/* An IPv4 socket takes AF_UNSPEC for the any-address (29c486df6a20); an IPv6 one refuses it. */
+	/*
+	 * An IPv4 socket takes AF_UNSPEC for the any-address (29c486df6a20, "net: ipv4: relax AF_INET check in bind()");
+	 * an IPv6 one refuses it.
+	 */
 	if (family == AF_UNSPEC)
 		family = socket_family == AF_INET6 ? AF_INET6 : AF_INET;
 
@@ -149,7 +153,10 @@ static __always_inline __u8 options_of(struct sock *sk, const struct sock_common
 
 	/* Typed arguments end with struct sock. */
 	if (bpf_core_field_exists(inet->inet_flags)) {
-		/* Since 6.6: c274af224269 (inet_flags), 3f7e753206bb, 4bd0623f04ee, ca571e2eb7eb. */
+		/*
+		 * Since 6.6: c274af224269 ("inet: introduce inet->inet_flags"), 3f7e753206bb ("inet: move inet->freebind to
+		 * inet->inet_flags"), and the same for the others in 4bd0623f04ee and ca571e2eb7eb.
+		 */
 		unsigned long flags = LOAD(false, inet, inet_flags);
 
 		if (flags >> (config.freebind_bit & 63) & 1)
@@ -204,101 +211,117 @@ static __always_inline bool bound_elsewhere(struct kind kind, const struct sock_
 	return kind.type == SOCK_STREAM || kind.protocol == IPPROTO_UDP;
 }
 
-/*
- * The one place where a call is judged and reported, once its caller and itself are wanted. `sk` and `common`, its
- * head, are null for a descriptor that is no socket; `task` is null where nobody has had to ask for it yet.
- */
-static __always_inline int report(struct task_struct *task, bool typed, struct sock *sk,
-				  const struct sock_common *common, struct kind kind, __u16 family,
-				  const struct endpoint *requested, int ret)
+/* A call that has returned, as its hook found it. */
+struct outcome {
+	struct task_struct *task; /* null where nobody has had to ask for it yet */
+	struct sock *sk;          /* null, like `common`, its head, where the descriptor is no socket */
+	const struct sock_common *common;
+	struct kind kind;
+	__u16 family;
+	int ret;
+	struct endpoint requested;
+};
+
+/* One more of a kind of call. */
+static __always_inline int count(const struct outcome *call, const struct endpoint *bound, __u32 interface_index)
 {
-	struct endpoint bound = { .family = family };
-	struct bind_record *record;
-	__u32 interface_index = 0;
+	struct bind_count_key key = {
+		.interface_index = interface_index,
+		.error_code = -call->ret,
+		.address_family = bound->family,
+		.port = bound->port,
+		.protocol_number = call->kind.protocol,
+		.named_family = call->ret ? call->requested.family : bound->family,
+	};
+	__u64 one = 1, *count;
 
-	if (!family_wanted(bound.family) || !protocol_wanted(kind.protocol))
-		return filtered();
-
-	/*
-	 * After a failure the socket tells nothing of the call: it is empty, or of an earlier bind. A raw socket
-	 * has no port; its number is its protocol.
-	 */
-	if (ret) {
-		bound.port = kind.type == SOCK_RAW ? 0 : requested->port;
-		if (bound.family == requested->family)
-			__builtin_memcpy(bound.address, requested->address, sizeof(bound.address));
-	} else if (sk) {
-		bound.port = kind.type == SOCK_RAW ? 0 : common->skc_num;
-		read_bound_address(bound.address, common, bound.family);
-	}
-
-	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port))
-		return filtered();
-	/* A failed call that named no address of this family did not name 0.0.0.0 either. */
-	if (config.by_address && (ret || !prefix_matches(&address_filter, &bound)) &&
-	    !prefix_matches(&address_filter, requested))
-		return filtered();
-
-	if (sk)
-		interface_index = common->skc_bound_dev_if;
-
-	if (config.count) {
-		struct bind_count_key key = {
-			.interface_index = interface_index,
-			.error_code = -ret,
-			.address_family = bound.family,
-			.port = bound.port,
-			.protocol_number = kind.protocol,
-			.named_family = ret ? requested->family : bound.family,
-		};
-		__u64 one = 1, *count;
-
-		__builtin_memcpy(key.address, ret ? requested->address : bound.address, sizeof(key.address));
+	__builtin_memcpy(key.address, call->ret ? call->requested.address : bound->address, sizeof(key.address));
+	count = bpf_map_lookup_elem(&counts, &key);
+	if (!count && bpf_map_update_elem(&counts, &key, &one, BPF_NOEXIST)) {
+		/* Full; or another CPU was first, and then the entry is there now. */
 		count = bpf_map_lookup_elem(&counts, &key);
-		if (!count && bpf_map_update_elem(&counts, &key, &one, BPF_NOEXIST)) {
-			/* Full; or another CPU was first, and then the entry is there now. */
-			count = bpf_map_lookup_elem(&counts, &key);
-			if (!count) {
-				COUNT(dropped);
-				return 0;
-			}
+		if (!count) {
+			COUNT(dropped);
+			return 0;
 		}
-		if (count)
-			__sync_fetch_and_add(count, 1);
-		COUNT(counted);
-		return 0;
 	}
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	COUNT(counted);
+	return 0;
+}
 
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *bound,
+				__u32 interface_index)
+{
+	struct bind_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct task_struct *task = call->task;
+
 	if (!record) {
 		COUNT(dropped);
 		return 0;
 	}
 	if (!task)
 		task = current_task();
-	if (sk) {
+	if (call->sk) {
+		const struct sock_common *common = call->common;
 		struct net *net = common->skc_net.net;
 		__u8 bits;
 
-		fill_origin(&record->origin, task, LOAD(typed, net, ns.inum), ret);
+		fill_origin(&record->origin, task, LOAD(typed, net, ns.inum), call->ret);
 		bits = BYTE_OF(common, skc_reuse);
-		record->options = options_of(sk, common, bits);
+		record->options = options_of(call->sk, common, bits);
 		record->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
 	} else {
-		fill_origin(&record->origin, task, 0, ret);
+		fill_origin(&record->origin, task, 0, call->ret);
 		record->options = 0;
 		record->ipv6_only = 0;
 	}
-	record->requested = *requested;
-	__builtin_memcpy(record->address, bound.address, sizeof(record->address));
+	record->requested = call->requested;
+	__builtin_memcpy(record->address, bound->address, sizeof(record->address));
 	record->interface_index = interface_index;
-	record->address_family = bound.family;
-	record->port = bound.port;
-	record->protocol_number = kind.protocol;
-	record->socket_type = kind.type;
+	record->address_family = bound->family;
+	record->port = bound->port;
+	record->protocol_number = call->kind.protocol;
+	record->socket_type = call->kind.type;
 	record->reserved = 0;
 	submit(record);
 	return 0;
+}
+
+/* The one place where a call is judged and reported, once its caller and itself are wanted. */
+static __always_inline int report(bool typed, const struct outcome *call)
+{
+	const struct endpoint *requested = &call->requested;
+	struct endpoint bound = { .family = call->family };
+	__u32 interface_index = 0;
+
+	if (!family_wanted(call->family) || !protocol_wanted(call->kind.protocol))
+		return filtered();
+
+	/*
+	 * After a failure the socket tells nothing of the call: it is empty, or of an earlier bind. A raw socket
+	 * has no port; its number is its protocol.
+	 */
+	if (call->ret) {
+		bound.port = call->kind.type == SOCK_RAW ? 0 : requested->port;
+		if (bound.family == requested->family)
+			__builtin_memcpy(bound.address, requested->address, sizeof(bound.address));
+	} else if (call->sk) {
+		bound.port = call->kind.type == SOCK_RAW ? 0 : call->common->skc_num;
+		read_bound_address(bound.address, call->common, bound.family);
+	}
+
+	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port))
+		return filtered();
+	/* A failed call that named no address of this family did not name 0.0.0.0 either. */
+	if (config.by_address && (call->ret || !prefix_matches(&address_filter, &bound)) &&
+	    !prefix_matches(&address_filter, requested))
+		return filtered();
+
+	if (call->sk)
+		interface_index = call->common->skc_bound_dev_if;
+	return config.count ? count(call, &bound, interface_index) : emit(typed, call, &bound, interface_index);
 }
 
 enum function { INET_BIND, INET6_BIND, MPTCP_BIND, SECURITY_SOCKET_BIND, SYS_BIND };
@@ -341,17 +364,21 @@ static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1,
 	return 0;
 }
 
-/* Null if the entry was not seen. */
-static __always_inline const struct call *leave(enum function function)
+/* False if the entry was not seen. */
+static __always_inline bool leave(enum function function, struct call *call)
 {
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
-	struct call *call = bpf_map_lookup_elem(&calls, &key);
+	struct call *entered = bpf_map_lookup_elem(&calls, &key);
 
-	if (!call || !call->under_way)
-		return NULL;
-	call->under_way = false;
+	if (!entered || !entered->under_way) {
+		/* Clang may copy it on this path as well, and the verifier asks for it to have been written. */
+		*call = (struct call){};
+		return false;
+	}
+	*call = *entered;
+	entered->under_way = false;
 	COUNT(left);
-	return call;
+	return true;
 }
 
 /* security_socket_bind() is of interest only where a security module refuses: then no bind function runs. */
@@ -361,74 +388,66 @@ static __always_inline bool is_outcome(enum function function, int ret)
 }
 
 /* One return of a function that has the socket and the kernel's copy of the address. */
-static __always_inline int returned(bool typed, enum function function, void *socket, void *address, int length,
-				    int ret)
+static __always_inline int function_returned(bool typed, enum function function, void *socket, void *address, int length,
+					     int ret)
 {
-	struct endpoint requested = { .family = NO_ADDRESS };
-	struct sock_common *common;
+	struct outcome call = { .ret = ret, .requested.family = NO_ADDRESS };
 	union socket_copy copied;
 	union sock_copy copy;
 	struct socket *sock;
-	struct kind kind;
-	struct sock *sk;
-	__u16 family;
 
 	if (!is_outcome(function, ret))
 		return 0;
 	if (!call_wanted(ret))
 		return filtered();
 	sock = socket_at(typed, socket, &copied);
-	sk = sock->sk;
-	common = head_of(typed, sk, &copy);
-	family = common->skc_family;
-	if (function == SECURITY_SOCKET_BIND && family != AF_INET && family != AF_INET6)
+	call.sk = sock->sk;
+	call.common = head_of(typed, call.sk, &copy);
+	call.family = call.common->skc_family;
+	if (function == SECURITY_SOCKET_BIND && call.family != AF_INET && call.family != AF_INET6)
 		return 0;
-	kind = kind_of(typed, sk);
+	call.kind = kind_of(typed, call.sk);
 	/*
 	 * Up to 6.5 mptcp_bind() binds its first subflow, a socket without a file, through here and then tells
 	 * the same story.
 	 */
 	if ((function == INET_BIND || function == INET6_BIND) && !sock->file) {
-		struct tcp_sock *tcp = (struct tcp_sock *)sk;
+		struct tcp_sock *tcp = (struct tcp_sock *)call.sk;
 
-		if (bpf_core_field_exists(tcp->is_mptcp) && kind.protocol == IPPROTO_TCP &&
+		if (bpf_core_field_exists(tcp->is_mptcp) && call.kind.protocol == IPPROTO_TCP &&
 		    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
 			return 0;
 	}
-	if (bound_elsewhere(kind, common, ret))
+	if (bound_elsewhere(call.kind, call.common, ret))
 		return filtered();
 	if (request_matters(ret))
-		read_kernel_address(&requested, address, length, family);
-	return report(NULL, typed, sk, common, kind, family, &requested, ret);
+		read_kernel_address(&call.requested, address, length, call.family);
+	return report(typed, &call);
 }
 
 static __always_inline int system_call_returned(struct task_struct *task, int fd, void *address, int length, int ret)
 {
-	struct endpoint requested = { .family = NO_ADDRESS };
-	struct sock_common *common;
-	__u16 family = AF_UNSPEC;
-	struct kind kind = {};
+	struct outcome call = { .task = task, .ret = ret, .requested.family = NO_ADDRESS };
 	union sock_copy copy;
-	struct sock *sk;
 
-	sk = sock_of(task, fd);
-	common = head_of(false, sk, &copy);
-	if (sk) {
-		family = common->skc_family;
-		if (family != AF_INET && family != AF_INET6)
+	call.sk = sock_of(task, fd);
+	call.common = head_of(false, call.sk, &copy);
+	if (call.sk) {
+		call.family = call.common->skc_family;
+		if (call.family != AF_INET && call.family != AF_INET6)
 			return 0;
-		kind = kind_of(false, sk);
-		if (bound_elsewhere(kind, common, ret))
+		call.kind = kind_of(false, call.sk);
+		if (bound_elsewhere(call.kind, call.common, ret))
 			return filtered();
 	}
-	if (!sk || request_matters(ret))
-		read_user_address(&requested, address, length, family);
-	if (!sk) {
-		family = requested.family;
-		if (family != AF_INET && family != AF_INET6)
+	if (!call.sk || request_matters(ret))
+		read_user_address(&call.requested, address, length, call.family);
+	if (!call.sk) {
+		call.family = call.requested.family;
+		if (call.family != AF_INET && call.family != AF_INET6)
 			return 0;
 	}
-	return report(task, false, sk, common, kind, family, &requested, ret);
+	return report(false, &call);
 }
 
 /* Failures before any bind function is called; all others are reported from there. */
@@ -444,7 +463,7 @@ static __always_inline bool fails_early(int length, int ret)
 	{                                                                                          \
 		if (!caller_wanted())                                                              \
 			return is_outcome(id, ret) ? filtered() : 0;                               \
-		return returned(true, id, sock, address, length, ret);                             \
+		return function_returned(true, id, sock, address, length, ret);                    \
 	}
 
 FEXIT(inet_bind, INET_BIND)
@@ -471,14 +490,14 @@ int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
 	SEC("kretprobe/" #function)                                                                \
 	int BPF_KRETPROBE(kretprobe_##function, int ret)                                           \
 	{                                                                                          \
-		const struct call *call;                                                           \
+		struct call call;                                                                  \
                                                                                                    \
 		if (!caller_wanted())                                                              \
 			return is_outcome(id, ret) ? filtered() : 0;                               \
-		call = leave(id);                                                                  \
-		return call ? returned(false, id, (void *)call->args[0], (void *)call->args[1],    \
-				       call->args[2], ret) :                                       \
-			      0;                                                                   \
+		if (!leave(id, &call))                                                             \
+			return 0;                                                                  \
+		return function_returned(false, id, (void *)call.args[0], (void *)call.args[1],    \
+					 call.args[2], ret);                                       \
 	}
 
 KPROBE(inet_bind, INET_BIND)
@@ -496,13 +515,13 @@ int BPF_KPROBE(kprobe___sys_bind, int fd, void *address, int length)
 SEC("kretprobe/__sys_bind")
 int BPF_KRETPROBE(kretprobe___sys_bind, int ret)
 {
-	const struct call *call = leave(SYS_BIND);
+	struct call call;
 
-	if (!call || !fails_early(call->args[2], ret))
+	if (!leave(SYS_BIND, &call) || !fails_early(call.args[2], ret))
 		return 0;
 	if (!caller_wanted() || !call_wanted(ret))
 		return filtered();
-	return system_call_returned(current_task(), call->args[0], (void *)call->args[1], call->args[2], ret);
+	return system_call_returned(current_task(), call.args[0], (void *)call.args[1], call.args[2], ret);
 }
 
 /* Not attached where the return knows the arguments. */
@@ -515,24 +534,25 @@ int sys_enter_bind(struct sys_enter *ctx)
 SEC("tracepoint/syscalls/sys_exit_bind")
 int sys_exit_bind(struct sys_exit *ctx)
 {
-	const struct call *call = NULL;
 	struct task_struct *task;
 	struct pt_regs *regs;
 
 	if (!caller_wanted())
 		return filtered();
 	if (!kernel_has_helper(task_pt_regs)) {
-		call = leave(SYS_BIND);
-		if (!call)
+		struct call call;
+
+		if (!leave(SYS_BIND, &call))
 			return 0;
+		if (!call_wanted(ctx->ret))
+			return filtered();
+		return system_call_returned(current_task(), call.args[0], (void *)call.args[1], call.args[2], ctx->ret);
 	}
 	if (!call_wanted(ctx->ret))
 		return filtered();
-	task = current_task();
-	if (call)
-		return system_call_returned(task, call->args[0], (void *)call->args[1], call->args[2], ctx->ret);
 
-	/* Since 5.15 (dd6e10fbd9fb): the registers that the system call was entered with. */
+	/* Since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs() helper"): the registers that the call was entered with. */
+	task = current_task();
 	regs = (void *)bpf_task_pt_regs(task);
 	return system_call_returned(task, PT_REGS_PARM1_SYSCALL(regs), (void *)PT_REGS_PARM2_SYSCALL(regs),
 				    PT_REGS_PARM3_SYSCALL(regs), ctx->ret);

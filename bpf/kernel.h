@@ -175,7 +175,7 @@ struct sock_common___ipv6 {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
-/* sk_protocol is a u16 of its own since 5.6 (bf9765145b85); no older kernel has our ring buffer. */
+/* sk_protocol is a u16 of its own since 5.6 (bf9765145b85, "sock: Make sk_protocol a 16-bit value"); no older kernel has our ring buffer. */
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type;
@@ -213,8 +213,8 @@ struct proto_accept_arg {
 #define kernel_has_helper(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
 
 /*
- * Since 6.2 (a35b9af4ec2c) a program may give any address a type. What calls that kernel function can only
- * be loaded where it is, so every object is built with it and without.
+ * Since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast") a program may give any address a type. What
+ * calls that kernel function can only be loaded where it is, so every object is built with it and without.
  */
 #ifdef CAN_CAST
 void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
@@ -249,7 +249,10 @@ void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
 		 << __CORE_RELO(pointer, field, LSHIFT_U64) >>                                     \
 	 __CORE_RELO(pointer, field, RSHIFT_U64))
 
-/* bpf_get_current_task_btf() is of 5.11 (3ca1032ab7ab); before, the current task is an untyped number. */
+/*
+ * bpf_get_current_task_btf() is of 5.11 (3ca1032ab7ab, "bpf: Implement get_current_task_btf and RET_PTR_TO_BTF_ID");
+ * before, the current task is an untyped number.
+ */
 #define LOAD_TASK(task, field) LOAD(kernel_has_helper(get_current_task_btf), task, field)
 
 /*
@@ -317,6 +320,31 @@ static __always_inline struct task_struct *current_task(void)
 	if (kernel_has_helper(get_current_task_btf))
 		return (void *)bpf_get_current_task_btf();
 	return (void *)bpf_get_current_task();
+}
+
+/* The sock behind a descriptor of the current task, or null. */
+static __always_inline struct sock *sock_of(struct task_struct *task, int fd)
+{
+	struct files_struct *files = LOAD_TASK(task, files);
+	struct fdtable *fdt = LOAD_TASK(files, fdt);
+	struct file **slot = LOAD_TASK(fdt, fd);
+	union socket_copy copy;
+	struct socket *sock;
+	struct file *file;
+	void *address;
+
+	if ((__u32)fd >= LOAD_TASK(fdt, max_fds))
+		return NULL;
+	address = pointer_at(slot + fd);
+	if (!address)
+		return NULL;
+	file = CAST(struct file, address);
+	address = LOAD(false, file, private_data);
+	if (!address)
+		return NULL;
+	sock = socket_at(false, address, &copy);
+	/* private_data is a socket only in a socket's file, and only a socket points back at it. */
+	return sock->file == file ? sock->sk : NULL;
 }
 
 #endif

@@ -39,7 +39,7 @@ internal static class RecordBytes
         "This should not happen: please report it.");
 }
 
-/// <summary><c>struct endpoint</c> of bpf/trace.h.</summary>
+/// <summary><c>struct endpoint</c> of bpf/record.h.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct EndpointRecord
 {
@@ -49,7 +49,7 @@ internal struct EndpointRecord
     public ushort Port;
 }
 
-/// <summary><c>struct origin</c> of bpf/trace.h.</summary>
+/// <summary><c>struct origin</c> of bpf/record.h.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct OriginRecord
 {

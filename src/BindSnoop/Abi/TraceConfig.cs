@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace BindSnoop.Abi;
 
-/// <summary><c>struct config</c> of bpf/trace.h; a test compares the two.</summary>
+/// <summary><c>struct config</c> of bpf/config.h; a test compares the two.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct TraceConfig
 {

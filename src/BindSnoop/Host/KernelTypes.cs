@@ -82,7 +82,7 @@ internal sealed unsafe class KernelTypes
     /// <summary>The value of an <c>INET_FLAGS_*</c> enumerator; null before 6.6, which does not have them.</summary>
     public int? InetFlag(string name) => _enumerators.TryGetValue("INET_FLAGS_" + name, out int value) ? value : null;
 
-    /// <summary>Whether BPF programs can read the registers a system call was entered with: since 5.15 (dd6e10fbd9fb).</summary>
+    /// <summary>Whether BPF programs can read the registers a system call was entered with: since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs() helper").</summary>
     public bool HasTaskRegisters => _enumerators.ContainsKey("BPF_FUNC_task_pt_regs");
 
     private static KernelTypes Load()
@@ -102,7 +102,7 @@ internal sealed unsafe class KernelTypes
         return new KernelTypes(btf);
     }
 
-    /// <summary>Whether BPF programs can give an address a type: since 6.2 (a35b9af4ec2c).</summary>
+    /// <summary>Whether BPF programs can give an address a type: since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast").</summary>
     public bool HasCast => HasFunction(CastFunction);
 
     private static TraceException NotFound(string why) => new(

@@ -12,7 +12,7 @@ internal static class Platform
     private const int CapPerfMon = 38;
     private const int CapBpf = 39;
 
-    // 7c70cb94d29c. Debian's kernels, like others, preempt since then, and did not before.
+    // 7c70cb94d29c, "sched: Add Lazy preemption model". Debian's kernels, like others, preempt since then, and did not before.
     private static readonly Version s_lazyPreemption = new(6, 13);
 
     private static readonly (int Number, string Name)[] s_capabilities =
@@ -116,7 +116,7 @@ internal static class Platform
     public static string AdviceFor(int errno) => errno switch
     {
         Errno.EPERM or Errno.EINVAL when IsLockedDown => LockdownAdvice,
-        // 5.11 charges BPF memory to cgroups instead (d5299b67dd59).
+        // 5.11 charges BPF memory to cgroups instead (d5299b67dd59, "bpf: Memcg-based memory accounting for bpf maps").
         Errno.EPERM or Errno.ENOMEM when MemoryLockLimit() != "unlimited" && KernelVersion < new Version(5, 11) =>
             $"Raise the limit of locked memory, which is {MemoryLockLimit()} bytes: 'ulimit -l unlimited', or LimitMEMLOCK=infinity in a systemd unit.",
         Errno.EPERM or Errno.EACCES =>

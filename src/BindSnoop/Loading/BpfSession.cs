@@ -13,7 +13,7 @@ internal sealed unsafe class BpfSession : IDisposable
     private const int PerfTypeTracepoint = 2;
     private const nint PerfFlagCloseOnExec = 8;
 
-    // MAY_WAIT of bpf/trace.h.
+    // MAY_WAIT of bpf/accounting.h.
     private const uint MayWait = 0x80000000;
 
     private readonly BpfObject _object;
@@ -485,7 +485,7 @@ internal sealed unsafe class BpfSession : IDisposable
         public void Dispose() => Monitor.Exit(held);
     }
 
-    /// <summary><c>struct call_key</c> of bpf/trace.h.</summary>
+    /// <summary><c>struct call_key</c> of bpf/accounting.h.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct CallKey
     {
@@ -493,7 +493,7 @@ internal sealed unsafe class BpfSession : IDisposable
         public uint Function;
     }
 
-    /// <summary><c>struct call</c> of bpf/trace.h.</summary>
+    /// <summary><c>struct call</c> of bpf/accounting.h.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Call
     {
@@ -507,7 +507,7 @@ internal sealed unsafe class BpfSession : IDisposable
         private ulong _first;
     }
 
-    /// <summary><c>struct counters</c> of bpf/trace.h.</summary>
+    /// <summary><c>struct counters</c> of bpf/accounting.h.</summary>
     [StructLayout(LayoutKind.Sequential, Size = 64)]
     private struct Counters
     {

@@ -123,7 +123,7 @@ internal static unsafe class FilterMaps
 
     private static uint Only(IReadOnlyList<uint> values) => values.Count == 1 ? values[0] : 0;
 
-    // enum by of bpf/trace.h.
+    // enum by of bpf/filter.h.
     private static byte AnyOneOrSome(IReadOnlyList<uint> values) => (byte)Math.Min(values.Count, 2);
 
     private static void Resize(BpfSession session, string map, int count)
@@ -160,7 +160,7 @@ internal static unsafe class FilterMaps
         byte* key = stackalloc byte[AddressKeySize];
         foreach (AddressPrefix prefix in prefixes)
         {
-            // struct address_key of bpf/trace.h.
+            // struct address_key of bpf/filter.h.
             new Span<byte>(key, AddressKeySize).Clear();
             byte[] address = prefix.Address.GetAddressBytes();
             *(uint*)key = FamilyBits + (uint)prefix.Length;

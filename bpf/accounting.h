@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* What becomes of every call that the hooks see, and the calls under way. */
+#ifndef BINDSNOOP_ACCOUNTING_H
+#define BINDSNOOP_ACCOUNTING_H
+
+#include "kernel.h"
+
+/* Every call that the hooks saw ends up in one of these or in the ring buffer, which counts by itself. */
+struct counters {
+	__u64 counted;  /* in count mode */
+	__u64 dropped;  /* the buffer, or the count map, was full */
+	__u64 filtered; /* not asked for */
+	__u64 missed;   /* its return was never seen, or there was no room to remember its entry */
+	/* Not ends but beginnings: remembered entries, and how many of them their returns found. */
+	__u64 entered;
+	__u64 left;
+} __attribute__((aligned(64))); /* a cache line */
+
+/*
+ * One for every CPU, or for several of a large machine. User space maps them, since to read a map by bpf(2)
+ * keeps kprobes from running meanwhile, long where the kernel preempts.
+ */
+#define COUNTER_SETS 256
+struct counters counters[COUNTER_SETS] SEC(".data.counters") = {};
+
+#define COUNT(member)                                                                              \
+	__sync_fetch_and_add(&counters[bpf_get_smp_processor_id() & (COUNTER_SETS - 1)].member, 1)
+
+static __always_inline int filtered(void)
+{
+	COUNT(filtered);
+	return 0;
+}
+
+/*
+ * A call between its entry and its return, for hooks that see only one of them at a time. Keyed by thread
+ * and function, one of which may call another: mptcp_bind() inet_bind(). The maps for them, "calls", are
+ * the tracers' own. What was entered and not left when nothing is hooked any more has lost its return,
+ * unless it is still there and its function may wait for long.
+ */
+#define MAY_WAIT 0x80000000u
+
+struct call_key {
+	__u32 thread_id;
+	__u32 function;
+};
+
+struct call {
+	__u64 args[3];
+	__u64 under_way;
+};
+
+#endif

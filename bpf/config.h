@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* What user space sets before loading. */
+#ifndef BINDSNOOP_CONFIG_H
+#define BINDSNOOP_CONFIG_H
+
+#include "kernel.h"
+
+/* Set by user space before loading, so that the verifier drops the code of what is not asked for. */
+struct config {
+	__u64 protocols[8];   /* bit n: protocol n */
+	__u32 cgroups;        /* how many of cgroup_filter are set */
+	__u32 process_id;     /* with the next two: the only one asked for */
+	__u32 uid;
+	__u32 gid;
+	__u8 by_port;
+	__u8 by_remote_port;
+	__u8 by_process_id;
+	__u8 by_uid;
+	__u8 by_gid;
+	__u8 by_protocol;
+	__u8 by_address;
+	__u8 by_remote_address;
+	__u8 by_comm;
+	__u8 by_cgroup_map;
+	__u8 by_mount_namespace_map;
+	__u8 ipv4;
+	__u8 ipv6;
+	__u8 include_error;
+	__u8 include_would_block;
+	__u8 count;
+	/* Bit numbers in inet_sock.inet_flags, of an enum without a name, which CO-RE cannot find. */
+	__u8 freebind_bit;
+	__u8 transparent_bit;
+	__u8 bind_address_no_port_bit;
+	__u8 reserved[5];
+};
+
+const volatile struct config config SEC(".rodata.config") = {};
+
+/* One bit a port, so that a range costs no more than a number. */
+const volatile __u64 ports[1024] SEC(".rodata.ports") = {};
+const volatile __u64 remote_ports[1024] SEC(".rodata.remote") = {};
+
+#endif

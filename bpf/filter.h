@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* What is asked for: the filters that every tracer shares, and the maps that user space fills for them. */
+#ifndef BINDSNOOP_FILTER_H
+#define BINDSNOOP_FILTER_H
+
+#include "config.h"
+#include "record.h"
+
+#define FILTER_MAP(name, key_type, value_type)                                                     \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
+		__uint(max_entries, 1);                                                            \
+		__type(key, key_type);                                                             \
+		__type(value, value_type);                                                         \
+	} name SEC(".maps")
+
+struct comm {
+	char bytes[TASK_COMM_LEN];
+};
+
+FILTER_MAP(process_id_filter, __u32, __u8);
+FILTER_MAP(uid_filter, __u32, __u8);
+FILTER_MAP(gid_filter, __u32, __u8);
+FILTER_MAP(comm_filter, struct comm, __u8);
+
+/* Replaced by pinned maps of the user's; key and value sizes are those that bcc's tools document. */
+FILTER_MAP(cgroup_map, __u64, __u64);
+FILTER_MAP(mount_namespace_map, __u64, __u32);
+
+struct address_key {
+	__u32 prefix_length; /* counts the family's 32 bits too */
+	__u32 family;
+	__u8 address[16];
+};
+
+#define ADDRESS_FILTER_MAP(name)                                                                   \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
+		__uint(max_entries, 1);                                                            \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__type(key, struct address_key);                                                   \
+		__type(value, __u8);                                                               \
+	} name SEC(".maps")
+
+ADDRESS_FILTER_MAP(address_filter);
+ADDRESS_FILTER_MAP(remote_address_filter);
+
+/* Asked with bpf_current_task_under_cgroup(), which takes in the whole subtree. */
+#define MAX_CGROUPS 64
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} cgroup_filter SEC(".maps");
+
+static __always_inline bool in_bitmap(const volatile __u64 *bitmap, __u16 bit)
+{
+	return bitmap[(bit >> 6) & 1023] >> (bit & 63) & 1;
+}
+
+static __always_inline bool is_mapped(const __u8 *address)
+{
+	const __u32 *word = (const void *)address;
+
+	return !word[0] && !word[1] && word[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool prefix_matches(void *filter, const struct endpoint *endpoint)
+{
+	struct address_key key = { .family = endpoint->family };
+
+	__builtin_memcpy(key.address, endpoint->address, sizeof(key.address));
+	key.prefix_length = endpoint->family == AF_INET ? 64 : 160;
+	if (bpf_map_lookup_elem(filter, &key))
+		return true;
+	if (endpoint->family != AF_INET6 || !is_mapped(endpoint->address))
+		return false;
+
+	/* ::ffff:192.0.2.1 takes 192.0.2.1 away from others, so a filter for the latter wants it. */
+	key.family = AF_INET;
+	key.prefix_length = 64;
+	__builtin_memcpy(key.address, endpoint->address + 12, 4);
+	return bpf_map_lookup_elem(filter, &key);
+}
+
+static __always_inline bool cgroup_matches(void)
+{
+	for (__u32 i = 0; i < MAX_CGROUPS; i++) {
+		if (i >= config.cgroups)
+			break;
+		if (bpf_current_task_under_cgroup(&cgroup_filter, i) == 1)
+			return true;
+	}
+	return false;
+}
+
+/* To compare with the only value asked for costs a fraction of looking it up. */
+enum by { ANY, ONE, SOME };
+
+#define MATCHES(name, value)                                                                       \
+	(config.by_##name == ONE ? value == config.name : bpf_map_lookup_elem(&name##_filter, &value) != NULL)
+
+/* The filters on who makes the call; those on what it names are the tracer's own. */
+static __always_inline bool caller_wanted(void)
+{
+	if (config.by_process_id) {
+		__u32 process_id = bpf_get_current_pid_tgid() >> 32;
+
+		if (!MATCHES(process_id, process_id))
+			return false;
+	}
+	if (config.by_uid) {
+		__u32 uid = bpf_get_current_uid_gid();
+
+		if (!MATCHES(uid, uid))
+			return false;
+	}
+	if (config.by_gid) {
+		__u32 gid = bpf_get_current_uid_gid() >> 32;
+
+		if (!MATCHES(gid, gid))
+			return false;
+	}
+	return true;
+}
+
+/* The others of them, whose answer somebody else may change during the call: asked once, as it returns. */
+static __always_inline bool surroundings_wanted(void)
+{
+	if (config.by_comm) {
+		struct comm comm = {};
+
+		bpf_get_current_comm(&comm, sizeof(comm));
+		if (!bpf_map_lookup_elem(&comm_filter, &comm))
+			return false;
+	}
+	if (config.cgroups && !cgroup_matches())
+		return false;
+	if (config.by_cgroup_map) {
+		__u64 cgroup_id = bpf_get_current_cgroup_id();
+
+		if (!bpf_map_lookup_elem(&cgroup_map, &cgroup_id))
+			return false;
+	}
+	if (config.by_mount_namespace_map) {
+		struct task_struct *task = current_task();
+		struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
+		struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
+		__u64 inode = LOAD_TASK(mnt_ns, ns.inum);
+
+		if (!bpf_map_lookup_elem(&mount_namespace_map, &inode))
+			return false;
+	}
+	return true;
+}
+
+static __always_inline bool protocol_wanted(__u16 protocol)
+{
+	if (!config.by_protocol)
+		return true;
+	return protocol < 512 && config.protocols[(protocol >> 6) & 7] >> (protocol & 63) & 1;
+}
+
+static __always_inline bool family_wanted(__u16 family)
+{
+	return family == AF_INET ? config.ipv4 : config.ipv6;
+}
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/* How a call is sent to user space: the head of every record, and the ring buffer. */
+#ifndef BINDSNOOP_RECORD_H
+#define BINDSNOOP_RECORD_H
+
+#include "kernel.h"
+
+/* Addresses are in network byte order, an IPv4 one in the first four bytes; ports in host order. */
+struct endpoint {
+	__u8 address[16] __attribute__((aligned(8))); /* to be copied in words */
+	__u32 scope_id;
+	__u16 family;
+	__u16 port;
+};
+
+/* Who did it and how it ended: the first part of every record. */
+struct origin {
+	__u64 time;      /* ns, CLOCK_BOOTTIME */
+	__u64 cgroup_id;
+	__u32 process_id;
+	__u32 thread_id;
+	__u32 parent_process_id;
+	__u32 uid;
+	__u32 gid;
+	__u32 network_namespace;
+	__u32 mount_namespace;
+	__s32 error_code; /* 0 or a positive errno */
+	char comm[TASK_COMM_LEN];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+/*
+ * Set by the reader before it goes to sleep for long. Waking it costs more than all the rest of an
+ * event, so it is done once, for the first event after that; while busy, the reader comes by itself.
+ */
+volatile __u32 reader_waiting SEC(".data.reader") = 0;
+
+static __always_inline void submit(void *record)
+{
+	__u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (reader_waiting) {
+		reader_waiting = 0;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit(record, flags);
+}
+
+static __always_inline void fill_origin(struct origin *origin, struct task_struct *task, __u32 network_namespace, int ret)
+{
+	/* First, so that the times of records are in the order of their places in the buffer but for moments. */
+	__u64 time = bpf_ktime_get_boot_ns();
+	struct task_struct *parent = LOAD_TASK(task, real_parent);
+	struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
+	struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
+	struct cred *cred = LOAD_TASK(task, cred);
+
+	origin->time = time;
+	origin->parent_process_id = LOAD_TASK(parent, tgid);
+	origin->uid = LOAD_TASK(cred, uid.val);
+	origin->gid = LOAD_TASK(cred, gid.val);
+	if (!network_namespace) {
+		struct net *net_ns = LOAD_TASK(nsproxy, net_ns);
+
+		network_namespace = LOAD_TASK(net_ns, ns.inum);
+	}
+	origin->network_namespace = network_namespace;
+	origin->mount_namespace = LOAD_TASK(mnt_ns, ns.inum);
+	origin->error_code = ret < 0 ? -ret : 0;
+	/* A typed task is read for less than helpers ask for the same. */
+	if (kernel_has_helper(get_current_task_btf)) {
+		__u64 *comm = (void *)origin->comm;
+
+		comm[0] = *(__u64 *)&task->comm[0];
+		comm[1] = *(__u64 *)&task->comm[8];
+		origin->process_id = task->tgid;
+		origin->thread_id = task->pid;
+		origin->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	} else {
+		__u64 ids = bpf_get_current_pid_tgid();
+
+		bpf_get_current_comm(origin->comm, sizeof(origin->comm));
+		origin->process_id = ids >> 32;
+		origin->thread_id = ids;
+		origin->cgroup_id = bpf_get_current_cgroup_id();
+	}
+}
+
+/*
+ * Never loaded. It keeps the layout of a record in the object's type information, where a test compares
+ * it with that of the reader.
+ */
+#define DESCRIBE(type)                                                                             \
+	SEC("?socket")                                                                             \
+	int describe_##type(struct type *record)                                                   \
+	{                                                                                          \
+		return 0;                                                                          \
+	}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+#endif
