@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using BindSnoop.Abi;
-using BindSnoop.Host;
 using BindSnoop.Interop;
 using BindSnoop.Reading;
 
@@ -46,7 +45,7 @@ internal static unsafe partial class Decoding
     {
         Rewind(memory, page, written);
         using RingBuffer ring = new(memory.Value, Size, waiting.Value);
-        KernelClock clock = default;
+        EventEnricher enricher = new();
         long count = 0;
         long length = 0;
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -56,7 +55,7 @@ internal static unsafe partial class Decoding
         {
             if (count++ % 256 == 0)
             {
-                clock.Synchronize();
+                enricher.BeginBatch();
             }
 
             if (what == "read")
@@ -66,7 +65,7 @@ internal static unsafe partial class Decoding
             }
 
             ref readonly BindRecord bind = ref MemoryMarshal.AsRef<BindRecord>(record);
-            BindEvent next = new(bind, clock.ToUtcTicks(bind.Origin.Time), Backend.Fentry);
+            BindEvent next = new(bind, enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend.Fentry));
             length += what == "decode" ? next.ProcessId : AllProperties(next);
         }
 

@@ -174,10 +174,10 @@ public sealed unsafe partial class FuzzTests
     {
         byte[] bytes = new byte[Unsafe.SizeOf<BindRecord>()];
         Fill(random, bytes);
-        Show(new BindEvent(RecordBytes.As<BindRecord>(bytes), random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry));
+        Show(new BindEvent(RecordBytes.As<BindRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
         bytes = new byte[Unsafe.SizeOf<AcceptRecord>()];
         Fill(random, bytes);
-        Show(new AcceptEvent(RecordBytes.As<AcceptRecord>(bytes), random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry));
+        Show(new AcceptEvent(RecordBytes.As<AcceptRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
         bytes = new byte[Unsafe.SizeOf<BindCountKey>()];
         Fill(random, bytes);
         Show(new BindCount(MemoryMarshal.Read<BindCountKey>(bytes), random.NextInt64()));

@@ -1,5 +1,4 @@
 using BindSnoop.Abi;
-using BindSnoop.Host;
 using BindSnoop.Names;
 
 namespace BindSnoop;
@@ -9,12 +8,9 @@ public sealed class AcceptEvent : TraceEvent
 {
     private readonly AcceptRecord _record;
 
-    internal AcceptEvent(in AcceptRecord record, long utcTicks, Backend backend)
-        : base(record.Origin, utcTicks, backend)
-    {
+    internal AcceptEvent(in AcceptRecord record, in EventContext context)
+        : base(record.Origin, context) =>
         _record = record;
-        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ThreadId);
-    }
 
     /// <summary>TCP or MPTCP: of the connection; of a failed call, of the listening socket.</summary>
     public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
@@ -49,9 +45,6 @@ public sealed class AcceptEvent : TraceEvent
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
     public int InterfaceIndex => (int)_record.InterfaceIndex;
-
-    /// <summary>Its name in the socket's network namespace; empty if there is none or it could not be found out.</summary>
-    public string InterfaceName { get; }
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -1,5 +1,4 @@
 using BindSnoop.Abi;
-using BindSnoop.Host;
 using BindSnoop.Names;
 
 namespace BindSnoop;
@@ -34,12 +33,9 @@ public sealed class BindEvent : TraceEvent
 
     private readonly BindRecord _record;
 
-    internal BindEvent(in BindRecord record, long utcTicks, Backend backend)
-        : base(record.Origin, utcTicks, backend)
-    {
+    internal BindEvent(in BindRecord record, in EventContext context)
+        : base(record.Origin, context) =>
         _record = record;
-        InterfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.Origin.NetworkNamespace, record.Origin.ThreadId);
-    }
 
     /// <summary>The protocol's name, else its number; empty when the call named no socket (EBADF, ENOTSOCK).</summary>
     public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
@@ -89,9 +85,6 @@ public sealed class BindEvent : TraceEvent
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
     public int InterfaceIndex => (int)_record.InterfaceIndex;
-
-    /// <summary>Its name in the socket's network namespace; empty if there is none or it could not be found out.</summary>
-    public string InterfaceName { get; }
 
     private static readonly string[] s_optionStrings =
         [.. Enumerable.Range(0, 32).Select(options => string.Concat("FTNRr".Select((letter, bit) => (options >> bit & 1) != 0 ? letter : '.')))];

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.InteropServices;
@@ -13,12 +12,12 @@ namespace BindSnoop;
 /// <summary>What every event tells: when, who, and how it ended.</summary>
 public abstract class TraceEvent
 {
-    private static readonly ConcurrentDictionary<UInt128, string> s_comms = new();
+    private static readonly LookUpCache<UInt128, string> s_comms = new(4096, Timeout.InfiniteTimeSpan);
 
-    private protected TraceEvent(in OriginRecord origin, long utcTicks, Backend backend)
+    private protected TraceEvent(in OriginRecord origin, in EventContext context)
     {
         KernelTime = (long)origin.Time;
-        Time = new DateTime(utcTicks, DateTimeKind.Utc).ToLocalTime();
+        Time = new DateTime(context.UtcTicks, DateTimeKind.Utc).ToLocalTime();
         Uid = origin.Uid;
         Gid = origin.Gid;
         ProcessId = (int)origin.ProcessId;
@@ -29,8 +28,9 @@ public abstract class TraceEvent
         NetworkNamespace = origin.NetworkNamespace;
         MountNamespace = origin.MountNamespace;
         CgroupId = origin.CgroupId;
-        CgroupPath = Cgroups.PathOf(origin.CgroupId);
-        Backend = BackendName(backend);
+        CgroupPath = context.CgroupPath;
+        InterfaceName = context.InterfaceName;
+        Backend = BackendName(context.Backend);
     }
 
     /// <summary>When the call returned: local time, from the kernel's clock.</summary>
@@ -101,6 +101,12 @@ public abstract class TraceEvent
     /// </summary>
     public string ProcessPath => Processes.PathOf(ProcessId, KernelTime);
 
+    /// <summary>
+    /// The name of the interface that the socket is bound to, in the socket's network namespace; empty if there is
+    /// none or it could not be found out.
+    /// </summary>
+    public string InterfaceName { get; }
+
     /// <summary>The back end that saw it: Fentry, Kprobe or Tracepoint.</summary>
     public string Backend { get; }
 
@@ -139,17 +145,12 @@ public abstract class TraceEvent
     {
         ReadOnlySpan<byte> bytes = comm;
         UInt128 key = MemoryMarshal.Read<UInt128>(bytes);
-        if (s_comms.TryGetValue(key, out string? known))
+        if (s_comms.TryGet(key, out string? known))
         {
-            return known;
-        }
-
-        if (s_comms.Count > 4096)
-        {
-            s_comms.Clear();
+            return known!;
         }
 
         int length = bytes.IndexOf((byte)0);
-        return s_comms[key] = DisplayText.Escape(length < 0 ? bytes : bytes[..length]);
+        return s_comms.Remember(key, DisplayText.Escape(length < 0 ? bytes : bytes[..length]))!;
     }
 }

@@ -1,6 +1,5 @@
-using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 using BindSnoop.Interop;
+using BindSnoop.Names;
 
 namespace BindSnoop.Host;
 
@@ -9,31 +8,19 @@ internal static unsafe class Cgroups
 {
     private const int FileHandleTypeKernfs = 0xfe;
 
-    private static readonly ConcurrentDictionary<ulong, string> s_paths = new();
+    // Ids are never used again, and version 2 renames no cgroup (rename is cgroup1_kf_syscall_ops' alone).
+    private static readonly LookUpCache<ulong, string> s_paths = new(16384, Timeout.InfiniteTimeSpan);
 
-    private static readonly Lazy<string?> s_mountPoint = new(FindMountPoint);
+    private static readonly LookUpCache<int, string> s_mountPoint = new(1, Timeout.InfiniteTimeSpan);
 
     /// <summary>Where cgroup v2 is mounted, on a hybrid host too; null where it is not.</summary>
-    public static string? MountPoint => s_mountPoint.Value;
+    public static string? MountPoint => s_mountPoint.TryGet(0, out string? known) ? known : s_mountPoint.Remember(0, FindMountPoint());
 
     /// <summary>
     /// The path in the hierarchy, as /proc/PID/cgroup has it ("/user.slice/…"), or nothing where the
     /// cgroup is gone, cgroup v2 is not mounted, or CAP_DAC_READ_SEARCH is missing.
     /// </summary>
-    public static string PathOf(ulong id)
-    {
-        if (s_paths.TryGetValue(id, out string? known))
-        {
-            return known;
-        }
-
-        if (s_paths.Count > 16384)
-        {
-            s_paths.Clear();
-        }
-
-        return s_paths[id] = LookUp(id);
-    }
+    public static string PathOf(ulong id) => (s_paths.TryGet(id, out string? known) ? known : s_paths.Remember(id, LookUp(id))) ?? "";
 
     /// <summary>Opens the directory of a cgroup named by its path in the file system or in the hierarchy.</summary>
     /// <exception cref="TraceException"><c>CgroupNotFound</c>.</exception>
@@ -71,17 +58,17 @@ internal static unsafe class Cgroups
         return Libc.fstatfs(directory, buffer) == 0 && buffer[0] == Libc.CGROUP2_SUPER_MAGIC;
     }
 
-    private static string LookUp(ulong id)
+    private static string? LookUp(ulong id)
     {
         if (MountPoint is not { } mountPoint)
         {
-            return "";
+            return null;
         }
 
         using FileDescriptor mount = Libc.open(mountPoint, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC);
         if (mount.IsInvalid)
         {
-            return "";
+            return null;
         }
 
         // struct file_handle (open_by_handle_at(2)): size, type, then the cgroup's id.
@@ -92,7 +79,7 @@ internal static unsafe class Cgroups
         using FileDescriptor directory = new(Libc.open_by_handle_at(mount, handle, Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC));
         if (directory.IsInvalid)
         {
-            return "";
+            return null;
         }
 
         // Removed in this very moment: then /proc tells so behind the path.
@@ -103,7 +90,7 @@ internal static unsafe class Cgroups
             path = path[..^Removed.Length];
         }
 
-        return path is null || !path.StartsWith(mountPoint, StringComparison.Ordinal) ? ""
+        return path is null || !path.StartsWith(mountPoint, StringComparison.Ordinal) ? null
             : path.Length == mountPoint.Length ? "/" : DisplayText.Escape(path[mountPoint.Length..]);
     }
 
@@ -121,7 +108,7 @@ internal static unsafe class Cgroups
                 }
             }
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
         }
 

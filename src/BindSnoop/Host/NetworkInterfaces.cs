@@ -1,6 +1,6 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using BindSnoop.Interop;
+using BindSnoop.Names;
 
 namespace BindSnoop.Host;
 
@@ -10,11 +10,14 @@ internal static unsafe class NetworkInterfaces
     private const int NameSize = 16;
 
     // Interfaces are renamed and indexes used again: what was found is believed only for a while.
-    private const long TrustMilliseconds = 1000;
+    private static readonly LookUpCache<(uint Namespace, uint Index), string> s_names = new(1024, TimeSpan.FromSeconds(1));
 
-    private static readonly ConcurrentDictionary<(uint Namespace, uint Index), (string Name, long Until)> s_names = new();
+    // Namespaces that could not be entered: to try takes a thread.
+    private static readonly LookUpCache<uint, string> s_closed = new(1024, TimeSpan.Zero);
 
-    private static readonly Lazy<uint> s_ownNamespace = new(() => NamespaceOf("/proc/self/ns/net"));
+    private static uint s_ownNamespace;
+
+    private static uint OwnNamespace => s_ownNamespace != 0 ? s_ownNamespace : s_ownNamespace = NamespaceOf("/proc/self/ns/net");
 
     /// <summary>
     /// The name of an interface as processes of a network namespace see it, or nothing where it cannot
@@ -27,56 +30,69 @@ internal static unsafe class NetworkInterfaces
             return "";
         }
 
-        long now = Environment.TickCount64;
-        if (s_names.TryGetValue((networkNamespace, index), out (string Name, long Until) known) && now < known.Until)
+        if (s_names.TryGet((networkNamespace, index), out string? known))
         {
-            return known.Name;
+            return known ?? "";
         }
 
-        if (s_names.Count > 1024)
+        if (networkNamespace == OwnNamespace)
         {
-            s_names.Clear();
+            return s_names.Remember((networkNamespace, index), LookUp(index)) ?? "";
         }
 
-        string name = networkNamespace == s_ownNamespace.Value ? LookUp(index) : LookUpIn(networkNamespace, threadId, index);
-        if (name.Length > 0)
-        {
-            s_names[(networkNamespace, index)] = (name, now + TrustMilliseconds);
-        }
-
-        return name;
-    }
-
-    private static string LookUp(uint index)
-    {
-        byte* name = stackalloc byte[NameSize];
-        return Libc.if_indextoname(index, name) != 0
-            ? DisplayText.Escape(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name))
-            : "";
-    }
-
-    private static string LookUpIn(uint networkNamespace, uint threadId, uint index)
-    {
+        // Where this thread is gone, the next one to be seen there may not be: nothing to remember.
         string path = $"/proc/{threadId}/ns/net";
-        if (NamespaceOf(path) != networkNamespace)
+        if (s_closed.TryGet(networkNamespace, out _) || NamespaceOf(path) != networkNamespace)
         {
             return "";
         }
 
+        if (!TryLookUpIn(path, index, out string? name))
+        {
+            s_closed.Remember(networkNamespace, null);
+            return "";
+        }
+
+        return s_names.Remember((networkNamespace, index), name) ?? "";
+    }
+
+    private static string? LookUp(uint index)
+    {
+        byte* name = stackalloc byte[NameSize];
+        return Libc.if_indextoname(index, name) != 0
+            ? DisplayText.Escape(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name))
+            : null;
+    }
+
+    /// <summary>Looks in a namespace; returns false where it cannot be entered.</summary>
+    private static bool TryLookUpIn(string path, uint index, out string? name)
+    {
+        string? found = null;
+        bool entered = false;
+
         // A thread that has changed its namespace can serve nothing else afterwards.
-        string name = "";
         Thread thread = new(() =>
         {
             using FileDescriptor target = Libc.open(path, Libc.O_RDONLY | Libc.O_CLOEXEC);
             if (!target.IsInvalid && Libc.setns(target, Libc.CLONE_NEWNET) == 0)
             {
-                name = LookUp(index);
+                entered = true;
+                found = LookUp(index);
             }
         });
         thread.IsBackground = true;
-        thread.Start();
-        thread.Join();
-        return name;
+        try
+        {
+            thread.Start();
+            thread.Join();
+        }
+        catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
+        {
+            // No more threads are to be had, as at a limit of pids.
+        }
+
+        name = found;
+        return entered;
     }
 
     /// <summary>The inode number in a link such as <c>net:[4026531840]</c>, or 0.</summary>

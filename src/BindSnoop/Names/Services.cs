@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using BindSnoop.Interop;
 
@@ -13,7 +12,7 @@ internal static unsafe class Services
     // struct servent: name, aliases, port, protocol; padded to four words.
     private const int EntrySize = 32;
 
-    private static readonly ConcurrentDictionary<(int Port, int Protocol), string> s_names = new();
+    private static readonly LookUpCache<(int Port, int Protocol), string> s_names = new(4096, TimeSpan.FromMinutes(1), keepLast: true);
 
     /// <summary>The name of a port under a protocol such as TCP, or nothing.</summary>
     public static string NameOf(int port, int protocol)
@@ -23,28 +22,24 @@ internal static unsafe class Services
             return "";
         }
 
-        if (s_names.TryGetValue((port, protocol), out string? known))
+        if (s_names.TryGet((port, protocol), out string? known))
         {
-            return known;
-        }
-
-        if (s_names.Count > 4096)
-        {
-            s_names.Clear();
+            return known ?? "";
         }
 
         // An MPTCP listener is a TCP service: peers without MPTCP connect to it all the same.
         string database = protocol == Protocols.Mptcp ? "tcp" : Protocols.NameOf((ushort)protocol).ToLowerInvariant();
-        return s_names[(port, protocol)] = LookUp(port, database);
+        return s_names.Remember((port, protocol), LookUp(port, database)) ?? "";
     }
 
-    private static string LookUp(int port, string protocol)
+    /// <summary>Null where the services database did not answer.</summary>
+    private static string? LookUp(int port, string protocol)
     {
         byte* entry = stackalloc byte[EntrySize];
         byte* buffer = stackalloc byte[BufferSize];
         int networkOrder = BinaryPrimitives.ReverseEndianness((ushort)port);
-        return Libc.getservbyport_r(networkOrder, protocol, entry, buffer, BufferSize, out nint result) == 0 && result != 0
-            ? DisplayText.Escape(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*(byte**)entry))
-            : "";
+        return Libc.getservbyport_r(networkOrder, protocol, entry, buffer, BufferSize, out nint result) != 0 ? null
+            : result == 0 ? ""
+            : DisplayText.Escape(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*(byte**)entry));
     }
 }

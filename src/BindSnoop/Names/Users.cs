@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using BindSnoop.Interop;
@@ -14,23 +13,12 @@ internal static unsafe class Users
     private const int EntrySize = 64;
     private const int UidOffset = 16;
 
-    private static readonly ConcurrentDictionary<uint, string> s_names = new();
+    private static readonly LookUpCache<uint, string> s_names = new(4096, TimeSpan.FromSeconds(5), keepLast: true);
 
     /// <summary>The name, or the number where there is none.</summary>
-    public static string NameOf(uint uid)
-    {
-        if (s_names.TryGetValue(uid, out string? known))
-        {
-            return known;
-        }
-
-        if (s_names.Count > 4096)
-        {
-            s_names.Clear();
-        }
-
-        return s_names[uid] = LookUp(uid);
-    }
+    public static string NameOf(uint uid) =>
+        (s_names.TryGet(uid, out string? known) ? known : s_names.Remember(uid, LookUp(uid))) ??
+        uid.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Reads a number or the name of a user.</summary>
     /// <exception cref="TraceException"><c>UserNotFound</c>.</exception>
@@ -57,12 +45,13 @@ internal static unsafe class Users
             text);
     }
 
-    private static string LookUp(uint uid)
+    /// <summary>Null where the user database did not answer.</summary>
+    private static string? LookUp(uint uid)
     {
         byte* entry = stackalloc byte[EntrySize];
         byte* buffer = stackalloc byte[BufferSize];
-        return Libc.getpwuid_r(uid, entry, buffer, BufferSize, out nint result) == 0 && result != 0
-            ? DisplayText.Escape(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*(byte**)entry))
-            : uid.ToString(CultureInfo.InvariantCulture);
+        return Libc.getpwuid_r(uid, entry, buffer, BufferSize, out nint result) != 0 ? null
+            : result == 0 ? uid.ToString(CultureInfo.InvariantCulture)
+            : DisplayText.Escape(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(*(byte**)entry));
     }
 }

@@ -1,5 +1,4 @@
 using BindSnoop.Abi;
-using BindSnoop.Host;
 using BindSnoop.Loading;
 
 namespace BindSnoop;
@@ -7,9 +6,9 @@ namespace BindSnoop;
 /// <summary>Traces calls of bind().</summary>
 public sealed class BindTracer(TraceOptions options) : Tracer<BindEvent>(TracerDefinition.Bind, options)
 {
-    private protected override BindEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock)
+    private protected override BindEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher)
     {
         ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);
-        return new BindEvent(bind, clock.ToUtcTicks(bind.Origin.Time), Backend);
+        return new BindEvent(bind, enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend));
     }
 }

@@ -1,4 +1,3 @@
-using BindSnoop.Host;
 using BindSnoop.Interop;
 using BindSnoop.Loading;
 using BindSnoop.Metrics;
@@ -26,7 +25,7 @@ public abstract class Tracer<TEvent> : IDisposable
     private int _next;
     private int _ready;
     private int _read;
-    private KernelClock _clock;
+    private readonly EventEnricher _enricher = new();
     private long? _firstKernelTime;
     private volatile bool _stopRequested;
 
@@ -133,7 +132,7 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
     internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
 
-    private protected abstract TEvent Decode(ReadOnlySpan<byte> record, in KernelClock clock);
+    private protected abstract TEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher);
 
     /// <summary>Releases everything.</summary>
     protected virtual void Dispose(bool disposing)
@@ -171,12 +170,12 @@ public abstract class Tracer<TEvent> : IDisposable
         ReadOnlySpan<byte> record = _session.Buffer!.Read();
         if (!record.IsEmpty)
         {
-            _clock.Synchronize();
+            _enricher.BeginBatch();
         }
 
         for (; !record.IsEmpty; record = count < BatchSize ? _session.Buffer.Read() : default)
         {
-            TEvent next = Decode(record, _clock);
+            TEvent next = Decode(record, _enricher);
             int place = count++;
             for (; place > 0 && _batch[place - 1].KernelTime > next.KernelTime; place--)
             {

@@ -47,7 +47,7 @@ internal static class Made
             record.Requested.ScopeId = ip.AddressFamily == AddressFamily.InterNetworkV6 ? (uint)ip.ScopeId : 0;
         }
 
-        return new BindEvent(record, DateTime.UnixEpoch.Ticks, Backend.Kprobe);
+        return new BindEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
     }
 
     public static AcceptEvent Accept(
@@ -78,7 +78,7 @@ internal static class Made
             IPAddress.Parse(remoteAddress).GetAddressBytes().CopyTo((Span<byte>)record.RemoteAddress);
         }
 
-        return new AcceptEvent(record, DateTime.UnixEpoch.Ticks, Backend.Kprobe);
+        return new AcceptEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
     }
 
     public static BindCount Count(string address, ushort port, long count, ushort protocol = 6, int error = 0)

@@ -1,0 +1,31 @@
+using BindSnoop.Abi;
+using BindSnoop.Host;
+
+namespace BindSnoop;
+
+/// <summary>What an event is made of besides its record.</summary>
+/// <param name="UtcTicks">When it happened.</param>
+/// <param name="Backend">The back end that saw it.</param>
+/// <param name="CgroupPath">The caller's cgroup, or nothing.</param>
+/// <param name="InterfaceName">The interface that the socket is bound to, or nothing.</param>
+internal readonly record struct EventContext(long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "");
+
+/// <summary>
+/// Looks up what records give only as a number, and what may soon be gone. The thread that reads the records does so
+/// at once. Names of users and services stay for whoever asks for them: they stay, and a name service may take seconds.
+/// No look-up that fails ends a trace.
+/// </summary>
+internal sealed class EventEnricher
+{
+    private KernelClock _clock;
+
+    /// <summary>Before the first of records that are read together.</summary>
+    public void BeginBatch() => _clock.Synchronize();
+
+    /// <summary>What belongs to one record.</summary>
+    public EventContext LookUp(in OriginRecord origin, uint interfaceIndex, Backend backend) => new(
+        _clock.ToUtcTicks(origin.Time),
+        backend,
+        Cgroups.PathOf(origin.CgroupId),
+        NetworkInterfaces.NameOf(interfaceIndex, origin.NetworkNamespace, origin.ThreadId));
+}
