@@ -321,7 +321,7 @@ test_pester() {
         return
     fi
     suite Pester 900 pwsh -NoLogo -NoProfile -NonInteractive -File "$root/tests/Invoke-PesterTests.ps1" \
-        -Report "$results/Pester.ctrf.json" -ModulePath "$output/modules"
+        -Report "$results/Pester.ctrf.json"
 }
 
 # That each published file is one, for the right machine, and runs; and here, that it does all that the command line does.
@@ -468,7 +468,7 @@ run_tests() {
     suites=("$root"/tests/*.Tests)
     suites=("${suites[@]#"$root"/}")
     echo 'building ...'
-    if build_projects "$module" "$command_line" "${suites[@]}"; then
+    if build_projects "$module" "$command_line" tests/Pester "${suites[@]}"; then
         # For all of them: some test the module in a process of their own.
         find_pwsh || say "$no_pwsh"
         for suite in "${suites[@]}"; do test_assembly "$suite" 900; done

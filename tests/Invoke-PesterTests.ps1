@@ -1,73 +1,25 @@
 <#
 .SYNOPSIS
-    Runs tests/Pester and writes a report in the format CTRF.
+    Runs tests/Pester and writes a report in the format CTRF, which Pester has not.
 .DESCRIPTION
-    Pester has no such report of its own. Where Pester is not installed and cannot be had from the
-    gallery, the report says so, as one skipped test. The status is 0 only if nothing failed.
+    With the Pester that building tests/Pester has put into output/modules. The status is 0 only if nothing failed.
 #>
 [CmdletBinding()]
 param(
+    # The file to write.
     [Parameter(Mandatory)]
     [string] $Report,
 
-    # Where Pester is saved to if it is not installed.
-    [Parameter(Mandatory)]
-    [string] $ModulePath
+    # The files of tests to run, by default all.
+    [string[]] $Path = (Join-Path -Path $PSScriptRoot -ChildPath Pester)
 )
 
 $ErrorActionPreference = 'Stop'
-$minimum = [version]'5.5.0'
-# The next major version will not run these tests unchanged.
-$below = [version]'6.0.0'
 
-function Write-Report([string] $Path, [object[]] $Test) {
-    @{
-        reportFormat = 'CTRF'
-        specVersion  = '0.0.0'
-        results      = @{ tool = @{ name = 'Pester' }; tests = @($Test) }
-    } | ConvertTo-Json -Depth 6 | Set-Content -LiteralPath $Path
-}
-
-function Find-Pester {
-    Get-Module -ListAvailable -Name Pester |
-        Where-Object { $_.Version -ge $minimum -and $_.Version -lt $below } |
-        Sort-Object -Property Version -Descending |
-        Select-Object -First 1
-}
-
-function Save-Pester {
-    $null = New-Item -ItemType Directory -Force -Path $ModulePath
-    if (Get-Command -Name Save-PSResource -ErrorAction Ignore) {
-        Save-PSResource -Name Pester -Version "[$minimum,$below)" -Path $ModulePath -TrustRepository
-    }
-    elseif (Get-Command -Name Save-Module -ErrorAction Ignore) {
-        Save-Module -Name Pester -MinimumVersion $minimum -MaximumVersion 5.99.99 -Path $ModulePath
-    }
-    else {
-        throw 'this PowerShell has neither Save-PSResource nor Save-Module'
-    }
-}
-
-$env:PSModulePath = $ModulePath + [System.IO.Path]::PathSeparator + $env:PSModulePath
-$pester = Find-Pester
-if (-not $pester) {
-    try {
-        Save-Pester
-        $pester = Find-Pester
-        $reason = 'the gallery has given none'
-    }
-    catch {
-        $reason = $_.Exception.Message
-    }
-}
-if (-not $pester) {
-    Write-Report $Report @{ name = '(the suite)'; status = 'skipped'; message = "Pester $minimum or later is not installed and cannot be had: $reason" }
-    return
-}
-Import-Module -Name $pester.Path
+Import-Module -Name (Convert-Path -Path "$PSScriptRoot/../output/modules/Pester/*/Pester.psd1")
 
 $configuration = New-PesterConfiguration
-$configuration.Run.Path = Join-Path -Path $PSScriptRoot -ChildPath Pester
+$configuration.Run.Path = $Path
 $configuration.Run.PassThru = $true
 $configuration.Output.Verbosity = 'Detailed'
 $configuration.Output.RenderMode = 'Plaintext'
@@ -107,5 +59,9 @@ $tests = @(
     foreach ($block in $run.FailedBlocks) { ConvertTo-Failure "$($block.ExpandedPath) (block)" $block.ErrorRecord }
     foreach ($container in $run.FailedContainers) { ConvertTo-Failure "$($container.Item)" $container.ErrorRecord }
 )
-Write-Report $Report $tests
+@{
+    reportFormat = 'CTRF'
+    specVersion  = '0.0.0'
+    results      = @{ tool = @{ name = 'Pester' }; tests = $tests }
+} | ConvertTo-Json -Depth 6 | Set-Content -LiteralPath $Report
 exit [int] ($run.Result -ne 'Passed')

@@ -19,7 +19,7 @@ public sealed class HostingTests
     /// <summary>From before anything is attached to well into the stream.</summary>
     public static TheoryData<int> Delays => [0, 1, 2, 5, 10, 20, 40, 80, 160, 320, 640];
 
-    [HostedTheory]
+    [Theory]
     [MemberData(nameof(Delays))]
     public void AStopFromAnotherThreadLeavesNothing(int milliseconds)
     {
@@ -37,7 +37,7 @@ public sealed class HostingTests
         Assert.Equal(before, BpfDescriptors());
     }
 
-    [HostedFact]
+    [Fact]
     public void ClosingTheRunspaceLeavesNothing()
     {
         Requires.Tracing();
@@ -51,7 +51,7 @@ public sealed class HostingTests
         Assert.True(WaitFor(() => BpfDescriptors() == before), "something is left attached");
     }
 
-    [HostedFact]
+    [Fact]
     public void AnErrorDownstreamLeavesNothing()
     {
         Requires.Tracing();
@@ -64,7 +64,7 @@ public sealed class HostingTests
         Assert.Equal(before, BpfDescriptors());
     }
 
-    [HostedFact]
+    [Fact]
     public void CountingShowsItsProgress()
     {
         Requires.Tracing();
@@ -79,7 +79,7 @@ public sealed class HostingTests
         Assert.Equal(ProgressRecordType.Completed, progress[^1].RecordType);
     }
 
-    [HostedFact]
+    [Fact]
     public void ALossIsOneWarningAndNoOutput()
     {
         Requires.Tracing();
@@ -92,7 +92,7 @@ public sealed class HostingTests
         Assert.Empty(shell.Streams.Error);
     }
 
-    [HostedFact]
+    [Fact]
     public void TwoRunspacesTraceSideBySide()
     {
         Requires.Tracing();
@@ -122,7 +122,7 @@ public sealed class HostingTests
         }
     }
 
-    [HostedFact]
+    [Fact]
     public void NothingOfAnEventIsLostInSerialization()
     {
         Requires.Tracing();
