@@ -23,14 +23,15 @@ public sealed class RecordLayoutTests
         ("bind", "bind_record", typeof(BindRecord)),
         ("bind", "bind_count_key", typeof(BindCountKey)),
         ("bind", "config", typeof(TraceConfig)),
-        ("bind", "counters", CountersType),
+        ("bind", "counters", typeof(Counters)),
+        ("bind", "call_key", typeof(CallKey)),
+        ("bind", "call", typeof(Call)),
+        ("bind", "address_key", typeof(AddressKey)),
         ("accept", "origin", typeof(OriginRecord)),
         ("accept", "accept_record", typeof(AcceptRecord)),
         ("accept", "config", typeof(TraceConfig)),
-        ("accept", "counters", CountersType),
+        ("accept", "counters", typeof(Counters)),
     ];
-
-    private static Type CountersType => typeof(BpfSession).GetNestedType("Counters", BindingFlags.NonPublic)!;
 
     public static IEnumerable<TheoryDataRow<string, string, string>> Shared() =>
         from architecture in s_architectures
@@ -47,19 +48,6 @@ public sealed class RecordLayoutTests
         (long size, IReadOnlyList<BpfMember> members) = types.Structure(structure);
         Assert.Equal(members.Select(m => m with { Name = PascalCase(m.Name) }), Fields(reader));
         Assert.Equal(size, SizeOf(reader));
-    }
-
-    /// <summary>The key of the address filters, which the reader writes byte by byte.</summary>
-    [Theory]
-    [InlineData("x64")]
-    [InlineData("arm64")]
-    public void AddressKey(string architecture)
-    {
-        Requires.LibBpf();
-        using BpfTypes types = new("bind", architecture);
-        (long size, IReadOnlyList<BpfMember> members) = types.Structure("address_key");
-        Assert.Equal([new("prefix_length", 0, 4), new("family", 4, 4), new("address", 8, 16)], members);
-        Assert.Equal(24, size);
     }
 
     /// <summary>Every tracer has its objects for both architectures.</summary>

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Management.Automation;
-using BindSnoop.Loading;
 using BindSnoop.Names;
 
 namespace BindSnoop.PowerShell.PolicyFiles;
@@ -71,7 +70,7 @@ internal static class EventBag
         {
             Time = LanguagePrimitives.TryConvertTo(Optional(nameof(BindEvent.Time)), CultureInfo.InvariantCulture, out DateTime time) ? time : null,
             ProcessId = LanguagePrimitives.TryConvertTo(Optional(nameof(BindEvent.ProcessId)), CultureInfo.InvariantCulture, out int processId) ? processId : null,
-            Comm = Parsed(nameof(BindEvent.Comm), text => text.Length > 0 ? DisplayText.Escape(FilterMaps.ParseComm(text)) : ""),
+            Comm = Parsed(nameof(BindEvent.Comm), text => text.Length > 0 ? DisplayText.Escape(ThreadName.Parse(text)) : ""),
             Uid = Number(nameof(BindEvent.Uid), uint.MaxValue),
             Gid = Number(nameof(BindEvent.Gid), uint.MaxValue),
             UserName = DisplayText.EscapeUnsafe($"{Optional(nameof(BindEvent.UserName))}"),

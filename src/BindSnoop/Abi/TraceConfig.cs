@@ -7,6 +7,12 @@ namespace BindSnoop.Abi;
 [StructLayout(LayoutKind.Sequential)]
 internal struct TraceConfig
 {
+    /// <summary>MAX_CGROUPS of bpf/filter.h.</summary>
+    public const int MaxCgroups = 64;
+
+    /// <summary>The constant data that holds it.</summary>
+    public const string Map = ".rodata.config";
+
     public ProtocolBitmap Protocols;
     public uint Cgroups;
     public uint ProcessId;

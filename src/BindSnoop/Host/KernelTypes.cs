@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using BindSnoop.Interop;
-using BindSnoop.Loading;
 using BindSnoop.Names;
 
 namespace BindSnoop.Host;
@@ -25,25 +24,22 @@ internal sealed unsafe class KernelTypes
     private static readonly byte[] s_extraWords = [0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0];
     private static readonly byte[] s_memberWords = [0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3];
 
-    private static readonly byte[][] s_functionNames =
-        [.. Loading.TracerDefinition.All.SelectMany(d => d.Functions).Select(f => f.Name).Append(CastFunction).Select(n => Encoding.ASCII.GetBytes(n + '\0'))];
-
     private static readonly byte[][] s_enumeratorNames =
     [
         "INET_FLAGS_FREEBIND\0"u8.ToArray(), "INET_FLAGS_TRANSPARENT\0"u8.ToArray(), "INET_FLAGS_BIND_ADDRESS_NO_PORT\0"u8.ToArray(),
         "BPF_FUNC_task_pt_regs\0"u8.ToArray(),
     ];
 
-    private static readonly object s_lock = new();
-    private static KernelTypes? s_current;
-
+    private readonly byte[][] _functionNames;
     private readonly Dictionary<string, uint> _functions = [];
     private readonly Dictionary<string, int> _enumerators = [];
 
-    /// <summary>Reads type information; <see cref="Current"/> has the kernel's.</summary>
+    /// <summary>Reads type information; <see cref="Load"/> takes the kernel's.</summary>
+    /// <param name="functions">Those that <see cref="HasFunction"/> will be asked for.</param>
     /// <exception cref="TraceException"><c>BtfNotFound</c>: it is not what it should be.</exception>
-    internal KernelTypes(ReadOnlySpan<byte> btf)
+    internal KernelTypes(ReadOnlySpan<byte> btf, IEnumerable<string> functions)
     {
+        _functionNames = [.. functions.Append(CastFunction).Select(n => Encoding.ASCII.GetBytes(n + '\0'))];
         fixed (byte* data = btf)
         {
             // struct btf_header: magic, version, flags, its length, then offset and length of types and strings.
@@ -60,20 +56,7 @@ internal sealed unsafe class KernelTypes
         }
     }
 
-    /// <summary>Reads the kernel's BTF once in the life of the process.</summary>
-    /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>
-    public static KernelTypes Current
-    {
-        get
-        {
-            lock (s_lock)
-            {
-                return s_current ??= Load();
-            }
-        }
-    }
-
-    /// <summary>Tells whether the kernel, with the modules that are built in, has one of the functions hooked here.</summary>
+    /// <summary>Tells whether the kernel, with the modules that are built in, has one of the functions that were named.</summary>
     public bool HasFunction(string name) => _functions.ContainsKey(name);
 
     /// <summary>The number of such a function's type.</summary>
@@ -85,7 +68,9 @@ internal sealed unsafe class KernelTypes
     /// <summary>Whether BPF programs can read the registers a system call was entered with: since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs() helper").</summary>
     public bool HasTaskRegisters => _enumerators.ContainsKey("BPF_FUNC_task_pt_regs");
 
-    private static KernelTypes Load()
+    /// <summary>Reads the type information of the running kernel, which takes some milliseconds.</summary>
+    /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>
+    public static KernelTypes Load(IEnumerable<string> functions)
     {
         byte[] btf;
         try
@@ -99,7 +84,7 @@ internal sealed unsafe class KernelTypes
             throw NotFound(Errno.Describe(Marshal.GetLastPInvokeError()));
         }
 
-        return new KernelTypes(btf);
+        return new KernelTypes(btf, functions);
     }
 
     /// <summary>Whether BPF programs can give an address a type: since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast").</summary>
@@ -138,7 +123,7 @@ internal sealed unsafe class KernelTypes
 
             if (kind == KindFunction)
             {
-                if (type[0] < stringsLength && Find(s_functionNames, strings + type[0]) is { } name)
+                if (type[0] < stringsLength && Find(_functionNames, strings + type[0]) is { } name)
                 {
                     _functions[name] = id;
                 }

@@ -63,7 +63,7 @@ internal static unsafe class TraceFs
         if (root.IsInvalid)
         {
             throw TraceException.FromErrno(
-                "TraceFsUnavailable", "Tracepoints need tracefs, which is not mounted here and could not be", errno, Remedy);
+                "TraceFsUnavailable", "Tracepoints need tracefs, which is not mounted here and could not be", errno, Remedy, refusesBackend: true);
         }
 
         using FileDescriptor file = Libc.openat(root, path, Libc.O_RDONLY | Libc.O_CLOEXEC);
@@ -75,8 +75,8 @@ internal static unsafe class TraceFs
                     "TracepointNotFound",
                     TraceErrorKind.NotImplemented,
                     $"This kernel has no tracepoint {path[7..^3].Replace('/', ':')}.",
-                    "Run a kernel built with CONFIG_FTRACE_SYSCALLS=y, or use another back end.")
-                : TraceException.FromErrno("TraceFsUnavailable", "Reading tracefs failed", errno, Remedy);
+                    "Run a kernel built with CONFIG_FTRACE_SYSCALLS=y, or use another back end.") { RefusesBackend = true }
+                : TraceException.FromErrno("TraceFsUnavailable", "Reading tracefs failed", errno, Remedy, refusesBackend: true);
         }
 
         byte* text = stackalloc byte[32];
@@ -84,6 +84,6 @@ internal static unsafe class TraceFs
         errno = Marshal.GetLastPInvokeError();
         return length > 0 && int.TryParse(Encoding.ASCII.GetString(text, (int)length), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int id)
             ? id
-            : throw TraceException.FromErrno("TraceFsUnavailable", $"Reading {path} of tracefs failed", length < 0 ? errno : Errno.EINVAL, Remedy);
+            : throw TraceException.FromErrno("TraceFsUnavailable", $"Reading {path} of tracefs failed", length < 0 ? errno : Errno.EINVAL, Remedy, refusesBackend: true);
     }
 }

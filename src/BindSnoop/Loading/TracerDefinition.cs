@@ -1,13 +1,8 @@
 using System.Runtime.CompilerServices;
 using BindSnoop.Abi;
+using BindSnoop.Host;
 
 namespace BindSnoop.Loading;
-
-/// <summary>A kernel function that a tracer hooks by trampoline or kprobe.</summary>
-/// <param name="Name">Its name; the programs are named after it.</param>
-/// <param name="Required">Without it the back end is of no use; others may be absent from a kernel.</param>
-/// <param name="ErrorsOnly">Hooked only if failures are wanted.</param>
-internal sealed record HookedFunction(string Name, bool Required = false, bool ErrorsOnly = false);
 
 /// <summary>
 /// What is particular to one tracer: its BPF object, and what it hooks. Programs are named
@@ -51,6 +46,14 @@ internal sealed record TracerDefinition(
         ["accept", "accept4"]);
 
     public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept];
+
+    // A failure to read is not kept: /sys may be mounted later.
+    private static readonly Lazy<KernelTypes> s_kernelTypes =
+        new(() => KernelTypes.Load(All.SelectMany(d => d.Functions).Select(f => f.Name)), LazyThreadSafetyMode.PublicationOnly);
+
+    /// <summary>What the running kernel has of all that any tracer hooks; read once in the life of the process.</summary>
+    /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>
+    public static KernelTypes KernelTypes => s_kernelTypes.Value;
 
     /// <summary>The object for this machine's architecture.</summary>
     /// <param name="cast">That for kernels whose programs can give an address a type: see CAN_CAST in bpf/kernel.h.</param>

@@ -56,8 +56,18 @@ public sealed class TraceException : Exception
     /// <summary>The value at fault, if there is one.</summary>
     public object? Target { get; }
 
+    /// <summary>
+    /// Whether it concerns the back end alone, so that another may work where this one does not. Not where memory
+    /// or descriptors ran out: another would lack the same.
+    /// </summary>
+    internal bool RefusesBackend
+    {
+        get => field && Kind != TraceErrorKind.ResourceUnavailable;
+        init;
+    }
+
     internal static TraceException FromErrno(
-        string errorId, string what, int errno, string recommendedAction = "", object? target = null)
+        string errorId, string what, int errno, string recommendedAction = "", object? target = null, bool refusesBackend = false)
     {
         TraceErrorKind kind = errno switch
         {
@@ -67,6 +77,6 @@ public sealed class TraceException : Exception
             Errno.EINVAL => TraceErrorKind.InvalidArgument,
             _ => TraceErrorKind.InvalidOperation,
         };
-        return new TraceException(errorId, kind, $"{what}: {Errno.Describe(errno)}.", recommendedAction, target);
+        return new TraceException(errorId, kind, $"{what}: {Errno.Describe(errno)}.", recommendedAction, target) { RefusesBackend = refusesBackend };
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using BindSnoop.Loading;
 using BindSnoop.Names;
 
 namespace BindSnoop;
@@ -196,7 +195,7 @@ internal sealed class PolicyReader(string source)
     };
 
     // As events write the same bytes. A thread may also have no name at all.
-    private static string ParseComm(string text) => text.Length == 0 ? "" : DisplayText.Escape(FilterMaps.ParseComm(text));
+    private static string ParseComm(string text) => text.Length == 0 ? "" : DisplayText.Escape(ThreadName.Parse(text));
 
     private static uint ParseGid(string text) =>
         uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint gid) && gid != uint.MaxValue

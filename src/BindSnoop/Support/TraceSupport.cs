@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using BindSnoop.Host;
 using BindSnoop.Interop;
 using BindSnoop.Loading;
+using BindSnoop.Reading;
 
 namespace BindSnoop;
 
@@ -85,7 +86,7 @@ public sealed class TraceSupport
         try
         {
             TraceOptions options = new() { Backend = backend, BufferSize = Environment.SystemPageSize };
-            BpfSession.Open(TracerDefinition.Bind, options, count: false, out _).Dispose();
+            EventSession.Open(TracerDefinition.Bind, options, out _).Dispose();
             return new(backend, true, "", "", blind);
         }
         catch (TraceException exception)

@@ -18,7 +18,7 @@ public abstract class Tracer<TEvent> : IDisposable
     // More than there are records under way at a time: each processor has one at most, nearly always.
     private const int HeldBack = 64;
 
-    private readonly BpfSession _session;
+    private readonly EventSession _session;
 
     // Those before _next are handed out, those before _ready may be, those from there on are held back.
     private readonly TEvent[] _batch = new TEvent[BatchSize];
@@ -41,7 +41,7 @@ public abstract class Tracer<TEvent> : IDisposable
                 options.BufferSize);
         }
 
-        _session = BpfSession.Open(definition, options, count: false, out IReadOnlyList<BackendRefusal> refusals);
+        _session = EventSession.Open(definition, options, out IReadOnlyList<BackendRefusal> refusals);
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics);
         TraceMeter.Add(Metrics);
@@ -98,7 +98,7 @@ public abstract class Tracer<TEvent> : IDisposable
             }
 
             BeforeWait?.Invoke();
-            if (_session.Buffer!.IsQuiet)
+            if (_session.Buffer.IsQuiet)
             {
                 BeforeSleep?.Invoke();
             }
@@ -119,7 +119,7 @@ public abstract class Tracer<TEvent> : IDisposable
     public void Stop()
     {
         _stopRequested = true;
-        _session.Buffer!.Interrupt();
+        _session.Buffer.Interrupt();
     }
 
     /// <inheritdoc/>
@@ -167,7 +167,7 @@ public abstract class Tracer<TEvent> : IDisposable
     {
         int count = _read - _ready;
         Array.Copy(_batch, _ready, _batch, 0, count);
-        ReadOnlySpan<byte> record = _session.Buffer!.Read();
+        ReadOnlySpan<byte> record = _session.Buffer.Read();
         if (!record.IsEmpty)
         {
             _enricher.BeginBatch();
@@ -205,7 +205,7 @@ public abstract class Tracer<TEvent> : IDisposable
                 yield return last;
             }
 
-            if (_session.Buffer!.IsEmpty)
+            if (_session.Buffer.IsEmpty)
             {
                 break;
             }

@@ -1,0 +1,18 @@
+using System.Runtime.InteropServices;
+
+namespace BindSnoop.Abi;
+
+/// <summary><c>struct counters</c> of bpf/accounting.h: what became of the calls that one CPU saw.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+internal struct Counters
+{
+    /// <summary>The map that has one of them for each CPU, or for several.</summary>
+    public const string Map = ".data.counters";
+
+    public long Counted;
+    public long Dropped;
+    public long Filtered;
+    public long Missed;
+    public long Entered;
+    public long Left;
+}

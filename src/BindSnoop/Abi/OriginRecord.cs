@@ -1,0 +1,20 @@
+using System.Runtime.InteropServices;
+
+namespace BindSnoop.Abi;
+
+/// <summary><c>struct origin</c> of bpf/record.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct OriginRecord
+{
+    public ulong Time;
+    public ulong CgroupId;
+    public uint ProcessId;
+    public uint ThreadId;
+    public uint ParentProcessId;
+    public uint Uid;
+    public uint Gid;
+    public uint NetworkNamespace;
+    public uint MountNamespace;
+    public int ErrorCode;
+    public CommBytes Comm;
+}

@@ -1,0 +1,53 @@
+using BindSnoop.Host;
+
+namespace BindSnoop.Loading;
+
+/// <summary>Which back end a trace takes: the one asked for, or the first that works.</summary>
+internal static class BackendSelection
+{
+    /// <summary>Opens with the back end asked for, or the best that works.</summary>
+    /// <param name="asked">Perhaps <see cref="Backend.Auto"/>.</param>
+    /// <param name="open">Throws an exception that <see cref="TraceException.RefusesBackend"/> to have the next one tried.</param>
+    /// <param name="refusals">The back ends that were not taken before, and why.</param>
+    public static T Open<T>(Backend asked, Func<Backend, T> open, out IReadOnlyList<BackendRefusal> refusals)
+    {
+        List<BackendRefusal> refused = [];
+        refusals = refused;
+        if (asked != Backend.Auto)
+        {
+            return open(asked);
+        }
+
+        bool preempts = Platform.Preempts;
+        foreach (Backend backend in preempts ? [Backend.Kprobe, Backend.Fentry, Backend.Tracepoint] : new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint })
+        {
+            try
+            {
+                T opened = open(backend);
+                if (preempts && backend == Backend.Kprobe)
+                {
+                    refused.Add(new(Backend.Fentry, ProgramsPreempted()));
+                }
+
+                return opened;
+            }
+            catch (TraceException exception) when (exception.RefusesBackend)
+            {
+                refused.Add(new(backend, exception));
+            }
+        }
+
+        throw new TraceException(
+            "NoBackend",
+            TraceErrorKind.NotImplemented,
+            "No back end works on this machine. " + string.Join(" ", refused),
+            Platform.IsLockedDown ? Platform.LockdownAdvice : "The support report shows what is missing, and what to do about it.",
+            inner: refused[^1].Error);
+    }
+
+    private static TraceException ProgramsPreempted() => new(
+        "ProgramsPreempted",
+        TraceErrorKind.NotImplemented,
+        "This kernel preempts: while it has interrupted a program, it leaves out that of other threads on the same processor.",
+        "Ask for it by name where its lower cost counts for more than every event under heavy load.");
+}

@@ -1,0 +1,76 @@
+using BindSnoop.Host;
+using BindSnoop.Interop;
+
+namespace BindSnoop.Loading;
+
+/// <summary>Finds out, before anything is loaded, that hooks could not be attached, or would never be called.</summary>
+internal static unsafe class HookProof
+{
+    // linux/bpf.h: BPF_PROG_TYPE_TRACING and BPF_TRACE_FEXIT.
+    private const uint Tracing = 26;
+    private const uint FunctionExit = 25;
+    private const ulong ReturnValueZero = 0xb7;
+    private const ulong Exit = 0x95;
+
+    /// <exception cref="TraceException"><c>FtraceDisabled</c>, <c>KprobesUnavailable</c> or <c>BpfLoadFailed</c>.</exception>
+    public static void Check(TracerDefinition definition, Backend backend, KernelTypes types, string refused)
+    {
+        if (backend == Backend.Tracepoint)
+        {
+            return;
+        }
+
+        // Trampolines and kprobes at a function's entry both go through ftrace, and attaching says nothing of this.
+        if (Platform.ReadFile("/proc/sys/kernel/ftrace_enabled").Trim() == "0")
+        {
+            throw new TraceException(
+                "FtraceDisabled",
+                TraceErrorKind.NotImplemented,
+                "Function tracing is switched off on this machine (kernel.ftrace_enabled is 0).",
+                "Switch it on: 'sysctl kernel.ftrace_enabled=1'; or use the Tracepoint back end.")
+            {
+                RefusesBackend = true,
+            };
+        }
+
+        if (backend == Backend.Kprobe && !Directory.Exists("/sys/bus/event_source/devices/kprobe"))
+        {
+            throw new TraceException(
+                "KprobesUnavailable",
+                TraceErrorKind.NotImplemented,
+                "This kernel has no kprobes.",
+                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.")
+            {
+                RefusesBackend = true,
+            };
+        }
+
+        if (backend == Backend.Fentry)
+        {
+            CheckTrampolines(definition, types, refused);
+        }
+    }
+
+    /// <summary>
+    /// Asks the kernel with a program that does nothing: for the real ones libbpf reads all of the kernel's type
+    /// information first, most of the time it takes to learn that they are refused.
+    /// </summary>
+    private static void CheckTrampolines(TracerDefinition definition, KernelTypes types, string refused)
+    {
+        if (definition.Functions.FirstOrDefault(f => types.HasFunction(f.Name)) is not { } function)
+        {
+            return;
+        }
+
+        ulong* instructions = stackalloc ulong[] { ReturnValueZero, Exit };
+        BpfProgramLoadOptions options = new()
+        {
+            Size = (nuint)sizeof(BpfProgramLoadOptions),
+            ExpectedAttachType = FunctionExit,
+            AttachBtfId = types.FunctionId(function.Name),
+        };
+        int program = LibBpf.bpf_prog_load(Tracing, "trampoline", "GPL", instructions, 2, options);
+        BpfError.Check("BpfLoadFailed", refused, program, refusesBackend: true);
+        new FileDescriptor(program).Dispose();
+    }
+}

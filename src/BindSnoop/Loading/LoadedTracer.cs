@@ -1,0 +1,108 @@
+using BindSnoop.Host;
+using BindSnoop.Interop;
+
+namespace BindSnoop.Loading;
+
+/// <summary>
+/// The programs of one tracer for one back end, in the kernel, and once attached what hooks them. Disposal leaves
+/// nothing there. One thread at a time.
+/// </summary>
+internal sealed class LoadedTracer : IDisposable
+{
+    private readonly Hooks _hooks = new();
+
+    private LoadedTracer(TracerDefinition definition, Backend backend, TraceConfiguration configuration)
+    {
+        KernelTypes types = TracerDefinition.KernelTypes;
+        string refused = $"The kernel refused the BPF programs of the {backend} back end";
+        Definition = definition;
+        Backend = backend;
+        LibBpfLog.Begin();
+        try
+        {
+            HookProof.Check(definition, backend, types, refused);
+
+            // Only compiled programs can call functions of the kernel.
+            Object = new TracerObject(definition.LoadObject(types.HasCast && Platform.Jit != false));
+            Object.Choose(HookPlan.Of(definition, backend, configuration.IncludeError, types));
+            if (!Object.Programs.Any(p => Hooks.IsEntry(TracerObject.NameOf(p))))
+            {
+                // Nothing to remember from an entry to a return.
+                Object.Resize("calls", 1);
+            }
+
+            configuration.Configure(Object, types);
+            Object.Load(refused);
+            configuration.Fill(Object);
+        }
+        catch
+        {
+            Object?.Dispose();
+            throw;
+        }
+        finally
+        {
+            LibBpfLog.End();
+        }
+    }
+
+    public TracerDefinition Definition { get; }
+
+    public Backend Backend { get; }
+
+    public TracerObject Object { get; }
+
+    /// <summary>Whether its programs run no more.</summary>
+    public bool IsDetached { get; private set; }
+
+    /// <summary>Loads for the back end asked for, or the best that works, and opens what reads of it.</summary>
+    /// <param name="open">Is to <see cref="Attach"/>; what it throws disposes of the tracer.</param>
+    /// <param name="refusals">The back ends that were not taken before, and why.</param>
+    public static T Open<T>(
+        TracerDefinition definition, TraceConfiguration configuration, Backend backend, Func<LoadedTracer, T> open, out IReadOnlyList<BackendRefusal> refusals)
+    {
+        return BackendSelection.Open(
+            backend,
+            candidate =>
+            {
+                LoadedTracer tracer = new(definition, candidate, configuration);
+                try
+                {
+                    return open(tracer);
+                }
+                catch
+                {
+                    tracer.Dispose();
+                    throw;
+                }
+            },
+            out refusals);
+    }
+
+    /// <exception cref="TraceException"><c>BpfAttachFailed</c>, or what tracefs lacks.</exception>
+    public void Attach()
+    {
+        LibBpfLog.Begin();
+        try
+        {
+            _hooks.Attach(Object);
+        }
+        finally
+        {
+            LibBpfLog.End();
+        }
+    }
+
+    /// <summary>Detaches everything; what is in the maps can still be read.</summary>
+    public void Detach()
+    {
+        _hooks.Detach();
+        IsDetached = true;
+    }
+
+    public void Dispose()
+    {
+        Detach();
+        Object.Dispose();
+    }
+}

@@ -1,0 +1,43 @@
+using BindSnoop.Interop;
+using BindSnoop.Loading;
+
+namespace BindSnoop.Reading;
+
+/// <summary>A tracer that sends a record of every call.</summary>
+internal sealed class EventSession : TraceSession
+{
+    private readonly int _recordSize;
+
+    private EventSession(LoadedTracer tracer, int bufferSize)
+        : base(tracer)
+    {
+        _recordSize = tracer.Definition.RecordSize;
+        try
+        {
+            Buffer = new RingBuffer(tracer.Object.MapFd("events"), bufferSize, tracer.Object.MapFd(".data.reader"));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public RingBuffer Buffer { get; }
+
+    protected override long Sent => Buffer.Produced / RingBuffer.RoomFor(_recordSize);
+
+    /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
+    /// <param name="refusals">The back ends that were not taken before, and why.</param>
+    public static EventSession Open(TracerDefinition definition, TraceOptions options, out IReadOnlyList<BackendRefusal> refusals) => Open(
+        definition,
+        options.Backend,
+        () => TraceConfiguration.ForEvents(options),
+        tracer => new EventSession(tracer, options.BufferSize),
+        out refusals);
+
+    /// <summary>Keeps the buffer in place for its reader: disposal meanwhile detaches, and frees it only afterwards.</summary>
+    public HandleHold HoldBuffer() => new([Tracer.Object.Handle, .. Buffer.Handles]);
+
+    protected override void DisposeReader() => Buffer?.Dispose();
+}
