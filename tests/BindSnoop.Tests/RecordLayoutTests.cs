@@ -31,6 +31,10 @@ public sealed class RecordLayoutTests
         ("accept", "accept_record", typeof(AcceptRecord)),
         ("accept", "config", typeof(TraceConfig)),
         ("accept", "counters", typeof(Counters)),
+        ("sockets", "socket_record", typeof(SocketRecord)),
+        ("sockets", "socket_request", typeof(SocketRequest)),
+        ("sockets", "socket_config", typeof(SocketConfig)),
+        ("sockets", "socket_walk", typeof(SocketWalk)),
     ];
 
     public static IEnumerable<TheoryDataRow<string, string, string>> Shared() =>
@@ -50,11 +54,11 @@ public sealed class RecordLayoutTests
         Assert.Equal(size, SizeOf(reader));
     }
 
-    /// <summary>Every tracer has its objects for both architectures.</summary>
+    /// <summary>Every tracer, and the snapshot, has its objects for both architectures.</summary>
     [Fact]
     public void EveryTracerHasItsObjects() =>
         Assert.Equal(
-            TracerDefinition.All.SelectMany(d => s_architectures.Select(a => $"bpf/{d.ObjectName}.{a}.o")).Order(),
+            TracerDefinition.All.Select(d => d.ObjectName).Append("sockets").SelectMany(o => s_architectures.Select(a => $"bpf/{o}.{a}.o")).Order(),
             typeof(TracerDefinition).Assembly.GetManifestResourceNames().Where(n => n.StartsWith("bpf/", StringComparison.Ordinal)).Order());
 
     private static string PascalCase(string name) =>

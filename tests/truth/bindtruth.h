@@ -234,6 +234,8 @@ int run_accepts(int count, char **names);
 int run_load(int count, char **arguments);
 int run_churn(int count, char **arguments);
 int run_crowd(unsigned long threads);
+int run_sockets(void);
+int run_socket_churn(void);
 int run_hold(const char *address, const char *port);
 bool parse_number(const char *text, uint64_t most, uint64_t *value);
 _Noreturn void exec_fast(char **arguments);

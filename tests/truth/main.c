@@ -17,6 +17,8 @@ static int usage(void)
 		"       bindtruth churn [--processes N] [--seconds S] [--life MS] [--pace MS] [--cgroups DIRECTORY]\n"
 		"                                          processes that come and go, and bind\n"
 		"       bindtruth crowd THREADS           wait in accept(); connect to each for every line of the input\n"
+		"       bindtruth sockets                  sockets of every kind, until the end of the input\n"
+		"       bindtruth sockets --churn          sockets that come and go, until then; prints their network namespace\n"
 		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
 	return 2;
 }
@@ -47,6 +49,10 @@ int main(int count, char **arguments)
 		return run_load(count, arguments);
 	if (strcmp(verb, "churn") == 0)
 		return run_churn(count, arguments);
+	if (strcmp(verb, "sockets") == 0 && count == 0)
+		return run_sockets();
+	if (strcmp(verb, "sockets") == 0 && count == 1 && strcmp(arguments[0], "--churn") == 0)
+		return run_socket_churn();
 	uint64_t threads;
 	if (strcmp(verb, "crowd") == 0 && count == 1 && parse_number(arguments[0], 1000, &threads))
 		return run_crowd((unsigned long)threads);

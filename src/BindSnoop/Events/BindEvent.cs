@@ -78,7 +78,7 @@ public sealed class BindEvent : TraceEvent
     public BindOptions Options => (BindOptions)_record.Options;
 
     /// <summary>The options as bindsnoop shows them: a letter of FTNRr for each that is set, else a dot.</summary>
-    public string OptionString => s_optionStrings[_record.Options & 31];
+    public string OptionString => OptionText(Options);
 
     /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone.</summary>
     public bool IPv6Only => _record.Ipv6Only != 0;
@@ -88,6 +88,8 @@ public sealed class BindEvent : TraceEvent
 
     private static readonly string[] s_optionStrings =
         [.. Enumerable.Range(0, 32).Select(options => string.Concat("FTNRr".Select((letter, bit) => (options >> bit & 1) != 0 ? letter : '.')))];
+
+    internal static string OptionText(BindOptions options) => s_optionStrings[(int)options & 31];
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -141,7 +141,7 @@ public abstract class TraceEvent
         _ => nameof(BindSnoop.Backend.Tracepoint),
     };
 
-    private static string CommOf(in CommBytes comm)
+    internal static string CommOf(in CommBytes comm)
     {
         ReadOnlySpan<byte> bytes = comm;
         UInt128 key = MemoryMarshal.Read<UInt128>(bytes);

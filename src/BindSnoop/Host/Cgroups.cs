@@ -22,6 +22,15 @@ internal static unsafe class Cgroups
     /// </summary>
     public static string PathOf(ulong id) => (s_paths.TryGet(id, out string? known) ? known : s_paths.Remember(id, LookUp(id))) ?? "";
 
+    /// <summary>The path of a process's cgroup; nothing where the process has ended.</summary>
+    public static string PathOfProcess(int processId)
+    {
+        // cgroups(7): the line "0::PATH" is that of version 2.
+        const string Prefix = "0::";
+        string? line = Platform.ReadFile($"/proc/{processId}/cgroup").Split('\n').FirstOrDefault(l => l.StartsWith(Prefix, StringComparison.Ordinal));
+        return line is null ? "" : DisplayText.EscapeUnsafe(line[Prefix.Length..]);
+    }
+
     /// <summary>Opens the directory of a cgroup named by its path in the file system or in the hierarchy.</summary>
     /// <exception cref="TraceException"><c>CgroupNotFound</c>.</exception>
     public static FileDescriptor Open(string path)

@@ -27,7 +27,7 @@ internal sealed unsafe class KernelTypes
     private static readonly byte[][] s_enumeratorNames =
     [
         "INET_FLAGS_FREEBIND\0"u8.ToArray(), "INET_FLAGS_TRANSPARENT\0"u8.ToArray(), "INET_FLAGS_BIND_ADDRESS_NO_PORT\0"u8.ToArray(),
-        "BPF_FUNC_task_pt_regs\0"u8.ToArray(),
+        "BPF_FUNC_task_pt_regs\0"u8.ToArray(), "BPF_FUNC_loop\0"u8.ToArray(),
     ];
 
     private readonly byte[][] _functionNames;
@@ -67,6 +67,9 @@ internal sealed unsafe class KernelTypes
 
     /// <summary>Whether BPF programs can read the registers a system call was entered with: since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs() helper").</summary>
     public bool HasTaskRegisters => _enumerators.ContainsKey("BPF_FUNC_task_pt_regs");
+
+    /// <summary>Whether BPF programs can go round as often as they like: since 5.17 (e6f2dd0f8067, "bpf: Add bpf_loop helper").</summary>
+    public bool HasLoop => _enumerators.ContainsKey("BPF_FUNC_loop");
 
     /// <summary>Reads the type information of the running kernel, which takes some milliseconds.</summary>
     /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>

@@ -8,7 +8,7 @@ namespace BindSnoop.Host;
 internal static class Platform
 {
     private const int CapDacReadSearch = 2;
-    private const int CapSysAdmin = 21;
+    public const int CapSysAdmin = 21;
     private const int CapPerfMon = 38;
     private const int CapBpf = 39;
 
@@ -130,7 +130,8 @@ internal static class Platform
     private static Version KernelVersion =>
         Version.TryParse(ReadFile("/proc/sys/kernel/osrelease").Split('-', '+', '\n')[0], out Version? version) ? version : new Version(0, 0);
 
-    private static bool Has(int capability) => (EffectiveCapabilities >> capability & 1) != 0;
+    /// <summary>Whether a capability is in effect.</summary>
+    public static bool Has(int capability) => (EffectiveCapabilities >> capability & 1) != 0;
 
     /// <summary>The capabilities that matter here and are in effect.</summary>
     public static IReadOnlyList<string> CapabilityNames() =>

@@ -15,6 +15,9 @@ internal static unsafe class Processes
     // Ids of events are those of the initial namespace; anywhere else /proc knows other processes by them.
     private static readonly Lazy<bool> s_idsAreOurs = new(() => ReadLink("/proc/self/ns/pid") == InitialPidNamespace);
 
+    /// <summary>Whether there are no processes but those that this one can see.</summary>
+    public static bool SeesAll => s_idsAreOurs.Value;
+
     /// <summary>
     /// The program that a process runs, or nothing where it has ended (even if its id is in use again), is a
     /// kernel thread, or cannot be looked at.
@@ -32,8 +35,11 @@ internal static unsafe class Processes
         return path.Length > 0 && StartOf(processId) is { } start && start <= kernelTime ? path : "";
     }
 
+    /// <summary>The name of a process's first thread, safe to print; nothing where the process has ended.</summary>
+    public static string CommOf(int processId) => DisplayText.Escape(Platform.ReadBytes($"/proc/{processId}/comm").AsSpan().TrimEnd((byte)'\n'));
+
     /// <summary>When a process began, in nanoseconds since boot, rounded down.</summary>
-    private static long? StartOf(int processId)
+    public static long? StartOf(int processId)
     {
         // proc(5): "pid (comm) state ppid …"; comm may contain anything, so count from behind it.
         const int StartTime = 22 - 3;
@@ -44,7 +50,8 @@ internal static unsafe class Processes
             : null;
     }
 
-    private static string ReadLink(string path)
+    /// <summary>Where a link leads, safe to print; nothing where it cannot be read.</summary>
+    public static string ReadLink(string path)
     {
         byte* target = stackalloc byte[PathSize];
         nint length = Libc.readlink(path, target, PathSize);

@@ -16,7 +16,8 @@ internal static unsafe partial class LibBpf
         nameof(bpf_program__attach_kprobe), nameof(bpf_program__attach_perf_event), nameof(bpf_link__destroy), nameof(bpf_map__fd),
         nameof(bpf_map__set_max_entries), nameof(bpf_map__reuse_fd), nameof(bpf_map__initial_value), nameof(bpf_prog_load),
         nameof(bpf_obj_get), nameof(bpf_obj_get_info_by_fd), nameof(bpf_map_update_elem), nameof(bpf_map_lookup_elem), nameof(bpf_map_get_next_key),
-        nameof(bpf_map_lookup_batch),
+        nameof(bpf_map_lookup_batch), nameof(bpf_object__find_program_by_name), nameof(bpf_program__attach_iter), nameof(bpf_link__fd),
+        nameof(bpf_iter_create), nameof(bpf_prog_test_run_opts),
     ];
 
     /// <summary>
@@ -60,6 +61,9 @@ internal static unsafe partial class LibBpf
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     public static partial nint bpf_object__find_map_by_name(BpfObject @object, string name);
 
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint bpf_object__find_program_by_name(BpfObject @object, string name);
+
     [LibraryImport(Library)]
     public static partial byte* bpf_program__name(nint program);
 
@@ -78,6 +82,18 @@ internal static unsafe partial class LibBpf
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial BpfLink bpf_program__attach_perf_event(nint program, int perfEvent);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial BpfLink bpf_program__attach_iter(nint program, nint options);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_link__fd(BpfLink link);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial FileDescriptor bpf_iter_create(int link);
+
+    [LibraryImport(Library)]
+    public static partial int bpf_prog_test_run_opts(int program, ref BpfTestRunOptions options);
 
     [LibraryImport(Library)]
     public static partial int bpf_link__destroy(nint link);
@@ -131,4 +147,24 @@ internal struct BpfProgramLoadOptions
     public uint KernelVersion;
     public uint AttachBtfId;
     public uint AttachProgram;
+}
+
+/// <summary><c>struct bpf_test_run_opts</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct BpfTestRunOptions
+{
+    public nuint Size;
+    public nint DataIn;
+    public nint DataOut;
+    public uint DataSizeIn;
+    public uint DataSizeOut;
+    public nint ContextIn;
+    public nint ContextOut;
+    public uint ContextSizeIn;
+    public uint ContextSizeOut;
+    public uint Result;
+    public int Repeat;
+    public uint Duration;
+    public uint Flags;
+    public uint Processor;
 }

@@ -16,6 +16,12 @@ internal static unsafe partial class Libc
     public const int EFD_NONBLOCK = 0x800;
     public const short POLLIN = 1;
     public const int CLONE_NEWNET = 0x40000000;
+    public const int AF_INET = 2;
+    public const int AF_INET6 = 10;
+    public const int SOCK_STREAM = 1;
+    public const int SOCK_DGRAM = 2;
+    public const int SOCK_RAW = 3;
+    public const int SOCK_CLOEXEC = 0x80000;
     public const int CLOCK_REALTIME = 0;
     public const int CLOCK_BOOTTIME = 7;
     public const uint STATX_BASIC_STATS = 0x7ff;
@@ -36,6 +42,35 @@ internal static unsafe partial class Libc
         const int ModeOffset = 28;
         byte* buffer = stackalloc byte[256];
         return statx(AT_FDCWD, path, 0, STATX_TYPE, buffer) == 0 && (*(ushort*)(buffer + ModeOffset) & S_IFMT) == S_IFREG;
+    }
+
+    /// <summary>The permissions of a symbolic link itself; 0 where it cannot be looked at.</summary>
+    public static int LinkMode(string path)
+    {
+        const int AT_FDCWD = -100;
+        const int AT_SYMLINK_NOFOLLOW = 0x100;
+        const uint STATX_MODE = 2;
+        const int ModeOffset = 28;
+        byte* buffer = stackalloc byte[256];
+        return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_MODE, buffer) == 0 ? *(ushort*)(buffer + ModeOffset) & 0x1ff : 0;
+    }
+
+    /// <summary>kcmp(2): 0 if two tasks share one file table, positive if not, -1 where that may not be asked.</summary>
+    public static nint CompareFiles(int first, int second)
+    {
+        const nint KCMP_FILES = 2;
+        long number = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 272 : 312;
+        return syscall5(number, first, second, KCMP_FILES, 0, 0);
+    }
+
+    /// <summary>The inode number of an open file, or 0.</summary>
+    public static ulong InodeOf(FileDescriptor file)
+    {
+        const int AT_EMPTY_PATH = 0x1000;
+        const uint STATX_INO = 0x100;
+        const int InodeOffset = 32;
+        byte* buffer = stackalloc byte[256];
+        return statx(file.Value, "", AT_EMPTY_PATH, STATX_INO, buffer) == 0 ? *(ulong*)(buffer + InodeOffset) : 0;
     }
 
     [LibraryImport(Library)]
@@ -64,6 +99,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial FileDescriptor openat(FileDescriptor directory, string path, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial FileDescriptor socket(int family, int type, int protocol);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int clock_gettime(int clock, out TimeSpecification time);
@@ -103,6 +141,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library)]
     public static partial int vsnprintf(byte* buffer, nuint size, byte* format, nint arguments);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statfs(string path, long* buffer);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int ioctl(FileDescriptor fd, nuint request, nint argument);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int fstatfs(FileDescriptor fd, long* buffer);

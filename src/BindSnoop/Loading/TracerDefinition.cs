@@ -57,7 +57,10 @@ internal sealed record TracerDefinition(
 
     /// <summary>The object for this machine's architecture.</summary>
     /// <param name="cast">That for kernels whose programs can give an address a type: see CAN_CAST in bpf/kernel.h.</param>
-    public byte[] LoadObject(bool cast)
+    public byte[] LoadObject(bool cast) => LoadObject(ObjectName, cast);
+
+    /// <summary>The same of any object.</summary>
+    public static byte[] LoadObject(string objectName, bool cast)
     {
         string architecture = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture switch
         {
@@ -69,7 +72,7 @@ internal sealed record TracerDefinition(
                 $"There are no BPF programs for {other}.",
                 "Use an x86-64 or arm64 machine."),
         };
-        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{ObjectName}.{architecture}{(cast ? "-cast" : "")}.o")!;
+        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{objectName}.{architecture}{(cast ? "-cast" : "")}.o")!;
         byte[] image = new byte[stream.Length];
         stream.ReadExactly(image);
         return image;

@@ -67,6 +67,9 @@ internal sealed unsafe class TracerObject : IDisposable
     /// <exception cref="TraceException"><c>BpfLoadFailed</c>: the kernel refuses.</exception>
     public void Load(string refused) => BpfError.Check("BpfLoadFailed", refused, LibBpf.bpf_object__load(_object), refusesBackend: true);
 
+    /// <summary>One of the programs, or 0.</summary>
+    public nint Program(string name) => LibBpf.bpf_object__find_program_by_name(_object, name);
+
     /// <summary>Once loaded: a map's descriptor, valid as long as the object.</summary>
     public int MapFd(string map) => LibBpf.bpf_map__fd(Map(map));
 

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * Sockets as they are now, in every network namespace: once by the descriptors of all processes, once by
+ * the kernel's own lists of what is bound, which have what no process holds.
+ */
+#include "sockets.h"
+
+#define FREE_BIND 1
+#define TRANSPARENT 2
+#define BIND_ADDRESS_NO_PORT 4
+#define REUSE_ADDRESS 8
+#define REUSE_PORT 16
+
+/* Set by user space before loading: bit numbers in inet_sock.inet_flags, which CO-RE cannot find. */
+struct socket_config {
+	__u8 freebind_bit;
+	__u8 transparent_bit;
+	__u8 bind_address_no_port_bit;
+	__u8 reserved;
+};
+
+const volatile struct socket_config config SEC(".rodata.config") = {};
+
+/* What is wanted; may change between runs. */
+struct socket_request {
+	__u64 ports[1024]; /* bit n: port n */
+	__u8 by_port;
+	__u8 connections; /* also what does not hold a port for itself */
+	__u8 reserved[6];
+};
+
+volatile struct socket_request request SEC(".data.request") = {};
+
+/* A walk over one table goes on where it stopped for want of room or of steps. */
+#define FOUND 4096
+#define RESTARTS 16
+struct socket_walk {
+	__u64 table;
+	__u64 ports; /* the rest of the bucket under way: buckets of ports, of addresses, sockets */
+	__u64 addresses;
+	__u64 sockets;
+	__u32 descriptor; /* of a socket of ours that is in the table */
+	__u32 bucket;
+	__u32 buckets;
+	__u32 found;
+	__u32 restarts; /* of the bucket under way */
+	__u32 given_up; /* buckets that changed every time they were looked at */
+	__u8 udp;
+	__u8 begun;
+	__u8 done;
+	__u8 reserved[5];
+};
+
+struct socket_walk walk SEC(".data.walk") = {};
+struct socket_record found[FOUND];
+
+/* Not inlined: the compiler would take the relocations out of the loop, to where kernels without these bits see them. */
+static __noinline __u8 options_in_bits(struct inet_sock___bits *inet)
+{
+	return (BPF_CORE_READ_BITFIELD_PROBED(inet, freebind) ? FREE_BIND : 0) |
+	       (BPF_CORE_READ_BITFIELD_PROBED(inet, transparent) ? TRANSPARENT : 0) |
+	       (BPF_CORE_READ_BITFIELD_PROBED(inet, bind_address_no_port) ? BIND_ADDRESS_NO_PORT : 0);
+}
+
+static __always_inline __u8 options_of(struct sock *sk, const struct sock_common *common)
+{
+	struct inet_sock *inet = CAST(struct inet_sock, sk);
+	__u8 bits = BYTE_OF(common, skc_reuse), options = 0;
+
+	if (BITS(common, skc_reuse, bits, skc_reuse))
+		options |= REUSE_ADDRESS;
+	if (BITS(common, skc_reuse, bits, skc_reuseport))
+		options |= REUSE_PORT;
+	if (common->skc_state == TCP_TIME_WAIT)
+		return options;
+	if (bpf_core_field_exists(inet->inet_flags)) {
+		/* Since 6.6: c274af224269 (inet_flags), 3f7e753206bb, 4bd0623f04ee, ca571e2eb7eb. */
+		unsigned long flags = LOAD(false, inet, inet_flags);
+
+		options |= flags >> (config.freebind_bit & 63) & 1 ? FREE_BIND : 0;
+		options |= flags >> (config.transparent_bit & 63) & 1 ? TRANSPARENT : 0;
+		options |= flags >> (config.bind_address_no_port_bit & 63) & 1 ? BIND_ADDRESS_NO_PORT : 0;
+	} else {
+		options |= options_in_bits((void *)sk);
+	}
+	return options;
+}
+
+static __always_inline void read_addresses(struct socket_record *record, const struct sock_common *common)
+{
+	const struct sock_common___ipv6 *ipv6 = (const void *)common;
+	__u32 *local = (void *)record->address, *remote = (void *)record->remote_address;
+
+	if (record->address_family == AF_INET) {
+		local[0] = common->skc_rcv_saddr;
+		remote[0] = common->skc_daddr;
+	} else if (bpf_core_field_exists(ipv6->skc_v6_rcv_saddr)) {
+		local[0] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[0];
+		local[1] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[1];
+		local[2] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[2];
+		local[3] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[3];
+		remote[0] = ipv6->skc_v6_daddr.in6_u.u6_addr32[0];
+		remote[1] = ipv6->skc_v6_daddr.in6_u.u6_addr32[1];
+		remote[2] = ipv6->skc_v6_daddr.in6_u.u6_addr32[2];
+		remote[3] = ipv6->skc_v6_daddr.in6_u.u6_addr32[3];
+	}
+}
+
+static __always_inline bool has_address(const struct socket_record *record)
+{
+	const __u32 *word = (const void *)record->address;
+
+	return word[0] || word[1] || word[2] || word[3];
+}
+
+/* Whether it is bound, and asked for. */
+static __always_inline bool wanted(const struct socket_record *record, __u16 number, __be16 source)
+{
+	/*
+	 * Without a number, what has a source port was bound and is no more, and what has an address and no
+	 * source port waits for one with IP_BIND_ADDRESS_NO_PORT.
+	 */
+	if (!number && !(record->state == TCP_CLOSE && !source && has_address(record)))
+		return false;
+	if (!request.connections && record->state != TCP_CLOSE && record->state != TCP_LISTEN)
+		return false;
+	return !request.by_port || request.ports[record->port >> 6] >> (record->port & 63) & 1;
+}
+
+enum reading { NOT_WANTED, WANTED, CHANGED };
+
+/* Sockets in TIME_WAIT are no more than the common part. */
+static __always_inline enum reading read_once(struct socket_record *record, struct sock *sk, bool typed)
+{
+	struct inet_sock *inet = CAST(struct inet_sock, sk);
+	struct sock___more *more = (void *)sk;
+	struct sock_common *common;
+	union sock_copy copy;
+	__be16 source, remote_port;
+	struct kind kind;
+	struct net *net;
+	__u16 number;
+	__u8 bits;
+
+	common = head_of(typed, sk, &copy);
+	record->address_family = common->skc_family;
+	if (record->address_family != AF_INET && record->address_family != AF_INET6)
+		return NOT_WANTED;
+	record->state = common->skc_state;
+	number = common->skc_num;
+	remote_port = common->skc_dport;
+	record->remote_port = bpf_ntohs(remote_port);
+	record->interface_index = common->skc_bound_dev_if;
+	bits = BYTE_OF(common, skc_reuse);
+	record->ipv6_only = record->address_family == AF_INET6 && BITS(common, skc_reuse, bits, skc_ipv6only);
+	record->options = options_of(sk, common);
+	read_addresses(record, common);
+	net = common->skc_net.net;
+	record->network_namespace = LOAD(typed, CAST(struct net, net), ns.inum);
+	if (record->state == TCP_TIME_WAIT) {
+		record->protocol_number = IPPROTO_TCP;
+		record->socket_type = SOCK_STREAM;
+		record->port = number;
+		record->held_by = HELD_BY_TIME_WAIT;
+		source = 0;
+	} else {
+		kind = kind_of(typed, sk);
+		record->protocol_number = kind.protocol;
+		record->socket_type = kind.type;
+		record->port = kind.type == SOCK_RAW || kind.protocol == IPPROTO_L2TP ? 0 : number;
+		record->uid = LOAD(typed, more, sk_uid.val);
+		source = LOAD(false, inet, inet_sport);
+		if (record->state == TCP_LISTEN) {
+			if (kind.protocol == IPPROTO_MPTCP && bpf_core_type_exists(struct mptcp_sock)) {
+				struct sock *first = LOAD(false, CAST(struct mptcp_sock, sk), first);
+
+				more = (void *)CAST(struct sock, first);
+				record->backlog = LOAD(false, more, sk_ack_backlog);
+				record->backlog_limit = LOAD(false, more, sk_max_ack_backlog);
+			} else {
+				record->backlog = LOAD(typed, more, sk_ack_backlog);
+				record->backlog_limit = LOAD(typed, more, sk_max_ack_backlog);
+			}
+		}
+	}
+
+	/* The socket lives on meanwhile, and its memory may have become another's. */
+	barrier();
+	common = head_of(typed, sk, &copy);
+	if (common->skc_family != record->address_family || common->skc_state != record->state ||
+	    common->skc_num != number || common->skc_dport != remote_port || common->skc_net.net != net)
+		return CHANGED;
+	/* What has closed and waits for the other end to do so is also kept as if in TIME_WAIT. */
+	if (record->state == TCP_TIME_WAIT)
+		record->state = LOAD(false, CAST(struct inet_timewait_sock, sk), tw_substate);
+	return wanted(record, number, source) ? WANTED : NOT_WANTED;
+}
+
+static __always_inline bool read_socket(struct socket_record *record, struct sock *sk, bool typed)
+{
+	for (int i = 0; i < 4; i++) {
+		enum reading reading = read_once(record, sk, typed);
+
+		if (reading != CHANGED)
+			return reading == WANTED;
+	}
+	/* What changes that often is not held for itself; the kernel's list may have it. */
+	return false;
+}
+
+static __always_inline void read_process(struct socket_record *record, struct task_struct *task)
+{
+	struct task_struct *leader = ((struct task_struct___more *)task)->group_leader;
+	__u64 *comm = (void *)record->comm;
+
+	record->process_id = task->tgid;
+	record->process_start = ((struct task_struct___more *)leader)->start_boottime;
+	record->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	comm[0] = *(__u64 *)&leader->comm[0];
+	comm[1] = *(__u64 *)&leader->comm[8];
+}
+
+SEC("iter/task_file")
+int files(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+	struct socket_record record = {};
+	/* bpf_sock_from_file() is of 5.11 (4f19cab76136). */
+	bool typed = kernel_has_helper(sock_from_file);
+	struct inode *inode;
+	struct sock *sk;
+
+	if (!task || !file)
+		return 0;
+	inode = ((struct file___inode *)file)->f_inode;
+	if (typed) {
+		struct socket *socket = bpf_sock_from_file(file);
+
+		if (!socket)
+			return 0;
+		sk = socket->sk;
+	} else {
+		struct socket *socket;
+
+		if ((inode->i_mode & S_IFMT) != S_IFSOCK || inode->i_sb->s_magic != SOCKFS_MAGIC)
+			return 0;
+		/* Null of a descriptor opened with O_PATH. */
+		socket = file->private_data;
+		if (!socket)
+			return 0;
+		sk = LOAD(false, socket, sk);
+	}
+	if (!sk || !read_socket(&record, sk, typed))
+		return 0;
+	record.socket = (__u64)sk;
+	record.inode = inode->i_ino;
+	record.descriptor = context->fd;
+	read_process(&record, task);
+	bpf_seq_write(context->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+/* ---- what the kernel lists as bound -------------------------------------- */
+
+/* The socket of a descriptor of ours; user space knows that it is one. */
+static __always_inline struct sock *own_socket(__u32 descriptor)
+{
+	struct task_struct *task = current_task();
+	struct files_struct *files = LOAD_TASK(task, files);
+	struct fdtable *fdt = LOAD_TASK(files, fdt);
+	struct file **slot = LOAD_TASK(fdt, fd);
+	struct file *file = CAST(struct file, pointer_at(slot + descriptor));
+	struct socket *socket = CAST(struct socket, LOAD(false, file, private_data));
+
+	return CAST(struct sock, LOAD(false, socket, sk));
+}
+
+static __always_inline struct net___tables *net_of(struct sock *sk)
+{
+	return (void *)CAST(struct net, LOAD(false, sk, __sk_common.skc_net.net));
+}
+
+static __always_inline bool begin(void)
+{
+	struct sock *sk = own_socket(walk.descriptor);
+	struct proto *proto = CAST(struct proto, LOAD(false, (struct sock_common___listed *)sk, skc_prot));
+	struct net___tables *net = net_of(sk);
+
+	if (walk.udp) {
+		struct udp_table *table = NULL;
+
+		if (bpf_core_field_exists(proto->h.udp_table))
+			table = LOAD(false, proto, h.udp_table);
+		if (!table && bpf_core_field_exists(net->ipv4.udp_table))
+			table = LOAD(false, net, ipv4.udp_table);
+		if (!table)
+			return false;
+		table = CAST(struct udp_table, table);
+		walk.table = (__u64)LOAD(false, table, hash);
+		walk.buckets = LOAD(false, table, mask) + 1;
+	} else {
+		struct inet_hashinfo *table = LOAD(false, proto, h.hashinfo);
+
+		if (!table && bpf_core_field_exists(net->ipv4.tcp_death_row.hashinfo))
+			table = LOAD(false, net, ipv4.tcp_death_row.hashinfo);
+		if (!table)
+			return false;
+		table = CAST(struct inet_hashinfo, table);
+		walk.table = (__u64)LOAD(false, table, bhash);
+		walk.buckets = LOAD(false, table, bhash_size);
+	}
+	walk.begun = 1;
+	return true;
+}
+
+/* Whether a socket belongs into the bucket under way: the lists are read without their locks. */
+static __always_inline bool belongs(struct sock *sk)
+{
+	__u16 number = LOAD(false, sk, __sk_common.skc_num);
+	struct net___tables *net = net_of(sk);
+
+	return ((number + LOAD(false, net, hash_mix)) & (walk.buckets - 1)) == walk.bucket;
+}
+
+/* What a socket without a descriptor is: the kernel knows it by less and less. */
+static __always_inline void read_holder(struct socket_record *record, struct sock *sk)
+{
+	struct sock___more *more = (void *)sk;
+	struct socket *socket;
+
+	if (record->held_by == HELD_BY_TIME_WAIT) {
+		if (record->state != TCP_TIME_WAIT)
+			record->held_by = HELD_BY_ORPHAN;
+		return;
+	}
+	socket = LOAD(false, more, sk_socket);
+	if (!socket) {
+		struct sock_common___listed *listed = (void *)sk;
+		bool dead = LOAD(false, listed, skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1;
+
+		record->held_by = dead ? HELD_BY_ORPHAN : HELD_BY_ACCEPT_QUEUE;
+		return;
+	}
+	record->inode = LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino);
+	record->held_by = LOAD(false, CAST(struct socket, socket), file) ? HELD_BY_FILE : HELD_BY_KERNEL;
+}
+
+/* The MPTCP socket that a TCP socket is a subflow of, or null. */
+static __always_inline struct sock *connection_of(struct sock *sk)
+{
+	struct tcp_sock *tcp = CAST(struct tcp_sock, sk);
+	struct mptcp_subflow_context *context;
+	void *connection;
+
+	if (!bpf_core_type_exists(struct mptcp_subflow_context) || !BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
+		return NULL;
+	context = LOAD(false, CAST(struct inet_connection_sock, sk), icsk_ulp_data);
+	if (!context)
+		return NULL;
+	connection = LOAD(false, CAST(struct mptcp_subflow_context, context), conn);
+	return connection ? CAST(struct sock, connection) : NULL;
+}
+
+/* False where the chain has led astray. */
+static __always_inline bool find(struct sock *sk)
+{
+	struct socket_record *record = &found[walk.found & (FOUND - 1)];
+	struct sock *connection;
+	bool whole;
+
+	if (!belongs(sk))
+		return false;
+	__builtin_memset(record, 0, sizeof(*record));
+	if (!read_socket(record, sk, false))
+		return true;
+	record->socket = (__u64)sk;
+	whole = record->held_by != HELD_BY_TIME_WAIT;
+	read_holder(record, sk);
+	if (record->protocol_number == IPPROTO_TCP && whole) {
+		connection = connection_of(sk);
+		if (connection) {
+			record->socket = (__u64)connection;
+			record->protocol_number = IPPROTO_MPTCP;
+		}
+	}
+	if (!belongs(sk))
+		return false;
+	walk.found++;
+	return true;
+}
+
+static __always_inline void leave_bucket(void)
+{
+	walk.bucket++;
+	walk.restarts = 0;
+	walk.ports = walk.addresses = walk.sockets = 0;
+	walk.begun = 1;
+}
+
+static __always_inline void begin_bucket(void)
+{
+	void *table = (void *)walk.table;
+
+	if (walk.udp)
+		walk.sockets = (__u64)pointer_at(table + walk.bucket * bpf_core_type_size(struct udp_hslot) +
+						 bpf_core_field_offset(struct udp_hslot, head));
+	else
+		walk.ports = (__u64)pointer_at(table + walk.bucket * bpf_core_type_size(struct inet_bind_hashbucket) +
+					       bpf_core_field_offset(struct inet_bind_hashbucket, chain));
+	walk.begun = 2;
+}
+
+/* One node of a list; false when there is nothing more to do. */
+static __always_inline bool advance(void)
+{
+	if (walk.sockets) {
+		void *node = (void *)walk.sockets;
+		__u64 offset = walk.udp ? bpf_core_field_offset(struct sock_common___listed, skc_node) :
+					  bpf_core_field_offset(struct sock_common___listed, skc_bind_node);
+
+		if (walk.found >= FOUND)
+			return false;
+		if (find(CAST(struct sock, node - offset))) {
+			walk.sockets = (__u64)pointer_at(node);
+		} else if (walk.restarts++ < RESTARTS) {
+			walk.ports = walk.addresses = walk.sockets = 0;
+			walk.begun = 1;
+		} else {
+			walk.given_up++;
+			leave_bucket();
+		}
+	} else if (walk.addresses) {
+		void *node = (void *)walk.addresses;
+		void *bucket = node - bpf_core_field_offset(struct inet_bind2_bucket, bhash_node);
+
+		walk.sockets = (__u64)pointer_at(bucket + bpf_core_field_offset(struct inet_bind2_bucket, owners));
+		walk.addresses = (__u64)pointer_at(node);
+	} else if (walk.ports) {
+		void *node = (void *)walk.ports;
+		void *bucket = node - bpf_core_field_offset(struct inet_bind_bucket, node);
+
+		if (bpf_core_field_exists(struct inet_bind_bucket, owners))
+			walk.sockets = (__u64)pointer_at(bucket + bpf_core_field_offset(struct inet_bind_bucket, owners));
+		else
+			walk.addresses = (__u64)pointer_at(bucket + bpf_core_field_offset(struct inet_bind_bucket___bhash2, bhash2));
+		walk.ports = (__u64)pointer_at(node);
+	} else if (walk.begun == 2) {
+		leave_bucket();
+	} else if (walk.bucket >= walk.buckets) {
+		walk.done = 1;
+		return false;
+	} else {
+		begin_bucket();
+	}
+	return true;
+}
+
+#define STEPS_OF_LOOP (1 << 15)
+#define STEPS_UNROLLED 32
+
+static long step(__u32 index, void *context)
+{
+	return !advance();
+}
+
+/* Not attached to anything: user space runs them. */
+SEC("raw_tp")
+int walk_loop(void *context)
+{
+	if (!walk.begun && !begin())
+		return 1;
+	bpf_loop(STEPS_OF_LOOP, step, NULL, 0);
+	return 0;
+}
+
+/* bpf_loop() is of 5.17 (e6f2dd0f8067). */
+SEC("raw_tp")
+int walk_steps(void *context)
+{
+	if (!walk.begun && !begin())
+		return 1;
+	for (int i = 0; i < STEPS_UNROLLED; i++)
+		if (!advance())
+			break;
+	return 0;
+}
+
+#define DESCRIBE(type)                                                                             \
+	SEC("?socket")                                                                             \
+	int describe_##type(struct type *record)                                                   \
+	{                                                                                          \
+		return 0;                                                                          \
+	}
+
+DESCRIBE(socket_record)
+DESCRIBE(socket_request)
+DESCRIBE(socket_config)
+DESCRIBE(socket_walk)
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

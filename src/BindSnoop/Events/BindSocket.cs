@@ -1,0 +1,177 @@
+using BindSnoop.Abi;
+using BindSnoop.Names;
+
+namespace BindSnoop;
+
+/// <summary>A bound socket as it was when a snapshot was taken.</summary>
+public sealed class BindSocket
+{
+    internal const string InFlight = "InFlight";
+    internal const string HeldByUnknown = "Unknown";
+
+    private const ushort L2tp = 115;
+
+    private readonly SocketRecord _record;
+    private readonly SocketFacts _known;
+
+    internal BindSocket(
+        in SocketRecord record, SocketFacts known, string heldBy, IReadOnlyList<SocketOwner> owners, string interfaceName, DateTime time, string source)
+    {
+        _record = record;
+        _known = known;
+        HeldBy = heldBy;
+        Owners = owners;
+        Time = time;
+        Source = source;
+        InterfaceName = interfaceName;
+    }
+
+    /// <summary>When the snapshot was taken, in local time.</summary>
+    public DateTime Time { get; }
+
+    /// <summary>The first of <see cref="Owners"/>: of those that hold the socket, the process that has run longest. Null if none is known.</summary>
+    public int? ProcessId => Owners.Count > 0 ? Owners[0].ProcessId : null;
+
+    /// <summary>Its name; empty if no process is known.</summary>
+    public string Comm => Owners.Count > 0 ? Owners[0].Comm : "";
+
+    /// <summary>Every process that holds the socket, each with its descriptors; the longest running first.</summary>
+    public IReadOnlyList<SocketOwner> Owners { get; }
+
+    /// <summary>
+    /// What keeps the socket: Process; Kernel (a socket of the kernel's own, such as a tunnel's); InFlight (its descriptor
+    /// is on the way between processes, or registered with io_uring); AcceptQueue (a connection nobody has accepted
+    /// yet); Orphan (a closed connection that has something left to send or to hear); TimeWait; or Unknown: a process that
+    /// could not be seen.
+    /// </summary>
+    public string HeldBy { get; }
+
+    /// <summary>The protocol's name, else its number.</summary>
+    public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
+
+    /// <summary>The protocol's number; 262 is MPTCP.</summary>
+    public int ProtocolNumber => _record.ProtocolNumber;
+
+    /// <summary>STREAM, DGRAM, RAW and so on.</summary>
+    public string SocketType => SocketTypes.NameOf(_record.SocketType);
+
+    /// <summary>IPv4 or IPv6: the socket's family.</summary>
+    public string AddressFamily => TraceEvent.FamilyName(_record.AddressFamily);
+
+    /// <summary>The address bound to. A link-local IPv6 address has its scope (interface index) behind a percent sign.</summary>
+    public string Address => TraceEvent.AddressText(_record.Address, _record.AddressFamily, _record.InterfaceIndex);
+
+    /// <summary>The port; 0 of raw sockets, and of those that get one only when they connect (IP_BIND_ADDRESS_NO_PORT).</summary>
+    public int Port => _record.Port;
+
+    /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
+    public string Endpoint => TraceEvent.EndpointText(Address, Port);
+
+    /// <summary>The name of <see cref="Port"/> in the machine's services database; empty if it has none.</summary>
+    public string ServiceName => Services.NameOf(Port, ProtocolNumber);
+
+    /// <summary>
+    /// As .NET's TcpState where there is one: Listen, Established, TimeWait and so on; Bound: not listening, not
+    /// connected; Unconnected: the same of sockets for datagrams.
+    /// </summary>
+    public string State => StateName(_record.State, _record.SocketType, _record.ProtocolNumber);
+
+    /// <summary>The address of the other end; null if not connected.</summary>
+    public string? RemoteAddress =>
+        HasRemote ? TraceEvent.AddressText(_record.RemoteAddress, _record.AddressFamily, _record.InterfaceIndex) : null;
+
+    /// <summary>The port of the other end; null if not connected.</summary>
+    public int? RemotePort => HasRemote ? _record.RemotePort : null;
+
+    /// <summary><see cref="RemoteAddress"/> and <see cref="RemotePort"/> in one; null if not connected.</summary>
+    public string? RemoteEndpoint => HasRemote ? TraceEvent.EndpointText(RemoteAddress, _record.RemotePort) : null;
+
+    /// <summary>How many connections wait to be accepted; null if the socket does not listen.</summary>
+    public int? Backlog => IsListening ? (int)_record.Backlog : null;
+
+    /// <summary>How many may wait; null if the socket does not listen.</summary>
+    public long? BacklogLimit => IsListening ? _record.BacklogLimit : null;
+
+    /// <summary>The options that decide what others may bind; null where this way of looking does not show them.</summary>
+    public BindOptions? Options => _known.HasFlag(SocketFacts.Options) ? (BindOptions)_record.Options : null;
+
+    /// <summary>The options as bindsnoop shows them: a letter of FTNRr for each that is set, a dot for one that is not, ? if not known.</summary>
+    public string OptionString => Options is { } options ? BindEvent.OptionText(options) : "?????";
+
+    /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone; null where this way of looking does not show it.</summary>
+    public bool? IPv6Only => _known.HasFlag(SocketFacts.Ipv6Only) ? _record.Ipv6Only != 0 : null;
+
+    /// <summary>The interface that the socket is bound to, or 0.</summary>
+    public int InterfaceIndex => (int)_record.InterfaceIndex;
+
+    /// <summary>Its name in the socket's network namespace; empty if there is none or it could not be found out.</summary>
+    public string InterfaceName { get; }
+
+    /// <summary>The user who made the socket, as the host numbers it; null where the kernel no longer knows.</summary>
+    public uint? Uid => _known.HasFlag(SocketFacts.Uid) ? _record.Uid : null;
+
+    /// <summary>The name of <see cref="Uid"/> on this machine, or the number; empty if not known.</summary>
+    public string UserName => Uid is { } uid ? Users.NameOf(uid) : "";
+
+    /// <summary>Inode number of the socket's network namespace.</summary>
+    public uint NetworkNamespace => _record.NetworkNamespace;
+
+    /// <summary>The socket's own inode number, as /proc/PID/fd and "ss -e" show it; 0 if it has none any more, or not yet.</summary>
+    public long Inode => (long)_record.Inode;
+
+    /// <summary>When the process of <see cref="ProcessId"/> started, in local time.</summary>
+    public DateTime? ProcessStartTime => Owners.Count > 0 ? Owners[0].StartTime : null;
+
+    /// <summary>The cgroup of the process of <see cref="ProcessId"/>; empty where it could not be found out.</summary>
+    public string CgroupPath => Owners.Count > 0 ? Owners[0].CgroupPath : "";
+
+    /// <summary>The innermost systemd unit of <see cref="CgroupPath"/>; empty if there is none.</summary>
+    public string Unit => Owners.Count > 0 ? Owners[0].Unit : "";
+
+    /// <summary>The innermost container of <see cref="CgroupPath"/>; empty outside of containers.</summary>
+    public string ContainerId => Owners.Count > 0 ? Owners[0].ContainerId : "";
+
+    /// <summary>How the socket was found: Kernel (BPF programs that walk what the kernel has), or Netlink (sock_diag and /proc).</summary>
+    public string Source { get; }
+
+    internal ref readonly SocketRecord Record => ref _record;
+
+    internal AddressValue AddressValue => AddressValue.Of(_record.Address, _record.AddressFamily);
+
+    private bool IsListening => _record.State == TcpStates.Listen;
+
+    private bool HasRemote => _record.RemotePort != 0 ||
+        (_record.State == TcpStates.Established && ((ReadOnlySpan<byte>)_record.RemoteAddress).ContainsAnyExcept((byte)0));
+
+    /// <inheritdoc/>
+    public override string ToString() =>
+        $"{(ProcessId is null ? HeldBy : $"{Comm}[{ProcessId}]")} {Protocol} {Endpoint} {State} {OptionString}";
+
+    internal static string StateName(TcpStates state, ushort type, ushort protocol) => state switch
+    {
+        TcpStates.Established => "Established",
+        TcpStates.SynSent => "SynSent",
+        TcpStates.SynReceived or TcpStates.NewSynReceived => "SynReceived",
+        TcpStates.FinWait1 => "FinWait1",
+        TcpStates.FinWait2 => "FinWait2",
+        TcpStates.TimeWait => "TimeWait",
+        TcpStates.CloseWait => "CloseWait",
+        TcpStates.LastAck => "LastAck",
+        TcpStates.Listen => "Listen",
+        TcpStates.Closing => "Closing",
+
+        // linux/net.h: 2 is SOCK_DGRAM, 3 is SOCK_RAW.
+        _ => type is 2 or 3 || protocol == L2tp ? "Unconnected" : "Bound",
+    };
+}
+
+/// <summary>What is known of a socket beyond its addresses.</summary>
+[Flags]
+internal enum SocketFacts
+{
+    None = 0,
+    Options = 1,
+    Ipv6Only = 2,
+    Uid = 4,
+    All = 7,
+}

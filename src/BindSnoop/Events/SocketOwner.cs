@@ -1,0 +1,40 @@
+using BindSnoop.Host;
+
+namespace BindSnoop;
+
+/// <summary>A process that holds a socket, by one of its descriptors.</summary>
+public sealed class SocketOwner
+{
+    internal SocketOwner(int processId, string comm, int fileDescriptor, DateTime? startTime, string? cgroupPath)
+    {
+        ProcessId = processId;
+        Comm = comm;
+        FileDescriptor = fileDescriptor;
+        StartTime = startTime;
+        CgroupPath = cgroupPath ?? "";
+    }
+
+    /// <summary>The process; in the initial PID namespace, but for what /proc alone shows, which has the reader's.</summary>
+    public int ProcessId { get; }
+
+    /// <summary>The name of the process's first thread, safe to print.</summary>
+    public string Comm { get; }
+
+    /// <summary>The descriptor by which it holds the socket.</summary>
+    public int FileDescriptor { get; }
+
+    /// <summary>When the process started, in local time; with <see cref="ProcessId"/> it names one process for good.</summary>
+    public DateTime? StartTime { get; }
+
+    /// <summary>The process's cgroup in the version 2 hierarchy; empty where it could not be found out.</summary>
+    public string CgroupPath { get; }
+
+    /// <summary>The innermost systemd unit of <see cref="CgroupPath"/>; empty if there is none.</summary>
+    public string Unit => CgroupNames.UnitOf(CgroupPath);
+
+    /// <summary>The innermost container of <see cref="CgroupPath"/>; empty outside of containers.</summary>
+    public string ContainerId => CgroupNames.ContainerOf(CgroupPath);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Comm}[{ProcessId}]";
+}

@@ -1,0 +1,215 @@
+using BindSnoop.Abi;
+using BindSnoop.Host;
+
+namespace BindSnoop.Sockets;
+
+/// <summary>
+/// Joins what the BPF programs find: the descriptors of all processes, and the sockets in the kernel's tables, which
+/// also have those that no process holds.
+/// </summary>
+internal sealed class KernelSockets
+{
+    private readonly SocketProgram _program;
+    private readonly List<string> _unseen;
+    private readonly DateTime _time = DateTime.Now;
+    private readonly Dictionary<(uint Id, ulong Start), (string Comm, DateTime Start, string CgroupPath)> _processes = [];
+    private readonly List<BindSocket> _sockets = [];
+    private KernelClock _clock;
+
+    private KernelSockets(SocketProgram program, List<string> unseen)
+    {
+        _program = program;
+        _unseen = unseen;
+        _clock.Synchronize();
+    }
+
+    /// <summary>Reads the sockets of the ports selected; what else the selection asks for is still to be looked at.</summary>
+    /// <param name="unseen">Takes up what could not be seen.</param>
+    public static IReadOnlyList<BindSocket> Read(SocketProgram program, SocketSelection selection, List<string> unseen)
+    {
+        KernelSockets sockets = new(program, unseen);
+        sockets.Read(selection.Ports, selection.Connections);
+        return sockets._sockets;
+    }
+
+    private void Read(IReadOnlyList<PortRange> ports, bool connections)
+    {
+        _program.Select(ports, connections);
+        Holders holders = Holders.Read(_program);
+        foreach (int first in holders.Sockets)
+        {
+            Add(holders.Records[first], nameof(HeldBy.Process), holders, first);
+        }
+
+        Dictionary<ulong, SocketRecord> others = ReadTables(holders);
+        if (others.Values.Any(r => r.HeldBy == HeldBy.File))
+        {
+            LookAgain(others, connections);
+        }
+
+        foreach (SocketRecord record in others.Values.Where(r => r.HeldBy != HeldBy.File))
+        {
+            Add(record, record.HeldBy.ToString(), null, 0);
+        }
+
+        if (!Processes.SeesAll)
+        {
+            _unseen.Add("Processes outside of this PID namespace could not be seen: sockets that only they hold are shown as held by Unknown, or not at all.");
+        }
+    }
+
+    /// <summary>What the tables have and no process was seen to hold.</summary>
+    private Dictionary<ulong, SocketRecord> ReadTables(Holders holders)
+    {
+        List<SocketRecord> listed = [];
+        if (!_program.ReadTables(listed))
+        {
+            _unseen.Add("Some of the kernel's lists changed too fast to be read: sockets that no process holds may be missing.");
+        }
+
+        Dictionary<ulong, SocketRecord> others = [];
+        foreach (SocketRecord record in listed)
+        {
+            if (!holders.Has(record.Socket) && !IsClosing(record))
+            {
+                others.TryAdd(record.Socket, record);
+            }
+        }
+
+        return others;
+    }
+
+    /// <summary>
+    /// A socket with a file and without a process was made after its process was looked at, has been closed since, or has
+    /// only descriptors that are under way. To tell, looks for its owner again, and after that for the socket.
+    /// </summary>
+    private void LookAgain(Dictionary<ulong, SocketRecord> others, bool connections)
+    {
+        SocketRecord[] doubtful = [.. others.Values.Where(r => r.HeldBy == HeldBy.File)];
+        _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
+        Holders holders = Holders.Read(_program);
+        Dictionary<ulong, SocketRecord> still = ReadTables(holders);
+        foreach (SocketRecord record in doubtful)
+        {
+            if (holders.Find(record.Socket, record.Inode, record.ProtocolNumber) is { } first)
+            {
+                Add(holders.Records[first], nameof(HeldBy.Process), holders, first);
+            }
+            else if (still.TryGetValue(record.Socket, out SocketRecord now) && now.Inode == record.Inode && now.HeldBy == HeldBy.File)
+            {
+                Add(now, Processes.SeesAll ? BindSocket.InFlight : BindSocket.HeldByUnknown, null, 0);
+            }
+        }
+    }
+
+    private void Add(in SocketRecord record, string heldBy, Holders? holders, int first)
+    {
+        List<SocketOwner> owners = [];
+        foreach (int place in holders?.Of(first) ?? [])
+        {
+            owners.Add(OwnerOf(holders!.Records[place]));
+        }
+
+        // What is left of a closed connection has no user.
+        SocketFacts known = record.HeldBy is not (HeldBy.TimeWait or HeldBy.Orphan) ? SocketFacts.All : SocketFacts.All & ~SocketFacts.Uid;
+        string interfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.NetworkNamespace, owners.Count > 0 ? (uint)owners[0].ProcessId : 0);
+        _sockets.Add(new BindSocket(record, known, heldBy, owners.ToArray(), interfaceName, _time, "Kernel"));
+    }
+
+    private SocketOwner OwnerOf(in SocketRecord record)
+    {
+        (uint, ulong) process = (record.ProcessId, record.ProcessStart);
+        if (!_processes.TryGetValue(process, out (string Comm, DateTime Start, string CgroupPath) facts))
+        {
+            DateTime start = new DateTime(_clock.ToUtcTicks(record.ProcessStart), DateTimeKind.Utc).ToLocalTime();
+            facts = (TraceEvent.CommOf(record.Comm), start, Cgroups.PathOf(record.CgroupId));
+            _processes.Add(process, facts);
+        }
+
+        return new SocketOwner((int)record.ProcessId, facts.Comm, (int)record.Descriptor, facts.Start, facts.CgroupPath);
+    }
+
+    /// <summary>Taken from its process, and not yet out of the table.</summary>
+    private static bool IsClosing(in SocketRecord record) =>
+        record.HeldBy is HeldBy.Orphan or HeldBy.AcceptQueue && record.State is TcpStates.Close or TcpStates.Listen;
+
+    /// <summary>The records of descriptors, by socket.</summary>
+    private sealed class Holders
+    {
+        private readonly Dictionary<(ulong Socket, ulong Inode), int> _firsts;
+        private readonly HashSet<ulong> _addresses = [];
+        private readonly int[] _next;
+
+        private Holders(List<SocketRecord> records)
+        {
+            Records = records;
+            _next = new int[records.Count];
+            _firsts = new(records.Count);
+
+            // From the last to the first, so that each chain is in order.
+            for (int place = records.Count - 1; place >= 0; place--)
+            {
+                // An address alone may be that of a socket closed meanwhile, and of one made after it.
+                (ulong, ulong) key = (records[place].Socket, records[place].Inode);
+                _next[place] = _firsts.TryGetValue(key, out int next) ? next : -1;
+                _firsts[key] = place;
+                _addresses.Add(records[place].Socket);
+            }
+        }
+
+        public List<SocketRecord> Records { get; }
+
+        public IEnumerable<int> Sockets => _firsts.Values;
+
+        public static Holders Read(SocketProgram program)
+        {
+            List<SocketRecord> records = [];
+            program.ReadFiles(records);
+            return new Holders(records);
+        }
+
+        public bool Has(ulong socket) => _addresses.Contains(socket);
+
+        public int? Find(ulong socket, ulong inode, ushort protocol) =>
+            _firsts.TryGetValue((socket, inode), out int first) ? first
+            // A subflow may have an inode of its own.
+            : protocol == Names.Protocols.Mptcp && _firsts.Keys.FirstOrDefault(k => k.Socket == socket) is { Inode: not 0 } key ? _firsts[key]
+            : null;
+
+        /// <summary>The places of a socket's descriptors: each once, those of the process that has run longest first.</summary>
+        public List<int> Of(int first)
+        {
+            List<int> places = [];
+            for (int place = first; place >= 0; place = _next[place])
+            {
+                places.Add(place);
+            }
+
+            if (places.Count > 1)
+            {
+                places.Sort(Compare);
+
+                // Threads with file tables of their own are walked one by one, and may have the same.
+                int kept = 1;
+                for (int i = 1; i < places.Count; i++)
+                {
+                    if (Compare(places[i], places[kept - 1]) != 0)
+                    {
+                        places[kept++] = places[i];
+                    }
+                }
+
+                places.RemoveRange(kept, places.Count - kept);
+            }
+
+            return places;
+        }
+
+        private int Compare(int a, int b)
+        {
+            int order = Records[a].ProcessStart.CompareTo(Records[b].ProcessStart);
+            order = order != 0 ? order : Records[a].ProcessId.CompareTo(Records[b].ProcessId);
+            return order != 0 ? order : Records[a].Descriptor.CompareTo(Records[b].Descriptor);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using BindSnoop.Abi;
+using BindSnoop.Host;
+using BindSnoop.Interop;
+using BindSnoop.Names;
+
+namespace BindSnoop.Sockets;
+
+/// <summary>
+/// The second way: sock_diag(7) in every network namespace that can be entered, and /proc for the processes. Without
+/// privileges these are one's own namespace and one's own processes.
+/// </summary>
+internal static class NetlinkSockets
+{
+    // 91051f003948.
+    private static readonly Version s_listsBound = new(6, 8);
+
+    /// <summary>Reads all sockets; what the selection asks for is still to be looked at.</summary>
+    /// <param name="unseen">Takes up what could not be seen.</param>
+    public static IReadOnlyList<BindSocket> Read(List<string> unseen)
+    {
+        ProcessFiles files = ProcessFiles.Read();
+        List<DiagnosedSocket> found = [];
+        uint own = NetworkNamespaces.Own;
+        SocketDiagnostics.Read(own, found);
+        foreach (string name in NetworkNamespaces.Names)
+        {
+            if (NetworkNamespaces.InodeOf($"/run/netns/{name}") is { } inode)
+            {
+                files.Namespaces.TryAdd(inode, $"/run/netns/{name}");
+            }
+        }
+
+        int refused = files.Namespaces.Count(n => n.Key != own && !ReadIn(n.Key, n.Value, found));
+        if (refused > 0 || !Platform.Has(Platform.CapSysAdmin))
+        {
+            unseen.Add("Only network namespaces that this process may enter are listed: others take CAP_SYS_ADMIN and CAP_SYS_PTRACE.");
+        }
+
+        if (files.Refused > 0)
+        {
+            unseen.Add($"{files.Refused} processes did not let this one look at their descriptors, which takes CAP_SYS_PTRACE: sockets of theirs are held by Unknown.");
+        }
+
+        if (Environment.OSVersion.Version < s_listsBound)
+        {
+            unseen.Add("TCP sockets that are bound and do not listen are not listed: before Linux 6.8 that takes CAP_BPF and CAP_PERFMON.");
+        }
+
+        return Join(found, files);
+    }
+
+    private static List<BindSocket> Join(List<DiagnosedSocket> found, ProcessFiles files)
+    {
+        DateTime time = DateTime.Now;
+        KernelClock clock = default;
+        clock.Synchronize();
+        Dictionary<int, (string Comm, long Start, string CgroupPath)> processes = [];
+        HashSet<ulong> multipath = [.. found.Where(f => f.Record.ProtocolNumber == Protocols.Mptcp).Select(f => f.Record.Inode)];
+        List<BindSocket> sockets = [];
+        foreach ((SocketRecord record, SocketFacts known) in found)
+        {
+            // The TCP sockets that an MPTCP socket is made of.
+            if (record.ProtocolNumber == 6 && record.Inode != 0 && multipath.Contains(record.Inode))
+            {
+                continue;
+            }
+
+            SocketOwner[] owners = record.Inode != 0 && files.Owners.TryGetValue(record.Inode, out List<(int ProcessId, int Descriptor)>? holders)
+                ? [.. holders.OrderBy(h => Process(h.ProcessId).Start).ThenBy(h => h).Select(h => OwnerOf(h.ProcessId, h.Descriptor))]
+                : [];
+            string interfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.NetworkNamespace, owners.Length > 0 ? (uint)owners[0].ProcessId : 0);
+            sockets.Add(new BindSocket(record, known, HeldByOf(record, owners.Length), owners, interfaceName, time, "Netlink"));
+        }
+
+        return sockets;
+
+        (string Comm, long Start, string CgroupPath) Process(int id)
+        {
+            if (!processes.TryGetValue(id, out var process))
+            {
+                process = (Processes.CommOf(id), Processes.StartOf(id) ?? 0, Cgroups.PathOfProcess(id));
+                processes.Add(id, process);
+            }
+
+            return process;
+        }
+
+        SocketOwner OwnerOf(int id, int descriptor)
+        {
+            (string comm, long start, string cgroupPath) = Process(id);
+            DateTime? startTime = start > 0 ? new DateTime(clock.ToUtcTicks((ulong)start), DateTimeKind.Utc).ToLocalTime() : null;
+            return new SocketOwner(id, comm, descriptor, startTime, cgroupPath);
+        }
+    }
+
+    private static string HeldByOf(in SocketRecord record, int owners) =>
+        owners > 0 ? nameof(HeldBy.Process)
+        : record.State == TcpStates.TimeWait ? nameof(HeldBy.TimeWait)
+        : record.Inode != 0 ? BindSocket.HeldByUnknown
+        : record.State is TcpStates.Established or TcpStates.SynReceived or TcpStates.CloseWait ? nameof(HeldBy.AcceptQueue)
+        : nameof(HeldBy.Orphan);
+
+    /// <summary>False where the namespace may not be entered.</summary>
+    private static bool ReadIn(uint networkNamespace, string path, List<DiagnosedSocket> sockets)
+    {
+        bool entered = false;
+
+        // A thread that has changed its namespace can serve nothing else afterwards.
+        Thread thread = new(() =>
+        {
+            using FileDescriptor target = Libc.open(path, Libc.O_RDONLY | Libc.O_CLOEXEC);
+            if (!target.IsInvalid && Libc.InodeOf(target) == networkNamespace && Libc.setns(target, Libc.CLONE_NEWNET) == 0)
+            {
+                entered = true;
+                SocketDiagnostics.Read(networkNamespace, sockets);
+            }
+        });
+        thread.IsBackground = true;
+        thread.Start();
+        thread.Join();
+        return entered;
+    }
+}

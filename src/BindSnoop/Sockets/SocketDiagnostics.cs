@@ -1,0 +1,255 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using BindSnoop.Abi;
+using BindSnoop.Host;
+using BindSnoop.Interop;
+using BindSnoop.Names;
+
+namespace BindSnoop.Sockets;
+
+/// <summary>A socket as the kernel describes it to anybody who asks.</summary>
+internal readonly record struct DiagnosedSocket(SocketRecord Record, SocketFacts Known);
+
+/// <summary>
+/// Asks for the sockets of the calling thread's network namespace: by netlink (sock_diag(7)), or where the kernel lacks
+/// the module for a protocol by the file of /proc/net. Takes no privileges.
+/// </summary>
+internal static unsafe class SocketDiagnostics
+{
+    private const int AF_NETLINK = 16;
+    private const int NETLINK_SOCK_DIAG = 4;
+    private const int SOCK_DIAG_BY_FAMILY = 20;
+    private const int NLM_F_REQUEST_DUMP = 0x301;
+    private const int NLMSG_ERROR = 2;
+    private const int NLMSG_DONE = 3;
+    private const int HeaderSize = 16;
+    private const int AttributeHeaderSize = 4;
+
+    // struct inet_diag_req_v2 and struct inet_diag_msg of linux/inet_diag.h.
+    private const int RequestSize = 56;
+    private const int MessageSize = 72;
+
+    private const ushort ReqProtocol = 3;
+    private const ushort AttributeProtocol = 10;
+    private const ushort AttributeIpv6Only = 11;
+
+    // What netlink calls a TCP socket that is bound and no more, since 6.8 (91051f003948).
+    private const byte BoundInactive = 13;
+
+    private const ushort Raw = 255;
+
+    private static readonly (ushort Protocol, int Type, string File4, string File6)[] s_kinds =
+    [
+        (6, Libc.SOCK_STREAM, "", ""),
+        (17, Libc.SOCK_DGRAM, "", ""),
+        (Protocols.Mptcp, Libc.SOCK_STREAM, "", ""),
+        (132, Libc.SOCK_STREAM, "", ""),
+        (136, Libc.SOCK_DGRAM, "udplite", "udplite6"),
+        (Raw, Libc.SOCK_RAW, "raw", "raw6"),
+
+        // Ping sockets have no module for it.
+        (1, Libc.SOCK_DGRAM, "icmp", ""),
+        (58, Libc.SOCK_DGRAM, "", "icmp6"),
+    ];
+
+    /// <summary>Adds the sockets of this thread's network namespace.</summary>
+    public static void Read(uint networkNamespace, List<DiagnosedSocket> sockets)
+    {
+        using FileDescriptor netlink = Libc.socket(AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+        foreach ((ushort protocol, int type, string file4, string file6) in s_kinds)
+        {
+            foreach ((int family, string file) in new[] { (Libc.AF_INET, file4), (Libc.AF_INET6, file6) })
+            {
+                bool isPing = protocol is 1 or 58;
+                if ((isPing || netlink.IsInvalid || !Dump(netlink, family, protocol, type, networkNamespace, sockets)) && file.Length > 0)
+                {
+                    ReadFile($"/proc/thread-self/net/{file}", family, protocol, type, networkNamespace, sockets);
+                }
+            }
+        }
+    }
+
+    /// <summary>False where the kernel cannot tell of this protocol.</summary>
+    private static bool Dump(FileDescriptor netlink, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
+    {
+        Span<byte> request = stackalloc byte[HeaderSize + RequestSize + 8];
+        request.Clear();
+        bool isLong = protocol > byte.MaxValue;
+        int length = HeaderSize + RequestSize + (isLong ? 8 : 0);
+        MemoryMarshal.Write(request, length);
+        MemoryMarshal.Write(request[4..], (ushort)SOCK_DIAG_BY_FAMILY);
+        MemoryMarshal.Write(request[6..], (ushort)NLM_F_REQUEST_DUMP);
+        request[HeaderSize] = (byte)family;
+        request[HeaderSize + 1] = (byte)(isLong ? Raw : protocol);
+        MemoryMarshal.Write(request[(HeaderSize + 4)..], uint.MaxValue);
+        if (isLong)
+        {
+            Span<byte> attribute = request[(HeaderSize + RequestSize)..];
+            MemoryMarshal.Write(attribute, (ushort)8);
+            MemoryMarshal.Write(attribute[2..], ReqProtocol);
+            MemoryMarshal.Write(attribute[4..], (uint)protocol);
+        }
+
+        fixed (byte* pointer = request)
+        {
+            if (Libc.write(netlink, pointer, (nuint)length) != length)
+            {
+                return false;
+            }
+        }
+
+        byte[] buffer = new byte[1 << 16];
+        fixed (byte* pointer = buffer)
+        {
+            while (true)
+            {
+                nint size = Libc.read(netlink, pointer, (nuint)buffer.Length);
+                if (size < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR)
+                {
+                    continue;
+                }
+
+                if (size <= 0)
+                {
+                    return false;
+                }
+
+                ReadOnlySpan<byte> messages = buffer.AsSpan(0, (int)size);
+                while (messages.Length >= HeaderSize)
+                {
+                    int messageLength = MemoryMarshal.Read<int>(messages);
+                    if (messageLength < HeaderSize || messageLength > messages.Length)
+                    {
+                        return false;
+                    }
+
+                    ReadOnlySpan<byte> body = messages[HeaderSize..messageLength];
+                    switch (MemoryMarshal.Read<ushort>(messages[4..]))
+                    {
+                        // An error may come in either: the kernel ends a dump that it cannot make.
+                        case NLMSG_DONE:
+                            return body.Length < sizeof(int) || MemoryMarshal.Read<int>(body) >= 0;
+                        case NLMSG_ERROR:
+                            return body.Length >= sizeof(int) && MemoryMarshal.Read<int>(body) == 0;
+                        case SOCK_DIAG_BY_FAMILY when body.Length >= MessageSize:
+                            sockets.Add(Parse(body, protocol, type, networkNamespace));
+                            break;
+                    }
+
+                    messages = messages[Math.Min(messages.Length, (messageLength + 3) & ~3)..];
+                }
+            }
+        }
+    }
+
+    private static DiagnosedSocket Parse(ReadOnlySpan<byte> message, ushort protocol, int type, uint networkNamespace)
+    {
+        TcpStates state = message[1] == BoundInactive ? TcpStates.Close : (TcpStates)message[1];
+        SocketRecord record = new()
+        {
+            AddressFamily = message[0],
+            State = state == TcpStates.NewSynReceived ? TcpStates.SynReceived : state,
+            Port = BinaryPrimitives.ReadUInt16BigEndian(message[4..]),
+            RemotePort = BinaryPrimitives.ReadUInt16BigEndian(message[6..]),
+            InterfaceIndex = MemoryMarshal.Read<uint>(message[40..]),
+            Uid = MemoryMarshal.Read<uint>(message[64..]),
+            Inode = MemoryMarshal.Read<uint>(message[68..]),
+            NetworkNamespace = networkNamespace,
+            ProtocolNumber = protocol,
+            SocketType = (ushort)type,
+        };
+        int size = record.AddressFamily == (int)IPFamily.IPv4 ? 4 : 16;
+        message.Slice(8, size).CopyTo(record.Address);
+        message.Slice(24, size).CopyTo(record.RemoteAddress);
+        if (record.State == TcpStates.Listen)
+        {
+            record.Backlog = MemoryMarshal.Read<uint>(message[56..]);
+            record.BacklogLimit = MemoryMarshal.Read<uint>(message[60..]);
+        }
+
+        SocketFacts known = record.Inode != 0 ? SocketFacts.Uid : SocketFacts.None;
+        ReadOnlySpan<byte> attributes = message[MessageSize..];
+        while (attributes.Length > AttributeHeaderSize)
+        {
+            int length = MemoryMarshal.Read<ushort>(attributes);
+            if (length <= AttributeHeaderSize || length > attributes.Length)
+            {
+                break;
+            }
+
+            switch (MemoryMarshal.Read<ushort>(attributes[2..]))
+            {
+                case AttributeIpv6Only:
+                    record.Ipv6Only = attributes[AttributeHeaderSize];
+                    known |= SocketFacts.Ipv6Only;
+                    break;
+                case AttributeProtocol when protocol == Raw:
+                    record.ProtocolNumber = attributes[AttributeHeaderSize];
+                    break;
+            }
+
+            attributes = attributes[Math.Min(attributes.Length, (length + 3) & ~3)..];
+        }
+
+        if (record.AddressFamily == (int)IPFamily.IPv4)
+        {
+            known |= SocketFacts.Ipv6Only;
+        }
+
+        if (protocol == Raw)
+        {
+            record.Port = 0;
+        }
+
+        return new DiagnosedSocket(record, known);
+    }
+
+    /// <summary>proc_net(5): "sl local:port remote:port state … uid timeout inode", addresses in words of the machine's order.</summary>
+    private static void ReadFile(string path, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
+    {
+        foreach (string line in Platform.ReadFile(path).Split('\n').Skip(1))
+        {
+            string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (fields.Length < 10)
+            {
+                continue;
+            }
+
+            SocketRecord record = new()
+            {
+                AddressFamily = (ushort)family,
+                ProtocolNumber = protocol,
+                SocketType = (ushort)type,
+                NetworkNamespace = networkNamespace,
+                State = (TcpStates)byte.Parse(fields[3], NumberStyles.HexNumber, CultureInfo.InvariantCulture),
+                Uid = uint.Parse(fields[7], CultureInfo.InvariantCulture),
+                Inode = ulong.Parse(fields[9], CultureInfo.InvariantCulture),
+                Port = ParseEnd(fields[1], out byte[] address),
+                RemotePort = ParseEnd(fields[2], out byte[] remote),
+            };
+            address.CopyTo(record.Address);
+            remote.CopyTo(record.RemoteAddress);
+            if (protocol == Raw)
+            {
+                // There the port is the protocol's number.
+                record.ProtocolNumber = record.Port;
+                record.Port = 0;
+            }
+
+            sockets.Add(new DiagnosedSocket(record, SocketFacts.Uid | (family == Libc.AF_INET ? SocketFacts.Ipv6Only : SocketFacts.None)));
+        }
+    }
+
+    private static ushort ParseEnd(string text, out byte[] address)
+    {
+        string[] parts = text.Split(':');
+        address = Convert.FromHexString(parts[0]);
+        for (int word = 0; word < address.Length; word += 4)
+        {
+            address.AsSpan(word, 4).Reverse();
+        }
+
+        return ushort.Parse(parts[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    }
+}

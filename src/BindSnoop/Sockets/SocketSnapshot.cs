@@ -1,0 +1,63 @@
+using BindSnoop.Host;
+using BindSnoop.Sockets;
+
+namespace BindSnoop;
+
+/// <summary>The bound sockets of a machine as they were at one moment.</summary>
+public sealed class SocketSnapshot
+{
+    private SocketSnapshot(IReadOnlyList<BindSocket> sockets, IReadOnlyList<string> unseen, TraceException? refusal)
+    {
+        Sockets = sockets;
+        Unseen = unseen;
+        Refusal = refusal;
+    }
+
+    /// <summary>Sorted by network namespace (one's own first), protocol, port and address.</summary>
+    public IReadOnlyList<BindSocket> Sockets { get; }
+
+    /// <summary>What could not be seen, one sentence for each reason; empty if nothing is known to be missing.</summary>
+    public IReadOnlyList<string> Unseen { get; }
+
+    /// <summary>Why the kernel was not asked by BPF programs, which see most; null if it was.</summary>
+    public TraceException? Refusal { get; }
+
+    /// <summary>
+    /// Takes one by BPF programs, which takes CAP_BPF and CAP_PERFMON; without them by sock_diag and /proc, as far as
+    /// this process may look.
+    /// </summary>
+    /// <exception cref="TraceException">A filter is wrong.</exception>
+    public static SocketSnapshot Take(SocketFilter filter)
+    {
+        Platform.EnsureLinux(OperatingSystem.IsLinux());
+        SocketSelection selection = new(filter);
+        List<string> unseen = [];
+        try
+        {
+            using SocketProgram program = new();
+            return new SocketSnapshot(Sort(KernelSockets.Read(program, selection, unseen).Where(selection.Wants)), unseen, null);
+        }
+        catch (TraceException refusal)
+        {
+            unseen.Clear();
+            return new SocketSnapshot(Sort(NetlinkSockets.Read(unseen).Where(selection.Wants)), unseen, refusal);
+        }
+    }
+
+    private static List<BindSocket> Sort(IEnumerable<BindSocket> sockets)
+    {
+        uint own = NetworkNamespaces.Own;
+        List<BindSocket> sorted = [.. sockets];
+        sorted.Sort((a, b) =>
+        {
+            int order = (a.NetworkNamespace != own).CompareTo(b.NetworkNamespace != own);
+            order = order != 0 ? order : a.NetworkNamespace.CompareTo(b.NetworkNamespace);
+            order = order != 0 ? order : a.ProtocolNumber.CompareTo(b.ProtocolNumber);
+            order = order != 0 ? order : a.Port.CompareTo(b.Port);
+            order = order != 0 ? order : a.Record.AddressFamily.CompareTo(b.Record.AddressFamily);
+            order = order != 0 ? order : ((ReadOnlySpan<byte>)a.Record.Address).SequenceCompareTo(b.Record.Address);
+            return order != 0 ? order : a.Inode.CompareTo(b.Inode);
+        });
+        return sorted;
+    }
+}

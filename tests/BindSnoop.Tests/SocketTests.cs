@@ -1,0 +1,234 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using BindSnoop.Sockets;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>Snapshots against sockets of every kind, of which all is known.</summary>
+public sealed class SocketTests
+{
+    // docs/limits.md says so.
+    private static readonly string[] s_neverSeen = ["in-flight-raw"];
+
+    private static readonly SocketFilter s_all = new() { All = true };
+
+    /// <summary>Every case is in the snapshot once, and every field of it is right.</summary>
+    [Fact]
+    public void EveryCaseIsRight()
+    {
+        RequirePrograms();
+        using SocketZoo zoo = new();
+        SocketSnapshot snapshot = SocketSnapshot.Take(s_all);
+        List<string> faults = [];
+        foreach (SocketLine line in zoo.Lines)
+        {
+            if (line.Skipped is { } reason)
+            {
+                TestContext.Current.TestOutputHelper?.WriteLine($"{line.Case} is left out: {reason}");
+                Assert.DoesNotContain("broken:", reason, StringComparison.Ordinal);
+            }
+            else if (SocketZoo.Find(line, snapshot.Sockets) is { } socket)
+            {
+                faults.AddRange(Compare(line, socket));
+            }
+            else if (!s_neverSeen.Contains(line.Case))
+            {
+                faults.Add($"{line} is not there");
+            }
+        }
+
+        Assert.True(zoo.Lines.Count(l => l.Skipped is null) > 50, "the truth program made few sockets");
+        Assert.Empty(faults);
+        Assert.Null(snapshot.Refusal);
+    }
+
+    /// <summary>Nothing but listening and bound sockets, unless more is asked for.</summary>
+    [Fact]
+    public void WithoutAskingThereAreHoldersOnly()
+    {
+        RequirePrograms();
+        using SocketZoo zoo = new();
+        IReadOnlyList<BindSocket> sockets = SocketSnapshot.Take(new()).Sockets;
+        Assert.All(sockets, s => Assert.Contains(s.State, SocketSelection.HolderStates));
+        foreach (SocketLine line in zoo.Lines.Where(l => l.Skipped is null && !s_neverSeen.Contains(l.Case)))
+        {
+            Assert.True(SocketZoo.Find(line, sockets) is not null == SocketSelection.HolderStates.Contains(line.State), line.ToString());
+        }
+    }
+
+    /// <summary>Each filter gives what matches, all of it and nothing else.</summary>
+    [Fact]
+    public void Filters()
+    {
+        RequirePrograms();
+        using SocketZoo zoo = new();
+        SocketLine one = zoo.Lines.Single(l => l.Case == "tcp4-listen");
+        SocketLine passed = zoo.Lines.Single(l => l.Case == "passed");
+        uint netns = one.Netns;
+        (string Name, SocketFilter Filter, Func<BindSocket, bool> Wanted)[] filters =
+        [
+            ("port", new() { Port = [new PortRange(2001, 2001)] }, s => s.Port == 2001),
+            ("ports", new() { Port = [new PortRange(2001, 2010), new PortRange(2232, 2232)] }, s => s.Port is (>= 2001 and <= 2010) or 2232),
+            ("process", new() { ProcessId = [(uint)passed.Owners[0].Pid] }, s => s.Owners.Any(o => o.ProcessId == passed.Owners[0].Pid)),
+            ("user", new() { Uid = [1000] }, s => s.Uid == 1000),
+            ("protocol", new() { Protocol = [17, 262] }, s => s.ProtocolNumber is 17 or 262),
+            ("family", new() { AddressFamily = [IPFamily.IPv6] }, s => s.AddressFamily == "IPv6"),
+            ("address", new() { Address = [AddressPrefix.Parse("::1")] }, s => s.Address == "::1"),
+            ("mapped", new() { Address = [AddressPrefix.Parse("127.0.0.0/8")] }, s => s.Address.StartsWith("127.", StringComparison.Ordinal) || s.Address.StartsWith("::ffff:127.", StringComparison.Ordinal)),
+            ("comm", new() { Comm = [@"\x1b[31m\x0a\xff"""] }, s => s.Comm == @"\x1b[31m\x0a\xff"""),
+            ("state", new() { State = ["established"] }, s => s.State == "Established"),
+            ("time wait", new() { State = ["TimeWait"] }, s => s.HeldBy == "TimeWait"),
+        ];
+        foreach ((string name, SocketFilter filter, Func<BindSocket, bool> wanted) in filters)
+        {
+            bool isWanted(BindSocket s) => wanted(s) && (filter.State.Count > 0 || SocketSelection.HolderStates.Contains(s.State));
+            BindSocket[] all = [.. SocketSnapshot.Take(s_all with { NetworkNamespace = [netns] }).Sockets.Where(isWanted)];
+            BindSocket[] some = [.. SocketSnapshot.Take(filter with { NetworkNamespace = [netns] }).Sockets];
+            Assert.True(all.Length > 0, name);
+            Assert.Equal(all.Select(s => s.ToString()), some.Select(s => s.ToString()));
+        }
+    }
+
+    [Fact]
+    public void ANetworkNamespaceIsFoundByPath()
+    {
+        RequirePrograms();
+        using SocketZoo zoo = new();
+        SocketLine line = zoo.Lines.Single(l => l.Case == "netns-of-process");
+        uint netns = Host.NetworkNamespaces.Parse($"/proc/{line.Owners[0].Pid}/ns/net");
+        Assert.Equal(line.Netns, netns);
+        Assert.All(SocketSnapshot.Take(new() { NetworkNamespace = [netns] }).Sockets, s => Assert.Equal(netns, s.NetworkNamespace));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("0")]
+    [InlineData("no-such-namespace")]
+    [InlineData("/")]
+    [InlineData("/proc/self/ns/mnt")]
+    [InlineData("../../proc/self/status")]
+    public void WhatIsNoNetworkNamespaceIsOneError(string text) =>
+        Assert.Equal("NetworkNamespaceNotFound", Assert.Throws<TraceException>(() => Host.NetworkNamespaces.Parse(text)).ErrorId);
+
+    [Fact]
+    public void WhatIsNoStateIsOneError() =>
+        Assert.Equal("InvalidSocketState", Assert.Throws<TraceException>(() => SocketSnapshot.Take(new() { State = ["Listening"] })).ErrorId);
+
+    /// <summary>A socket holds what belongs together, however fast others come and go where it lies.</summary>
+    [Fact]
+    public void ChurnMixesNothing()
+    {
+        RequirePrograms();
+        using Process churn = Truth.Start("sockets", "--churn");
+        try
+        {
+            uint netns = uint.Parse(churn.StandardOutput.ReadLine()!, CultureInfo.InvariantCulture);
+            int seen = 0;
+            Stopwatch time = Stopwatch.StartNew();
+            for (int i = 0; (i < 40 || seen < 50) && time.Elapsed < TimeSpan.FromMinutes(2); i++)
+            {
+                foreach (BindSocket socket in SocketSnapshot.Take(new() { NetworkNamespace = [netns] }).Sockets)
+                {
+                    seen++;
+                    string expected = $"127.0.{socket.Port >> 8}.{socket.Port & 255}";
+                    string protocol = socket.Port % 3 == 0 ? "UDP" : "TCP";
+                    Assert.True(
+                        (socket.Address, socket.Protocol, socket.Options) == (expected, protocol, socket.Port % 2 == 1 ? BindOptions.ReuseAddress : BindOptions.None),
+                        socket.ToString());
+                    Assert.True(socket.State != "Listen" || (socket.Port % 5 != 0 && socket.BacklogLimit == (socket.Port % 100) + 1), socket.ToString());
+                    Assert.True(socket.HeldBy == "Process", socket.ToString());
+                    Assert.True(socket.Comm == $"churn-{(socket.Port - 20000) / 1000}", socket.ToString());
+                }
+            }
+
+            Assert.True(seen >= 50, $"{seen} sockets were seen");
+        }
+        finally
+        {
+            churn.StandardInput.Close();
+            churn.WaitForExit();
+        }
+    }
+
+    /// <summary>Neither in the kernel nor among the descriptors of this process.</summary>
+    [Fact]
+    public void NothingStays()
+    {
+        RequirePrograms();
+        IReadOnlyList<string> before = KernelObjects.Descriptors();
+        KernelObjects held;
+        using (SocketProgram program = new())
+        {
+            held = KernelObjects.Held();
+            Assert.InRange(held.Programs, 2, 100);
+        }
+
+        held.AssertGone();
+        _ = SocketSnapshot.Take(s_all);
+        Assert.Equal(before, KernelObjects.Descriptors());
+    }
+
+    /// <summary>A program serves for any number of looks, each of what is there then.</summary>
+    [Fact]
+    public void LooksAgain()
+    {
+        RequirePrograms();
+        using SocketProgram program = new();
+        for (int i = 0; i < 5; i++)
+        {
+            using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            int port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+            BindSocket[] sockets = [.. KernelSockets.Read(program, new SocketSelection(new() { ProcessId = [(uint)Environment.ProcessId] }), []).Where(s => s.Port == port)];
+            Assert.Equal("Bound", Assert.Single(sockets).State);
+            Assert.Equal(Environment.ProcessId, sockets[0].ProcessId);
+        }
+    }
+
+    internal static IEnumerable<string> Compare(SocketLine line, BindSocket socket)
+    {
+        (string Field, object? Expected, object? Value)[] fields =
+        [
+            ("ProtocolNumber", line.Protocol, socket.ProtocolNumber),
+            ("SocketType", line.Type, socket.SocketType),
+            ("AddressFamily", line.Family, socket.AddressFamily),
+            ("Address", line.Address, socket.Address),
+            ("Port", line.Port, socket.Port),
+            ("RemoteAddress", line.RemoteAddress, socket.RemoteAddress),
+            ("RemotePort", line.RemotePort, socket.RemotePort),
+            ("State", line.State, socket.State),
+            ("Backlog", line.Backlog, socket.Backlog),
+            ("BacklogLimit", line.BacklogLimit, socket.BacklogLimit),
+            ("HeldBy", line.HeldBy, socket.HeldBy),
+            ("Owners", Text(line.Owners.Select(o => (o.Pid, o.Fd))), Text(socket.Owners.Select(o => (o.ProcessId, o.FileDescriptor)))),
+            .. line.Inode is null
+                ? Array.Empty<(string, object?, object?)>()
+                :
+                [
+                    ("OptionString", line.Options, socket.OptionString),
+                    ("IPv6Only", line.V6only, socket.IPv6Only),
+                    ("InterfaceIndex", line.Ifindex, socket.InterfaceIndex),
+                    ("Uid", line.Uid, socket.Uid),
+                ],
+        ];
+        return fields.Where(f => !Equals(f.Expected, f.Value)).Select(f => $"{f.Field} is {f.Value} instead of {f.Expected} of {line}");
+    }
+
+    private static string Text(IEnumerable<(int, int)> owners) => string.Join(' ', owners.Order());
+
+    /// <summary>Skips the test where the kernel or this user cannot run the programs.</summary>
+    private static void RequirePrograms()
+    {
+        try
+        {
+            new SocketProgram().Dispose();
+        }
+        catch (TraceException exception) when (Requires.IsRefusal(exception) || exception.ErrorId == "SocketProgramRefused")
+        {
+            Requires.Skip(Backend.Auto, exception);
+        }
+    }
+}
