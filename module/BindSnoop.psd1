@@ -16,6 +16,7 @@
         'Get-AcceptEvent'
         'Get-BindCount'
         'Get-BindEvent'
+        'Get-BindSocket'
         'Get-BindTrace'
         'Get-BindTraceSupport'
         'New-BindPolicy'

@@ -35,6 +35,17 @@ public static class Views
         Value(item, "InterfaceName") is string { Length: > 0 } name ? name
         : Value(item, "InterfaceIndex") is > 0 and int index ? index : "";
 
+    /// <summary>The name of the process that holds a socket; in brackets what else does, which no process is called without an id.</summary>
+    public static object? Holder(PSObject item) => Value(item, "ProcessId") is null ? $"[{Value(item, "HeldBy")}]" : Value(item, "Comm");
+
+    /// <summary>All processes that hold a socket, each with its descriptor.</summary>
+    public static string Holders(PSObject item) => string.Join(
+        ' ',
+        Items(item, "Owners").Select(o => Member(o, "ProcessId") is null ? $"{o}" : $"{Member(o, "Comm")}[{Member(o, "ProcessId")}]:{Member(o, "FileDescriptor")}"));
+
+    /// <summary>How many connections wait, of how many that may; empty if the socket does not listen.</summary>
+    public static string Backlog(PSObject item) => Value(item, "Backlog") is { } backlog ? $"{backlog}/{Value(item, "BacklogLimit")}" : "";
+
     /// <summary>Seconds, to the microsecond as long as the column has room for it.</summary>
     public static string Seconds(PSObject item) =>
         Value(item, "ElapsedSeconds") is double elapsed

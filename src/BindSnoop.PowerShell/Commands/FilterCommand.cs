@@ -162,7 +162,7 @@ public abstract class FilterCommand : TraceCommand
 
     private string? FullPath(string? path) => path is null ? null : GetUnresolvedProviderPathFromPSPath(path);
 
-    private static uint ParseProcessId(int processId) =>
+    internal static uint ParseProcessId(int processId) =>
         processId > 0
             ? (uint)processId
             : throw new TraceException(

@@ -6,6 +6,7 @@ using System.Management.Automation.Language;
 using System.Net.NetworkInformation;
 using BindSnoop.Host;
 using BindSnoop.Names;
+using BindSnoop.Sockets;
 
 namespace BindSnoop.PowerShell.Completion;
 
@@ -67,6 +68,22 @@ public sealed class TraceNameCompleter : WordCompleter
     /// <inheritdoc/>
     protected override bool Fits(Offer offer, string word) =>
         base.Fits(offer, word) || offer.Shown!.StartsWith(word, StringComparison.OrdinalIgnoreCase);
+}
+
+/// <summary>Offers the network namespaces that have names.</summary>
+public sealed class NetworkNamespaceCompleter : WordCompleter
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Offer> Offers(string word) =>
+        NetworkNamespaces.Names.Select(name => new Offer(name, "network namespace")).Append(new("/proc/self/ns/net", "this process's own"));
+}
+
+/// <summary>Offers the states of sockets.</summary>
+public sealed class SocketStateCompleter : WordCompleter
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Offer> Offers(string word) =>
+        SocketSelection.States.Select(state => new Offer(state, SocketSelection.HolderStates.Contains(state) ? "shown by default" : "of connections"));
 }
 
 /// <summary>Offers the users of this machine.</summary>
