@@ -24,6 +24,7 @@ internal static class CommandLine
         // Not a RootCommand, which would be named after the assembly.
         Command root = BindCommand.Create(Name);
         root.Add(AcceptCommand.Create());
+        root.Add(SocketsCommand.Create());
         root.Add(SupportCommand.Create());
         root.Add(Completion.CreateOption());
         root.Add(new HelpOption("--help", "-h") { Action = new HelpWithExamples(root) });

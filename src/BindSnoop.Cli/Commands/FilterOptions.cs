@@ -61,7 +61,7 @@ internal sealed class FilterOptions(bool connections = false)
         IncludeError = includeError,
     };
 
-    private static Option<string[]> List(
+    internal static Option<string[]> List(
         string name, string valueName, string description, string[]? aliases = null, params string[] values)
     {
         Option<string[]> option = new(name, aliases ?? []) { HelpName = valueName, Description = description, Arity = ArgumentArity.OneOrMore };
@@ -69,10 +69,10 @@ internal sealed class FilterOptions(bool connections = false)
         return option;
     }
 
-    private static T[] Values<T>(ParseResult parsed, Option<string[]> option, Func<string, T> parse) =>
+    internal static T[] Values<T>(ParseResult parsed, Option<string[]> option, Func<string, T> parse) =>
         [.. (parsed.GetValue(option) ?? []).SelectMany(list => list.Split(',')).Select(text => UsageException.For(parse, text))];
 
-    private static uint ParseProcessId(string text) =>
+    internal static uint ParseProcessId(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id > 0
             ? (uint)id
             : throw new TraceException(
@@ -82,7 +82,7 @@ internal sealed class FilterOptions(bool connections = false)
                 "Give a number such as 'pgrep NAME' prints.",
                 text);
 
-    private static IPFamily ParseFamily(string text) => text.ToUpperInvariant() switch
+    internal static IPFamily ParseFamily(string text) => text.ToUpperInvariant() switch
     {
         "IPV4" or "INET" or "4" => IPFamily.IPv4,
         "IPV6" or "INET6" or "6" => IPFamily.IPv6,
