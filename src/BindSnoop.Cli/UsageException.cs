@@ -13,7 +13,7 @@ internal sealed class UsageException(TraceException inner) : Exception(inner.Mes
         {
             return parse(text);
         }
-        catch (TraceException exception)
+        catch (TraceException exception) when (exception.Kind is TraceErrorKind.InvalidArgument or TraceErrorKind.ObjectNotFound)
         {
             throw new UsageException(exception);
         }

@@ -17,13 +17,10 @@ public sealed class DurationAttribute : ArgumentTransformationAttribute
         return value switch
         {
             sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal =>
-                FromSeconds(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
+                TraceDuration.FromSeconds(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
             string text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds) =>
-                FromSeconds(seconds),
+                TraceDuration.FromSeconds(seconds),
             _ => inputData,
         };
     }
-
-    private static TimeSpan FromSeconds(double seconds) =>
-        seconds is >= 0 and <= int.MaxValue ? TimeSpan.FromSeconds(seconds) : TimeSpan.FromTicks(-1);
 }

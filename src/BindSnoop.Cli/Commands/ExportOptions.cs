@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using BindSnoop.Cli.Export;
 using BindSnoop.Metrics;
 
@@ -9,6 +8,9 @@ namespace BindSnoop.Cli.Commands;
 internal sealed class ExportOptions
 {
     private const int DefaultMaxQueued = 16384;
+
+    // The SDK takes the room for all of them at once, and each may hold some kilobytes later.
+    private const int MostQueued = 1_000_000;
 
     private static readonly TimeSpan s_defaultInterval = TimeSpan.FromSeconds(15);
 
@@ -40,7 +42,7 @@ internal sealed class ExportOptions
             url is null ? null : new OtlpTarget(url, grpc),
             Logs: only != "metrics",
             Metrics: only != "logs",
-            RunOptions.Read(parsed, _otlpQueue, ParseQueue, DefaultMaxQueued),
+            (int)RunOptions.Read(parsed, _otlpQueue, text => RunOptions.ParseEvents("InvalidQueue", text, MostQueued), DefaultMaxQueued),
             parsed.GetValue(_quiet));
     }
 
@@ -63,9 +65,4 @@ internal sealed class ExportOptions
         "METRICS" => "metrics",
         _ => throw RunOptions.Invalid("InvalidSignal", text, "something to send", "Give logs or metrics."),
     };
-
-    private static int ParseQueue(string text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0
-            ? number
-            : throw RunOptions.Invalid("InvalidQueue", text, "a number of events", "Give a number of at least 1.");
 }

@@ -33,7 +33,7 @@ internal sealed class RunOptions
     public TimeSpan? ReadDuration(ParseResult parsed) => Read<TimeSpan?>(parsed, _duration, text => ParseDuration(text), null);
 
     /// <summary>How many events to print at most.</summary>
-    public long ReadMaxEvents(ParseResult parsed) => Read(parsed, _maxEvents, ParseMaxEvents, long.MaxValue);
+    public long ReadMaxEvents(ParseResult parsed) => Read(parsed, _maxEvents, text => ParseEvents("InvalidMaxEvents", text, long.MaxValue), long.MaxValue);
 
     /// <summary>Whether to tell how it was attached.</summary>
     public bool ReadVerbose(ParseResult parsed) => parsed.GetValue(_verbose);
@@ -53,14 +53,15 @@ internal sealed class RunOptions
 
     /// <summary>Reads a time in seconds.</summary>
     public static TimeSpan ParseDuration(string text) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds is >= 0.001 and <= 1e9
-            ? TimeSpan.FromSeconds(seconds)
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
+            ? TraceDuration.Check(TraceDuration.FromSeconds(seconds))
             : throw Invalid("InvalidDuration", text, "a time in seconds", "Give a number such as 10 or 0.5.");
 
-    private static long ParseMaxEvents(string text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number > 0
+    /// <summary>Reads a number of events.</summary>
+    public static long ParseEvents(string errorId, string text, long most) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number > 0 && number <= most
             ? number
-            : throw Invalid("InvalidMaxEvents", text, "a number of events", "Give a number of at least 1.");
+            : throw Invalid(errorId, text, "a possible number of events", string.Create(CultureInfo.InvariantCulture, $"Give a number from 1 to {most}."));
 
     private static Backend ParseBackend(string text) => text.ToUpperInvariant() switch
     {

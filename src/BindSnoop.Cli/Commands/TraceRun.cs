@@ -47,9 +47,9 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         finally
         {
             termination.OnRequest(null);
+            exports.Finish();
         }
 
-        exports.Finish();
         return CommandLine.Success;
     }
 
@@ -65,25 +65,27 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         StandardStream.Output.WhenReaderIsGone(termination.Request);
         termination.Wait(duration);
         counter.Stop();
-        exports.Finish();
-        if (plan.Quiet)
-        {
-            return CommandLine.Success;
-        }
-
         try
         {
-            if (StandardStream.Output.IsTerminal)
+            // Before what may fail, or take until somebody loses patience.
+            if (!plan.Quiet)
             {
-                // The terminal may have shown ^C.
-                output.EndLine();
-            }
+                if (StandardStream.Output.IsTerminal)
+                {
+                    // The terminal may have shown ^C.
+                    output.EndLine();
+                }
 
-            write(counter.Read());
-            output.Flush();
+                write(counter.Read());
+                output.Flush();
+            }
         }
         catch (ReaderGoneException)
         {
+        }
+        finally
+        {
+            exports.Finish();
         }
 
         return CommandLine.Success;

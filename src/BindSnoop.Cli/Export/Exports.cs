@@ -66,11 +66,17 @@ internal sealed class Exports : IDisposable
     /// <summary>All events have been written: brings the rest to where it goes.</summary>
     public void Finish()
     {
-        // Both at a time, so that it takes no longer than that.
-        Task metrics = Task.Run(() => _metrics?.Finish(s_timeToFinish));
-        _logs?.Finish(s_timeToFinish);
-        metrics.Wait();
-        _writer?.Finish();
+        try
+        {
+            _writer?.Finish();
+        }
+        finally
+        {
+            // Both at a time, so that it takes no longer than that.
+            Task metrics = Task.Run(() => _metrics?.Finish(s_timeToFinish));
+            _logs?.Finish(s_timeToFinish);
+            metrics.GetAwaiter().GetResult();
+        }
     }
 
     public void Dispose()

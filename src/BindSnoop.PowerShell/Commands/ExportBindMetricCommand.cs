@@ -50,7 +50,7 @@ public sealed class ExportBindMetricCommand : TraceCommand
     protected override void BeginProcessing()
     {
         string path = SessionState.Path.GetUnresolvedProviderPathFromPSPath(Path, out ProviderInfo provider, out _);
-        Interval = Try(() => DurationCheck.Check(Interval));
+        _ = Interval is { } interval ? Try(() => TraceDuration.Check(interval)) : default;
         _file = Try(() => provider.Name == "FileSystem" ? new MetricFile(path) : throw new TraceException(
             "InvalidMetricPath", TraceErrorKind.InvalidArgument, $"'{DisplayText.Escape(Path)}' is not a path in the file system.", "Give the path of a file.", Path));
     }

@@ -109,7 +109,7 @@ public abstract class FilterCommand : TraceCommand
     private protected void Stream<TEvent>(Func<Tracer<TEvent>> start, TimeSpan? duration, long maxEvents, Action<TEvent> write)
         where TEvent : TraceEvent
     {
-        duration = Try(() => DurationCheck.Check(duration));
+        duration = duration is { } time ? Try(() => TraceDuration.Check(time)) : null;
         using Tracer<TEvent> tracer = Try(start);
         WriteBackend(tracer.Backend, tracer.Refusals);
         Stopwatch sinceLossCheck = Stopwatch.StartNew();

@@ -57,7 +57,7 @@ public sealed class GetBindCountCommand : BindFilterCommand
             return;
         }
 
-        TimeSpan duration = Try(() => DurationCheck.Check(Duration))!.Value;
+        TimeSpan duration = Try(() => TraceDuration.Check(Duration));
         using BindCounter counter = Try(() => new BindCounter(ReadOptions() with { CountCapacity = Capacity }));
         WriteBackend(counter.Backend, counter.Refusals);
         ProgressRecord progress = new(0, "Counting binds", " ");

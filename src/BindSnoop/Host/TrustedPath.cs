@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using BindSnoop.Interop;
@@ -10,10 +9,6 @@ namespace BindSnoop.Host;
 internal static unsafe class TrustedPath
 {
     private const int PathSize = 4096;
-    private const int AtCurrentDirectory = -100;
-    private const int GroupMayWrite = 0x10;
-    private const int OthersMayWrite = 0x2;
-    private const int Sticky = 0x200;
 
     /// <summary>The path without symbolic links; null, and the error, where it leads nowhere.</summary>
     public static string? Resolve(string path, out int errno)
@@ -31,26 +26,20 @@ internal static unsafe class TrustedPath
     /// <param name="path">Without symbolic links, beginning at the root.</param>
     public static string? OthersWhoMayChange(string path)
     {
-        // struct statx (statx(2)): uid at 20, gid at 24, mode at 28.
-        byte* status = stackalloc byte[256];
         bool isDirectory = false;
         for (string? part = path; part is not null; part = Path.GetDirectoryName(part))
         {
-            if (Libc.statx(AtCurrentDirectory, part, 0, Libc.STATX_BASIC_STATS, status) != 0)
+            if (FileStatus.Of(part, out int errno) is not { } status)
             {
-                return $"'{DisplayText.Escape(part)}' cannot be looked at: {Errno.Describe(Marshal.GetLastPInvokeError())}";
+                return $"'{DisplayText.Escape(part)}' cannot be looked at: {Errno.Describe(errno)}";
             }
 
-            uint uid = *(uint*)(status + 20);
-            uint gid = *(uint*)(status + 24);
-            int mode = *(ushort*)(status + 28);
-            if (uid != 0 && uid != Libc.geteuid())
+            if (status.OtherOwner is { } other)
             {
-                return string.Create(CultureInfo.InvariantCulture, $"'{DisplayText.Escape(part)}' belongs to {Users.NameOf(uid)}");
+                return $"'{DisplayText.Escape(part)}' {other}";
             }
 
-            bool othersMayWrite = (mode & OthersMayWrite) != 0 || ((mode & GroupMayWrite) != 0 && gid != 0);
-            if (othersMayWrite && !(isDirectory && (mode & Sticky) != 0))
+            if (status.IsWritableByOthers && !(isDirectory && status.IsSticky))
             {
                 return $"'{DisplayText.Escape(part)}' is writable by others than its owner";
             }

@@ -8,13 +8,24 @@ internal static unsafe partial class Libc
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
     public const int MAP_SHARED = 1;
+    public const int AT_FDCWD = -100;
+    public const int AT_SYMLINK_NOFOLLOW = 0x100;
+    public const int AT_SYMLINK_FOLLOW = 0x400;
+    public const int AT_EMPTY_PATH = 0x1000;
     public const int O_RDONLY = 0;
-    public const int O_DIRECTORY_X64 = 0x10000;
-    public const int O_DIRECTORY_ARM64 = 0x4000;
+    public const int O_WRONLY = 1;
+    public const int O_CREAT = 0x40;
+    public const int O_EXCL = 0x80;
+    public const int O_NONBLOCK = 0x800;
+    public const int O_PATH = 0x200000;
+    public const uint RENAME_NOREPLACE = 1;
     public const int O_CLOEXEC = 0x80000;
     public const int EFD_CLOEXEC = 0x80000;
     public const int EFD_NONBLOCK = 0x800;
     public const short POLLIN = 1;
+    public const short POLLOUT = 4;
+    public const short POLLERR = 8;
+    public const short POLLHUP = 16;
     public const int CLONE_NEWNET = 0x40000000;
     public const int AF_INET = 2;
     public const int AF_INET6 = 10;
@@ -25,24 +36,18 @@ internal static unsafe partial class Libc
     public const int CLOCK_REALTIME = 0;
     public const int CLOCK_BOOTTIME = 7;
     public const uint STATX_BASIC_STATS = 0x7ff;
+    public const int StatusSize = 256;
     public const long CGROUP2_SUPER_MAGIC = 0x63677270;
 
     private const string Library = "libc";
 
-    public static int O_DIRECTORY =>
-        RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? O_DIRECTORY_ARM64 : O_DIRECTORY_X64;
+    public static int O_DIRECTORY => IsArm64 ? 0x4000 : 0x10000;
 
-    /// <summary>Whether a path leads to a regular file; by statx(2), whose record looks the same on every machine.</summary>
-    public static bool IsRegularFile(string path)
-    {
-        const int AT_FDCWD = -100;
-        const uint STATX_TYPE = 1;
-        const int S_IFMT = 0xf000;
-        const int S_IFREG = 0x8000;
-        const int ModeOffset = 28;
-        byte* buffer = stackalloc byte[256];
-        return statx(AT_FDCWD, path, 0, STATX_TYPE, buffer) == 0 && (*(ushort*)(buffer + ModeOffset) & S_IFMT) == S_IFREG;
-    }
+    public static int O_NOFOLLOW => IsArm64 ? 0x8000 : 0x20000;
+
+    public static int O_TMPFILE => 0x400000 | O_DIRECTORY;
+
+    private static bool IsArm64 => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
     /// <summary>The permissions of a symbolic link itself; 0 where it cannot be looked at.</summary>
     public static int LinkMode(string path)
@@ -100,6 +105,33 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial FileDescriptor openat(FileDescriptor directory, string path, int flags);
 
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial FileDescriptor openat(FileDescriptor directory, string path, int flags, uint mode);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int linkat(FileDescriptor oldDirectory, string oldPath, FileDescriptor newDirectory, string newPath, int flags);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int linkat(int oldDirectory, string oldPath, FileDescriptor newDirectory, string newPath, int flags);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int renameat(FileDescriptor oldDirectory, string oldPath, FileDescriptor newDirectory, string newPath);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int renameat2(FileDescriptor oldDirectory, string oldPath, FileDescriptor newDirectory, string newPath, uint flags);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int unlinkat(FileDescriptor directory, string path, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int fchmod(FileDescriptor fd, uint mode);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int fsync(FileDescriptor fd);
+
+    [LibraryImport(Library)]
+    public static partial int isatty(FileDescriptor fd);
+
     [LibraryImport(Library, SetLastError = true)]
     public static partial FileDescriptor socket(int family, int type, int protocol);
 
@@ -131,10 +163,16 @@ internal static unsafe partial class Libc
     public static partial nint readlink(string path, byte* target, nuint size);
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint readlinkat(FileDescriptor directory, string path, byte* target, nuint size);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial nint realpath(string path, byte* resolved);
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int statx(int directory, string path, int flags, uint mask, byte* status);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statx(FileDescriptor directory, string path, int flags, uint mask, byte* status);
 
     [LibraryImport(Library)]
     public static partial nint inet_ntop(int family, void* address, byte* text, uint size);

@@ -9,6 +9,9 @@ namespace BindSnoop.Metrics;
 /// </summary>
 internal static class PrometheusText
 {
+    /// <summary>How every such text begins that has a value in it.</summary>
+    public static byte[] Beginning => "# HELP bindsnoop_"u8.ToArray();
+
     public static string Write(MetricSet set)
     {
         StringBuilder text = new();

@@ -66,6 +66,10 @@ public sealed class TraceException : Exception
         init;
     }
 
+    /// <summary>
+    /// What a system call failed with while it runs. Never <see cref="TraceErrorKind.InvalidArgument"/>: that EINVAL is
+    /// about a value of the user's cannot be known.
+    /// </summary>
     internal static TraceException FromErrno(
         string errorId, string what, int errno, string recommendedAction = "", object? target = null, bool refusesBackend = false)
     {
@@ -74,7 +78,6 @@ public sealed class TraceException : Exception
             Errno.EPERM or Errno.EACCES => TraceErrorKind.PermissionDenied,
             Errno.ENOENT or Errno.ESRCH => TraceErrorKind.ObjectNotFound,
             Errno.ENOMEM or Errno.EMFILE or Errno.ENFILE => TraceErrorKind.ResourceUnavailable,
-            Errno.EINVAL => TraceErrorKind.InvalidArgument,
             _ => TraceErrorKind.InvalidOperation,
         };
         return new TraceException(errorId, kind, $"{what}: {Errno.Describe(errno)}.", recommendedAction, target) { RefusesBackend = refusesBackend };
