@@ -71,7 +71,7 @@ internal static class CommandLine
         {
             Complain(exception.Message);
             Advise(exception.RecommendedAction);
-            return exception.Kind == TraceErrorKind.InvalidArgument ? UsageError : Failure;
+            return Failure;
         }
         catch (OutputException exception)
         {

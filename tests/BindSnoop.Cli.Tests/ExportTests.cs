@@ -149,6 +149,72 @@ public sealed class ExportTests
         Assert.Equal(2, tool.Errors.Split("cannot be written: ").Length - 1);
     }
 
+    [Theory]
+    [InlineData("--metrics", "gone")]
+    [InlineData("--otlp", "http://127.0.0.1:1")]
+    public void Counts_are_printed_whatever_becomes_of_the_rest(string option, string value)
+    {
+        string directory = Directory.CreateTempSubdirectory("bindsnoop-").FullName;
+        bool toFile = option == "--metrics";
+        using Tool tool = Tool.Trace("--count", "--json", "-p", s_self, option, toFile ? Path.Combine(directory, value) : value);
+        Bind(3);
+        Directory.Delete(directory, recursive: true);
+        tool.Signal(Native.SIGINT);
+        tool.WaitForLines(3);
+        if (!toFile)
+        {
+            // While it tries to send what is left.
+            tool.Signal(Native.SIGINT);
+        }
+
+        Assert.Equal(toFile ? 1 : 128 + Native.SIGINT, tool.WaitForEnd());
+        Assert.Equal(3, tool.Json.Sum(c => c.GetProperty("Count").GetInt32()));
+        Assert.Equal(toFile, tool.Errors.Contains("cannot be written: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Nothing_stays_of_those_that_were_killed()
+    {
+        string directory = Directory.CreateTempSubdirectory("bindsnoop-").FullName;
+        string path = Path.Combine(directory, "a.prom");
+        try
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                using Tool killed = Tool.Trace("--quiet", "-p", s_self, "--metrics", path, "--metrics-interval", "0.001");
+                Thread.Sleep(20 * i);
+                killed.Signal(Native.SIGKILL);
+                killed.WaitForEnd();
+            }
+
+            using Tool last = Tool.Run("--quiet", "-p", s_self, "--metrics", path, "--duration", "0.1");
+            Assert.Equal(0, last.WaitForEnd());
+            Assert.Equal([path], Directory.GetFileSystemEntries(directory));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void What_is_no_metrics_is_not_replaced()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, "precious\n");
+            using Tool tool = Tool.Run("--metrics", path, "--duration", "600");
+            Assert.Equal(1, tool.WaitForEnd());
+            Assert.StartsWith($"bindsnoop: '{path}' exists, and does not hold BindSnoop's metrics.\n", tool.Errors, StringComparison.Ordinal);
+            Assert.Equal("precious\n", File.ReadAllText(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public void Metrics_arrive()
     {

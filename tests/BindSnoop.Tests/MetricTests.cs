@@ -269,7 +269,7 @@ public sealed class MetricTests : IDisposable
         string path = Path.Combine(_directory, "a.prom");
         file = new(path);
         Directory.CreateDirectory(path);
-        Assert.Equal("MetricFileNotWritten", Assert.Throws<TraceException>(() => file.Write(Some(1))).ErrorId);
+        Assert.Equal("InvalidMetricPath", Assert.Throws<TraceException>(() => file.Write(Some(1))).ErrorId);
         Assert.Empty(Directory.GetFiles(_directory));
     }
 

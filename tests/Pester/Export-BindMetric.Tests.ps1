@@ -69,7 +69,7 @@ Describe 'Export-BindMetric' {
         }
 
         It 'Of none are an empty file, in place of what was there' {
-            'old' > $path
+            '# HELP bindsnoop_binds_total Of an earlier run.' > $path
             Get-BindCount -Duration 0.1 -Comm nobody | Export-BindMetric -Path $path
             [IO.File]::ReadAllText($path) | Should -BeExactly ''
         }
@@ -157,6 +157,32 @@ Describe 'Export-BindMetric' {
             $null = Start-BindTrace -Name events
             Export-BindMetric -Path $path -Name events -Port 80 -WarningVariable warnings -WarningAction SilentlyContinue
             "$warnings" | Should -Match "'events'.*-Mode Count.*-Interval"
+        }
+    }
+
+    Context 'Files of others' {
+        It 'Leaves the file alone where no trace fits <_>' -ForEach 'nosuch*', 'nosuch' {
+            $name = $_
+            '# HELP bindsnoop_binds_total Of an earlier run.' > $path
+            $before = [IO.File]::ReadAllText($path)
+            Export-BindMetric -Path $path -Name $name -WarningVariable warnings -WarningAction SilentlyContinue -ErrorAction SilentlyContinue
+            [IO.File]::ReadAllText($path) | Should -BeExactly $before
+            "$warnings" | Should -Match "'$([regex]::Escape($name))'.*left as it is"
+        }
+
+        It 'Refuses to replace what is no metrics of BindSnoop' {
+            'precious' > $path
+            Assert-Error (Get-OnlyError { @() | Export-BindMetric -Path $path }) -Id MetricFileNotOurs -Category ResourceExists -Target $path -Advice 'another path'
+            [IO.File]::ReadAllText($path) | Should -BeExactly "precious`n"
+        }
+
+        It 'Follows no link in a directory that others may write to' {
+            $open = (New-Item -ItemType Directory -Path (Join-Path $TestDrive "open-$([guid]::NewGuid())")).FullName
+            chmod 1777 $open
+            $link = Join-Path $open a.prom
+            $null = New-Item -ItemType SymbolicLink -Path $link -Target $path
+            Assert-Error (Get-OnlyError { @() | Export-BindMetric -Path $link }) -Id MetricLinkNotTrusted -Category PermissionDenied -Target $link -Advice 'without that link'
+            $path | Should -Not -Exist
         }
     }
 

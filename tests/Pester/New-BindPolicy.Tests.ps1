@@ -184,7 +184,7 @@ Describe 'New-BindPolicy' {
 
         It 'Refuses a file: <What>' -TestCases @(
             @{ What = 'of another kind'; Path = '/tmp/policy.txt'; Id = 'UnknownPolicyFormat'; Category = 'InvalidArgument'; Advice = '\.psd1 or \.json' }
-            @{ What = 'where there is no directory'; Path = '/no/such/policy.json'; Id = 'DirectoryNotFound'; Category = 'ObjectNotFound'; Advice = 'another path' }
+            @{ What = 'where there is no directory'; Path = '/no/such/policy.json'; Id = 'PolicyPathNotFound'; Category = 'ObjectNotFound'; Advice = 'another path' }
         ) {
             $record = Get-OnlyError { New-Row | New-BindPolicy -Path $Path }
             Assert-Error $record -Id $Id -Category $Category -Target $Path -Advice $Advice

@@ -48,6 +48,7 @@ $wrongDurations = @(
     @{ What = 'not a number'; Duration = [double]::NaN }
     @{ What = 'no end'; Duration = [double]::PositiveInfinity }
     @{ What = 'infinite'; Duration = [System.Threading.Timeout]::InfiniteTimeSpan }
+    @{ What = 'a tenth of a millisecond'; Duration = 0.0001 }
     @{ What = '25 days'; Duration = '25.00:00:00' }
     @{ What = 'a huge number'; Duration = '1e300' }
 )

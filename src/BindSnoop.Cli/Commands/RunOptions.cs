@@ -53,7 +53,7 @@ internal sealed class RunOptions
 
     /// <summary>Reads a time in seconds.</summary>
     public static TimeSpan ParseDuration(string text) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && double.IsFinite(seconds)
             ? TraceDuration.Check(TraceDuration.FromSeconds(seconds))
             : throw Invalid("InvalidDuration", text, "a time in seconds", "Give a number such as 10 or 0.5.");
 

@@ -112,10 +112,15 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         {
             return attach();
         }
-        catch (TraceException exception) when (verbose)
+        catch (TraceException exception)
         {
-            TellLog(exception);
-            throw;
+            if (verbose)
+            {
+                TellLog(exception);
+            }
+
+            // Values are looked at only here that do not depend on how they were written. Later nothing is the command line's fault.
+            throw exception.Kind == TraceErrorKind.InvalidArgument ? new UsageException(exception) : exception;
         }
     }
 

@@ -68,6 +68,12 @@ public sealed class ExportBindMetricCommand : TraceCommand
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
+        if (ParameterSetName == NameSet && _traces.Count == 0)
+        {
+            WriteWarning($"No trace fits {string.Join(", ", Name.Select(n => $"'{DisplayText.Escape(n)}'"))}: '{DisplayText.Escape(Path)}' is left as it is.");
+            return;
+        }
+
         if (!ShouldProcess(Path, "Export-BindMetric"))
         {
             return;

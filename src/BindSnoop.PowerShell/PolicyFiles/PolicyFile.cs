@@ -1,4 +1,5 @@
 using System.Text;
+using BindSnoop.Host;
 
 namespace BindSnoop.PowerShell.PolicyFiles;
 
@@ -8,11 +9,14 @@ internal static class PolicyFile
     private const string Psd1 = ".psd1";
     private const string Json = ".json";
 
+    // Who says -Force has looked at what is there.
+    private static readonly OutputKind s_kind = new("Policy", "a policy", Beginning: null, Mode: null);
+
     /// <summary>Reads a policy.</summary>
     public static BindPolicy Read(string path)
     {
         CheckName(path);
-        byte[] content = Access(path, "read", () => File.ReadAllBytes(path));
+        byte[] content = ReadAll(path);
         if (!IsPsd1(path))
         {
             return BindPolicy.FromJson(content, path);
@@ -27,46 +31,14 @@ internal static class PolicyFile
     {
         byte[] content = policy.ToJson();
         content = IsPsd1(path) ? Encoding.UTF8.GetBytes(PolicyData.ToPsd1(content)) : content;
-        string unfinished = $"{path}.{Guid.NewGuid():n}";
-        Access(path, "written", () =>
-        {
-            try
-            {
-                File.WriteAllBytes(unfinished, content);
-                File.Move(unfinished, path, overwrite);
-            }
-            finally
-            {
-                File.Delete(unfinished);
-            }
-
-            return true;
-        });
+        new OutputFile(path, s_kind).Write(content, replace: overwrite);
     }
 
     /// <summary>Refuses names that <see cref="Write"/> cannot write to, before there is anything to write.</summary>
     public static void CheckTarget(string path, bool overwrite)
     {
         CheckName(path);
-        if (File.Exists(path) && !overwrite)
-        {
-            throw new TraceException(
-                "PolicyExists",
-                TraceErrorKind.ResourceExists,
-                $"There is a file '{DisplayText.Escape(path)}' already.",
-                "Give another name, or -Force to overwrite it.",
-                path);
-        }
-
-        if (!Directory.Exists(Path.GetDirectoryName(path)))
-        {
-            throw new TraceException(
-                "DirectoryNotFound",
-                TraceErrorKind.ObjectNotFound,
-                $"There is no directory for '{DisplayText.Escape(path)}'.",
-                "Make it first, or give another path.",
-                path);
-        }
+        new OutputFile(path, s_kind).Check(replace: overwrite);
     }
 
     private static bool IsPsd1(string path) => Path.GetExtension(path).Equals(Psd1, StringComparison.OrdinalIgnoreCase);
@@ -84,11 +56,11 @@ internal static class PolicyFile
         }
     }
 
-    private static T Access<T>(string path, string how, Func<T> access)
+    private static byte[] ReadAll(string path)
     {
         try
         {
-            return access();
+            return File.ReadAllBytes(path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -101,8 +73,8 @@ internal static class PolicyFile
             throw new TraceException(
                 id,
                 kind,
-                $"The policy '{DisplayText.Escape(path)}' cannot be {how}: {DisplayText.EscapeUnsafe(exception.Message)}",
-                "Give the path of a policy file that this user may use; New-BindPolicy -Path makes one.",
+                $"The policy '{DisplayText.Escape(path)}' cannot be read: {DisplayText.EscapeUnsafe(exception.Message)}",
+                "Give the path of a policy file that this user may read; New-BindPolicy -Path makes one.",
                 path,
                 exception);
         }

@@ -28,6 +28,9 @@ internal static class Errno
     public const int ELOOP = 40;
     public const int EOPNOTSUPP = 95;
 
+    /// <summary>Of the kernel's own (include/linux/errno.h): programs were never to see it, and the C library has no text for it.</summary>
+    public const int ENOTSUPP = 524;
+
     private static readonly string[] s_names =
     [
         "",
@@ -52,13 +55,18 @@ internal static class Errno
 
     /// <summary>The symbolic name, the bare number if there is none, or nothing for 0.</summary>
     public static string NameOf(int errno) =>
-        errno == 0 ? "" : IsKnown(errno) ? s_names[errno] : $"{errno}";
+        errno switch
+        {
+            0 => "",
+            ENOTSUPP => nameof(ENOTSUPP),
+            _ => IsKnown(errno) ? s_names[errno] : $"{errno}",
+        };
 
     /// <summary>Whether it has a name, or is 0.</summary>
-    public static bool IsKnown(int errno) => errno == 0 || ((uint)errno < (uint)s_names.Length && s_names[errno].Length > 0);
+    public static bool IsKnown(int errno) => errno is 0 or ENOTSUPP || ((uint)errno < (uint)s_names.Length && s_names[errno].Length > 0);
 
     /// <summary>The text of <c>strerror(3)</c>; "Success" for 0.</summary>
-    public static string TextOf(int errno) => Marshal.GetPInvokeErrorMessage(errno);
+    public static string TextOf(int errno) => errno == ENOTSUPP ? "Operation not supported by this kernel" : Marshal.GetPInvokeErrorMessage(errno);
 
     /// <summary>Text and name together, for messages.</summary>
     public static string Describe(int errno) => $"{TextOf(errno)} ({NameOf(errno)})";

@@ -64,6 +64,18 @@ internal static unsafe partial class Sys
     [LibraryImport("libc", EntryPoint = "chmod", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChangeMode(string path, uint mode);
 
+    [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int ChangeLinkOwner(string path, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(int oldDirectory, string oldPath, int newDirectory, string newPath, uint flags);
+
+    /// <summary>Of a link itself.</summary>
+    public static void ChangeLinkOwner(string path, int user) => Check(ChangeLinkOwner(path, (uint)user, uint.MaxValue));
+
+    /// <summary>Swaps what two paths name, at once.</summary>
+    public static void Exchange(string one, string other) => Check(Rename(-100, one, -100, other, 2));
+
     public static void ChangeMode(string path, int mode) => Check(ChangeMode(path, (uint)mode));
 
     public static void ChangeOwner(string path, int user) => Check(ChangeOwner(path, (uint)user, uint.MaxValue));
@@ -145,7 +157,13 @@ internal static unsafe partial class Sys
         return uint.Parse(target.AsSpan()[(target.IndexOf('[', StringComparison.Ordinal) + 1)..^1], System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    public static void MountFileSystem(string type, string target) => Check(Mount(type, target, type, 0, 0));
+    public static void MountFileSystem(string type, string target, string options = "")
+    {
+        nint data = Marshal.StringToCoTaskMemUTF8(options);
+        int result = Mount(type, target, type, 0, data);
+        Marshal.FreeCoTaskMem(data);
+        Check(result);
+    }
 
     public static void UnmountFileSystem(string target) => Check(Unmount(target, DetachMount));
 
