@@ -1,6 +1,7 @@
 @{
     RootModule             = 'BindSnoop.PowerShell.dll'
-    ModuleVersion          = '0.1.0'
+    # The build puts the version of Directory.Build.props here.
+    ModuleVersion          = '0.0.0'
     GUID                   = '5f3f7f0e-6c1d-4d43-9d0b-3c7a2d1c5b8e'
     Author                 = 'The BindSnoop authors'
     CompanyName            = 'Community'
@@ -29,6 +30,8 @@
     AliasesToExport        = @()
     PrivateData            = @{
         PSData = @{
+            ProjectUri = 'https://github.com/bindsnoop/bindsnoop'
+            LicenseUri = 'https://github.com/bindsnoop/bindsnoop/blob/main/LICENSE'
             Tags       = @('Linux', 'eBPF', 'bind', 'socket', 'port', 'trace', 'network', 'security', 'PSEdition_Core')
         }
     }
