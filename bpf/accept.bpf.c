@@ -57,27 +57,97 @@ static __always_inline bool call_wanted(int ret)
 	return surroundings_wanted();
 }
 
-static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *local,
-				const struct endpoint *remote)
-{
-	struct accept_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	struct net *net;
+/*
+ * Calls that a signal has interrupted. Whether the caller gets EINTR, or the call is made again and it never knows, is decided
+ * when the signal is delivered: by the flags of its handler. What is never delivered (a task that only had to do something
+ * else, or is killed) is never seen by the caller either. Kept until the thread's next accept.
+ */
+struct interrupted {
+	__u64 start_time; /* of the thread, since its number may be given to another */
+	struct accept_record record;
+};
 
-	if (!record) {
-		COUNT(dropped);
-		return 0;
-	}
-	net = LOAD(typed, call->sk, __sk_common.skc_net.net);
-	fill_origin(&record->origin, current_task(), LOAD(typed, net, ns.inum), call->ret);
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct interrupted);
+} interrupted SEC(".maps");
+
+static __always_inline void fill(bool typed, struct accept_record *record, struct task_struct *task,
+				 const struct outcome *call, const struct endpoint *local, const struct endpoint *remote)
+{
+	struct sock *sk = call->sk;
+	struct net *net = LOAD(typed, sk, __sk_common.skc_net.net);
+
+	fill_origin(&record->origin, task, LOAD(typed, net, ns.inum), call->ret);
 	__builtin_memcpy(record->local_address, local->address, sizeof(record->local_address));
 	__builtin_memcpy(record->remote_address, remote->address, sizeof(record->remote_address));
-	record->interface_index = LOAD(typed, call->sk, __sk_common.skc_bound_dev_if);
+	record->interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);
 	record->address_family = local->family;
 	record->local_port = local->port;
 	record->remote_port = remote->port;
 	record->protocol_number = call->protocol;
 	record->reserved = 0;
+}
+
+static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *local,
+				const struct endpoint *remote)
+{
+	struct task_struct *task = current_task();
+	struct accept_record *record;
+
+	/* io_uring makes EINTR of it at once. */
+	if (call->ret == -ERESTARTSYS && !(LOAD_TASK(task, flags) & PF_IO_WORKER)) {
+		struct interrupted last = { .start_time = LOAD_TASK(task, start_time) };
+		__u32 thread_id = bpf_get_current_pid_tgid();
+
+		fill(typed, &last.record, task, call, local, remote);
+		last.record.origin.error_code = EINTR;
+		if (bpf_map_update_elem(&interrupted, &thread_id, &last, BPF_ANY))
+			return missed();
+		return 0;
+	}
+	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	if (!record) {
+		COUNT(dropped);
+		return 0;
+	}
+	fill(typed, record, task, call, local, remote);
+	if (call->ret == -ERESTARTSYS)
+		record->origin.error_code = EINTR;
 	submit(record);
+	return 0;
+}
+
+/* Of kernel/signal.c: a signal has been taken from the thread's queue, to be handled by `action`. */
+SEC("raw_tp/signal_deliver")
+int raw_signal_deliver(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 thread_id = bpf_get_current_pid_tgid();
+	struct interrupted *last = bpf_map_lookup_elem(&interrupted, &thread_id);
+	struct k_sigaction *action = (void *)ctx->args[2];
+	struct accept_record *record;
+	struct task_struct *task;
+
+	if (!last)
+		return 0;
+	action = CAST(struct k_sigaction, action);
+	/* The next one decides, if there is one. */
+	if ((unsigned long)LOAD(false, action, sa.sa_handler) <= SIG_IGN)
+		return 0;
+	task = current_task();
+	if (last->start_time == LOAD_TASK(task, start_time) && !(LOAD(false, action, sa.sa_flags) & SA_RESTART)) {
+		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+		if (record) {
+			*record = last->record;
+			record->origin.time = bpf_ktime_get_boot_ns();
+			submit(record);
+		} else {
+			COUNT(dropped);
+		}
+	}
+	bpf_map_delete_elem(&interrupted, &thread_id);
 	return 0;
 }
 
@@ -85,13 +155,14 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 static __always_inline int report(bool typed, const struct outcome *call)
 {
 	struct endpoint local = {}, remote = {};
+	struct sock *sk = call->sk;
 
 	if (!caller_wanted() || !call_wanted(call->ret))
 		return filtered();
-	local.family = remote.family = LOAD(typed, call->sk, __sk_common.skc_family);
+	local.family = remote.family = LOAD(typed, sk, __sk_common.skc_family);
 	if (!family_wanted(local.family) || !protocol_wanted(call->protocol))
 		return filtered();
-	fill_endpoints(typed, call->sk, !call->ret, &local, &remote);
+	fill_endpoints(typed, sk, !call->ret, &local, &remote);
 	if (config.by_port && !in_bitmap(ports, local.port))
 		return filtered();
 	if (config.by_remote_port && (call->ret || !in_bitmap(remote_ports, remote.port)))
@@ -113,10 +184,10 @@ struct {
 	__type(value, struct call);
 } calls SEC(".maps");
 
-static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2)
+static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2, __u64 arg3)
 {
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
-	struct call call = { .args = { arg0, arg1, arg2 }, .under_way = true };
+	struct call call = { .args = { arg0, arg1, arg2, arg3 }, .under_way = true };
 	long error = bpf_map_update_elem(&calls, &key, &call, BPF_NOEXIST);
 
 	if (!error) {
@@ -174,8 +245,6 @@ static __always_inline int failed(bool typed, struct sock *listener, int error)
 	if (call.protocol == IPPROTO_TCP && bpf_core_field_exists(tcp->is_mptcp) &&
 	    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
 		call.protocol = IPPROTO_MPTCP;
-	if (error == -ERESTARTSYS)
-		call.ret = -EINTR;
 	return report(typed, &call);
 }
 
@@ -205,12 +274,52 @@ static __always_inline int error_at(void *place)
 	return error;
 }
 
-/* The TCP socket behind a descriptor, or null. */
-static __always_inline struct sock *tcp_socket_of(int fd)
+/* The socket of a descriptor if it is of TCP, or null. */
+static __always_inline struct sock *tcp_socket_of(const struct descriptor *descriptor)
 {
-	struct sock *sk = sock_of(current_task(), fd);
+	struct sock *sk = descriptor->sk;
 
 	return sk && is_tcp(LOAD(false, sk, __sk_common.skc_family), LOAD(false, sk, sk_protocol)) ? sk : NULL;
+}
+
+/* What is remembered of the entry to a system call: struct call's args. */
+enum { LISTENER, FD, FILE, PORT };
+
+#define SHARED 1ull /* with FILE, which is aligned */
+
+static __always_inline int system_call_entered(enum function function, struct task_struct *task, int fd)
+{
+	struct descriptor entered = look_up(task, fd);
+	struct sock *sk = tcp_socket_of(&entered);
+	bool shared = descriptors_shared(task);
+	__u32 thread_id = bpf_get_current_pid_tgid();
+
+	/* Made again, so that the caller has not seen it fail; or he has, and that was reported. */
+	if (config.include_error)
+		bpf_map_delete_elem(&interrupted, &thread_id);
+
+	/* By tracepoints a success is seen by its descriptor alone, which nobody else can have changed. */
+	if (function == SYSTEM_CALL && !shared && (!sk || !config.include_error))
+		return 0;
+	if (function != SYSTEM_CALL && !sk)
+		return 0;
+	return enter(function, (__u64)sk, fd, entered.file | shared, sk ? BPF_CORE_READ((struct inet_sock *)sk, inet_sport) : 0);
+}
+
+/* A failure: of the listener, if its descriptor still stands for it. */
+static __always_inline int system_call_failed(const struct call *call, int error)
+{
+	struct descriptor left = look_up(current_task(), call->args[FD]);
+	struct inet_sock *listener = (void *)call->args[LISTENER];
+
+	if (left.file && left.file != (call->args[FILE] & ~SHARED))
+		return missed();
+	if (!listener)
+		return 0;
+	/* Whoever has closed the listener meanwhile may be why it failed, and then it is about to be freed. */
+	if (!left.file && BPF_CORE_READ(listener, inet_sport) != call->args[PORT])
+		return missed();
+	return failed(false, CAST(struct sock, listener), error);
 }
 
 SEC("fentry/security_sock_graft")
@@ -226,9 +335,7 @@ int BPF_PROG(fentry_security_sock_graft, struct sock *sk)
 SEC("fentry/__sys_accept4")
 int BPF_PROG(fentry___sys_accept4, int fd)
 {
-	struct sock *sk = tcp_socket_of(fd);
-
-	return sk ? enter(SYSTEM_CALL, (__u64)sk, 0, 0) : 0;
+	return system_call_entered(SYS_ACCEPT, current_task(), fd);
 }
 
 SEC("fexit/inet_csk_accept")
@@ -237,7 +344,8 @@ int fexit_inet_csk_accept(unsigned long long *ctx)
 	struct call call;
 	void *third = NULL;
 
-	leave(SYSTEM_CALL, &call);
+	/* Having come here, it does not fail early any more. */
+	leave(SYS_ACCEPT, &call);
 
 	/* The return value follows the arguments, of which there are two since 6.10, four before. */
 	if (bpf_core_type_exists(struct proto_accept_arg)) {
@@ -260,7 +368,7 @@ int BPF_PROG(fexit___sys_accept4, int fd, void *address, void *length, int flags
 {
 	struct call call;
 
-	return leave(SYSTEM_CALL, &call) && ret < 0 ? failed(false, CAST(struct sock, call.args[0]), ret) : 0;
+	return leave(SYS_ACCEPT, &call) && ret < 0 ? system_call_failed(&call, ret) : 0;
 }
 
 /*
@@ -270,9 +378,7 @@ int BPF_PROG(fexit___sys_accept4, int fd, void *address, void *length, int flags
 SEC("kprobe/__sys_accept4")
 int BPF_KPROBE(kprobe___sys_accept4, int fd)
 {
-	struct sock *sk = tcp_socket_of(fd);
-
-	return sk ? enter(SYS_ACCEPT, (__u64)sk, 0, 0) : 0;
+	return system_call_entered(SYS_ACCEPT, current_task(), fd);
 }
 
 SEC("kprobe/inet_csk_accept")
@@ -288,7 +394,7 @@ int BPF_KPROBE(kprobe_inet_csk_accept, struct sock *sk, void *second, void *thir
 
 	/* Having come here, it does not fail early any more. */
 	leave(SYS_ACCEPT, &call);
-	return enter(INET_CSK_ACCEPT, (__u64)sk, (__u64)place_of_error(second, third), would_block);
+	return enter(INET_CSK_ACCEPT, (__u64)sk, (__u64)place_of_error(second, third), would_block, 0);
 }
 
 SEC("kprobe/security_sock_graft")
@@ -330,66 +436,93 @@ int BPF_KRETPROBE(kretprobe___sys_accept4, int ret)
 {
 	struct call call;
 
-	return leave(SYS_ACCEPT, &call) && ret < 0 ? failed(false, CAST(struct sock, call.args[0]), ret) : 0;
+	return leave(SYS_ACCEPT, &call) && ret < 0 ? system_call_failed(&call, ret) : 0;
 }
 
-/* A success tells its socket by what it returns; only a failure has to know what it was called with. */
-static __always_inline int system_call_entered(struct sys_enter *ctx)
-{
-	struct sock *sk = config.include_error ? tcp_socket_of(ctx->args[0]) : NULL;
-	struct inet_sock *inet = (void *)sk;
+/*
+ * The connections that were accepted into descriptors that several threads share, by the inodes of their sockets: what one of
+ * them has put there in place of the new one has been accepted before.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u8);
+} connections SEC(".maps");
 
-	return sk ? enter(SYSTEM_CALL, (__u64)sk, BPF_CORE_READ(inet, inet_sport), 0) : 0;
+/* Whether a connection is accepted for the first time. */
+static __always_inline bool is_new(const struct descriptor *descriptor)
+{
+	struct file *file = CAST(struct file, descriptor->file);
+	struct inode___number *inode = LOAD(false, file, f_inode);
+	__u64 key;
+	__u8 seen = 1;
+
+	inode = CAST(struct inode___number, inode);
+	key = LOAD(false, inode, i_ino);
+	return !bpf_map_update_elem(&connections, &key, &seen, BPF_NOEXIST);
 }
 
-static __always_inline int system_call_exited(struct sys_exit *ctx)
+static __always_inline int tracepoint_entered(struct sys_enter *ctx)
 {
-	bool entered = false;
-	struct call call = {};
+	struct task_struct *task = current_task();
+	__u64 arguments[3];
+
+	read_arguments(ctx, task, arguments);
+	return system_call_entered(SYSTEM_CALL, task, arguments[0]);
+}
+
+/* Calls that began before the trace have no entry; their descriptors are believed, as those of who shares his with nobody. */
+static __always_inline int tracepoint_left(struct sys_exit *ctx)
+{
+	struct task_struct *task = current_task();
+	struct descriptor connection;
+	int ret = result_of(ctx, task);
 	struct sock *sk;
+	struct call call;
+	bool entered = leave(SYSTEM_CALL, &call);
 
-	if (config.include_error)
-		entered = leave(SYSTEM_CALL, &call);
-	if (ctx->ret >= 0) {
-		sk = tcp_socket_of(ctx->ret);
-		return sk ? accepted(false, sk) : 0;
+	if (ret < 0) {
+		if (!config.include_error)
+			return filtered();
+		return entered ? system_call_failed(&call, ret) : 0;
 	}
-	if (!config.include_error)
-		COUNT(filtered);
-	if (!entered)
+	connection = look_up(task, ret);
+	sk = tcp_socket_of(&connection);
+	/* Sockets of TCP give connections of TCP, and no others do. */
+	if (entered && !!sk != !!call.args[LISTENER])
+		return missed();
+	if (!sk)
 		return 0;
-
-	/* Whoever has closed the listener meanwhile may be why it failed, and then it is about to be freed. */
-	struct inet_sock *inet = (void *)call.args[0];
-	if (BPF_CORE_READ(inet, inet_sport) != call.args[1]) {
-		COUNT(missed);
-		return 0;
-	}
-	return failed(false, CAST(struct sock, inet), ctx->ret);
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		return missed();
+	if (descriptors_shared(task) && !is_new(&connection))
+		return missed();
+	return accepted(false, sk);
 }
 
 SEC("tracepoint/syscalls/sys_enter_accept")
 int sys_enter_accept(struct sys_enter *ctx)
 {
-	return system_call_entered(ctx);
+	return tracepoint_entered(ctx);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept")
 int sys_exit_accept(struct sys_exit *ctx)
 {
-	return system_call_exited(ctx);
+	return tracepoint_left(ctx);
 }
 
 SEC("tracepoint/syscalls/sys_enter_accept4")
 int sys_enter_accept4(struct sys_enter *ctx)
 {
-	return system_call_entered(ctx);
+	return tracepoint_entered(ctx);
 }
 
 SEC("tracepoint/syscalls/sys_exit_accept4")
 int sys_exit_accept4(struct sys_exit *ctx)
 {
-	return system_call_exited(ctx);
+	return tracepoint_left(ctx);
 }
 
 DESCRIBE(accept_record)

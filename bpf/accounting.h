@@ -10,7 +10,8 @@ struct counters {
 	__u64 counted;  /* in count mode */
 	__u64 dropped;  /* the buffer, or the count map, was full */
 	__u64 filtered; /* not asked for */
-	__u64 missed;   /* its return was never seen, or there was no room to remember its entry */
+	/* Its return was never seen, or there was no room to remember its entry, or what it was made on cannot be known. */
+	__u64 missed;
 	/* Not ends but beginnings: remembered entries, and how many of them their returns found. */
 	__u64 entered;
 	__u64 left;
@@ -32,6 +33,12 @@ static __always_inline int filtered(void)
 	return 0;
 }
 
+static __always_inline int missed(void)
+{
+	COUNT(missed);
+	return 0;
+}
+
 /*
  * A call between its entry and its return, for hooks that see only one of them at a time. Keyed by thread
  * and function, one of which may call another: mptcp_bind() inet_bind(). The maps for them, "calls", are
@@ -46,7 +53,7 @@ struct call_key {
 };
 
 struct call {
-	__u64 args[3];
+	__u64 args[4];
 	__u64 under_way;
 };
 

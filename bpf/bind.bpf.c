@@ -196,19 +196,7 @@ static __always_inline bool call_wanted(int ret)
 /* Whether the call's own address has a say in what is reported of it. */
 static __always_inline bool request_matters(int ret)
 {
-	return ret || !config.count || config.by_port || config.by_address;
-}
-
-/*
- * Tells most of what a filter on ports leaves out without reading the call's address: a success has got the
- * port that the kernel's copy names, as a cgroup's programs may have left it, or that names none. Other
- * protocols have other notions of a port.
- */
-static __always_inline bool bound_elsewhere(struct kind kind, const struct sock_common *common, int ret)
-{
-	if (!config.by_port || ret || in_bitmap(ports, 0) || in_bitmap(ports, common->skc_num))
-		return false;
-	return kind.type == SOCK_STREAM || kind.protocol == IPPROTO_UDP;
+	return ret || !config.count || config.by_port || config.by_address || config.requested_only;
 }
 
 /* A call that has returned, as its hook found it. */
@@ -219,7 +207,8 @@ struct outcome {
 	struct kind kind;
 	__u16 family;
 	int ret;
-	struct endpoint requested;
+	struct endpoint requested;    /* as the kernel took it, which a cgroup's programs may have changed */
+	const struct endpoint *named; /* as the program gave it; null where that is not known to differ */
 };
 
 /* One more of a kind of call. */
@@ -292,7 +281,7 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 /* The one place where a call is judged and reported, once its caller and itself are wanted. */
 static __always_inline int report(bool typed, const struct outcome *call)
 {
-	const struct endpoint *requested = &call->requested;
+	const struct endpoint *requested = &call->requested, *named = call->named ? call->named : requested;
 	struct endpoint bound = { .family = call->family };
 	__u32 interface_index = 0;
 
@@ -312,11 +301,15 @@ static __always_inline int report(bool typed, const struct outcome *call)
 		read_bound_address(bound.address, call->common, bound.family);
 	}
 
-	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port))
+	/* Those who bind by number do not name port 0. Raw sockets have no ports to choose from. */
+	if (config.requested_only && requested->family != NO_ADDRESS && !requested->port && call->kind.type != SOCK_RAW)
+		return filtered();
+	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port) &&
+	    !in_bitmap(ports, named->port))
 		return filtered();
 	/* A failed call that named no address of this family did not name 0.0.0.0 either. */
 	if (config.by_address && (call->ret || !prefix_matches(&address_filter, &bound)) &&
-	    !prefix_matches(&address_filter, requested))
+	    !prefix_matches(&address_filter, requested) && !prefix_matches(&address_filter, named))
 		return filtered();
 
 	if (call->sk)
@@ -338,13 +331,13 @@ struct {
 	__type(value, struct call);
 } calls SEC(".maps");
 
-static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2)
+static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2, __u64 arg3)
 {
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
 	struct call *call = bpf_map_lookup_elem(&calls, &key);
 
 	if (!call) {
-		struct call first = { .args = { arg0, arg1, arg2 }, .under_way = true };
+		struct call first = { .args = { arg0, arg1, arg2, arg3 }, .under_way = true };
 
 		if (bpf_map_update_elem(&calls, &key, &first, BPF_ANY))
 			COUNT(missed);
@@ -360,6 +353,7 @@ static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1,
 	call->args[0] = arg0;
 	call->args[1] = arg1;
 	call->args[2] = arg2;
+	call->args[3] = arg3;
 	call->under_way = true;
 	return 0;
 }
@@ -387,12 +381,28 @@ static __always_inline bool is_outcome(enum function function, int ret)
 	return function != SECURITY_SOCKET_BIND || ret;
 }
 
+/*
+ * The address that the program gave to bind(), for the filters: programs of a cgroup may have put another into the kernel's
+ * copy. Since 5.15, and not of calls by io_uring or of 32-bit callers, which have no such arguments.
+ */
+static __always_inline void read_named_address(struct endpoint *named, __u16 socket_family)
+{
+	struct pt_regs *regs;
+
+	if (!kernel_has_helper(task_pt_regs))
+		return;
+	regs = (void *)bpf_task_pt_regs(current_task());
+	if (SYSTEM_CALL_NUMBER(regs) == BIND_NUMBER)
+		read_user_address(named, (void *)PT_REGS_PARM2_SYSCALL(regs), PT_REGS_PARM3_SYSCALL(regs), socket_family);
+}
+
 /* One return of a function that has the socket and the kernel's copy of the address. */
 static __always_inline int function_returned(bool typed, enum function function, void *socket, void *address, int length,
 					     int ret)
 {
 	struct outcome call = { .ret = ret, .requested.family = NO_ADDRESS };
 	union socket_copy copied;
+	struct endpoint named;
 	union sock_copy copy;
 	struct socket *sock;
 
@@ -418,36 +428,201 @@ static __always_inline int function_returned(bool typed, enum function function,
 		    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
 			return 0;
 	}
-	if (bound_elsewhere(call.kind, call.common, ret))
-		return filtered();
 	if (request_matters(ret))
 		read_kernel_address(&call.requested, address, length, call.family);
+	if (config.by_port || config.by_address) {
+		named = call.requested;
+		read_named_address(&named, call.family);
+		call.named = &named;
+	}
 	return report(typed, &call);
 }
 
-static __always_inline int system_call_returned(struct task_struct *task, int fd, void *address, int length, int ret)
+/*
+ * How far a socket is bound: a bind() that succeeds changes it, unless the socket was bound to the same before (raw sockets,
+ * IP_BIND_ADDRESS_NO_PORT). 0 for the families that it is not known of.
+ */
+static __always_inline __u64 binding_of(struct sock *sk)
 {
-	struct outcome call = { .task = task, .ret = ret, .requested.family = NO_ADDRESS };
+	struct netlink_sock *netlink = CAST(struct netlink_sock, sk);
+	struct packet_sock *packet = CAST(struct packet_sock, sk);
+	struct unix_sock *named = CAST(struct unix_sock, sk);
+	__u32 address[4] = {}, folded;
+	const struct sock_common *common;
 	union sock_copy copy;
 
-	call.sk = sock_of(task, fd);
+	common = head_of(false, sk, &copy);
+	switch (common->skc_family) {
+	case AF_INET:
+	case AF_INET6:
+		read_bound_address((void *)address, common, common->skc_family);
+		folded = address[0] + 3 * address[1] + 5 * address[2] + 7 * address[3];
+		return (__u64)folded << 32 | common->skc_num << 16 | LOAD_BITS(false, sk, sk_userlocks);
+	case AF_UNIX:
+		return bpf_core_field_exists(named->addr) && LOAD(false, named, addr) ? 1 : 0;
+	case AF_NETLINK:
+		return bpf_core_field_exists(netlink->bound) ?
+			       (__u64)LOAD(false, netlink, portid) << 1 | LOAD(false, netlink, bound) :
+			       0;
+	case AF_PACKET:
+		return bpf_core_field_exists(packet->ifindex) ?
+			       (__u64)LOAD(false, packet, ifindex) << 16 | LOAD(false, packet, num) :
+			       0;
+	}
+	return 0;
+}
+
+/*
+ * The threads that last entered bind() with a socket that others of their process can reach. If two do at a time, one of them
+ * may have bound it in the other's name.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u32);
+} binders SEC(".maps");
+
+/* What is remembered of an entry: struct call's args. */
+enum { FD_AND_LENGTH, ADDRESS, FILE, BINDING };
+
+#define SHARED 1ull /* with FILE, which is aligned */
+
+static __always_inline int system_call_entered(struct task_struct *task, int fd, __u64 address, __u32 length)
+{
+	struct descriptor entered;
+	__u64 file, binding = 0;
+
+	if (!descriptors_shared(task))
+		return enter(SYS_BIND, (__u64)length << 32 | (__u32)fd, address, 0, 0);
+	entered = look_up(task, fd);
+	file = entered.file | SHARED;
+	if (entered.sk) {
+		__u32 thread_id = bpf_get_current_pid_tgid();
+		__u64 key = (__u64)entered.sk;
+
+		binding = binding_of(entered.sk);
+		bpf_map_update_elem(&binders, &key, &thread_id, BPF_ANY);
+	}
+	return enter(SYS_BIND, (__u64)length << 32 | (__u32)fd, address, file, binding);
+}
+
+/*
+ * Whether a success did bind the socket that its descriptor stands for now. Another thread may have put another there, for as
+ * long as the kernel looked.
+ */
+static __always_inline bool is_of(struct sock *sk, const struct call *entered)
+{
+	__u64 key = (__u64)sk, binding = entered->args[BINDING];
+	__u16 family = LOAD(false, sk, __sk_common.skc_family);
+	struct kind kind = kind_of(false, sk);
+	__u32 *thread_id;
+
+	if (binding == binding_of(sk))
+		return false;
+	/* What had a port is not bound once more; to raw sockets and their like it is their protocol. */
+	if ((family == AF_INET || family == AF_INET6) && (kind.type == SOCK_STREAM || kind.protocol == IPPROTO_UDP) &&
+	    binding >> 16 & 0xffff)
+		return false;
+	thread_id = bpf_map_lookup_elem(&binders, &key);
+	return thread_id && *thread_id == (__u32)bpf_get_current_pid_tgid();
+}
+
+/* Whether the port was asked for by number, as the kernel has noted; of an SCTP socket it has not. */
+static __always_inline bool port_was_requested(const struct outcome *call, const struct endpoint *named)
+{
+	struct sock *sk = call->sk;
+
+	if (call->kind.protocol == IPPROTO_SCTP)
+		return named->port;
+	if (call->kind.protocol == IPPROTO_MPTCP) {
+		struct mptcp_sock *mptcp = CAST(struct mptcp_sock, sk);
+
+		sk = bpf_core_field_exists(mptcp->first) ? LOAD(false, mptcp, first) : NULL;
+		if (!sk)
+			return named->port;
+		sk = CAST(struct sock, sk);
+	}
+	return LOAD_BITS(false, sk, sk_userlocks) & SOCK_BINDPORT_LOCK;
+}
+
+/*
+ * What a success asked for, as the socket shows it. The program's memory may say something else by now: another thread can
+ * change it at any time.
+ */
+static __always_inline void read_granted_request(struct outcome *call, const struct endpoint *named)
+{
+	__u16 port = call->common->skc_num, named_port = named->port;
+	struct endpoint *requested = &call->requested;
+
+	/* Both loaded before one is chosen: else clang loads from either place by one instruction, which the verifier forbids. */
+	barrier_var(port);
+	barrier_var(named_port);
+	requested->family = call->family;
+	read_bound_address(requested->address, call->common, call->family);
+	/* Which one was named can only be the one that the socket has. */
+	if (named->scope_id)
+		requested->scope_id = call->common->skc_bound_dev_if;
+	/* Raw sockets take any port, and make nothing of it. */
+	if (call->kind.type == SOCK_RAW)
+		requested->port = named_port;
+	else if (port_was_requested(call, named))
+		requested->port = port;
+}
+
+/* `entered` is null where the entry was not seen, which failures alone do without. */
+static __always_inline int system_call_returned(struct task_struct *task, const struct call *entered, int fd,
+						void *address, int length, int ret)
+{
+	struct outcome call = { .task = task, .ret = ret, .requested.family = NO_ADDRESS };
+	struct endpoint named = { .family = NO_ADDRESS };
+	struct descriptor left = look_up(task, fd);
+	bool shared = entered && entered->args[FILE] & SHARED;
+	union sock_copy copy;
+
+	if (shared && (left.file | SHARED) != entered->args[FILE])
+		return missed();
+	call.sk = left.sk;
+	if (!call.sk && !ret)
+		return missed();
+	if (call.sk && (ret == -EBADF || ret == -ENOTSOCK))
+		return missed();
+	if (shared && !ret && !is_of(call.sk, entered))
+		return missed();
 	call.common = head_of(false, call.sk, &copy);
+	/* Where one is null clang knows the other to be; the verifier does not, when it looks at the first once more. */
+	barrier_var(call.common);
 	if (call.sk) {
 		call.family = call.common->skc_family;
 		if (call.family != AF_INET && call.family != AF_INET6)
 			return 0;
 		call.kind = kind_of(false, call.sk);
-		if (bound_elsewhere(call.kind, call.common, ret))
-			return filtered();
+		/* Whoever else has the socket may have disconnected it already. */
+		if (!ret && !call.common->skc_num && !(options_of(call.sk, call.common, 0) & BIND_ADDRESS_NO_PORT))
+			return missed();
 	}
 	if (!call.sk || request_matters(ret))
-		read_user_address(&call.requested, address, length, call.family);
+		read_user_address(&named, address, length, call.family);
 	if (!call.sk) {
-		call.family = call.requested.family;
+		call.family = named.family;
 		if (call.family != AF_INET && call.family != AF_INET6)
 			return 0;
 	}
+	if (ret)
+		call.requested = named;
+	else
+		read_granted_request(&call, &named);
+	call.named = &named;
 	return report(false, &call);
+}
+
+/* The same of a call whose entry was seen. */
+static __always_inline int system_call_left(const struct call *call, int ret)
+{
+	__u64 fd_and_length = call->args[FD_AND_LENGTH];
+
+	return system_call_returned(current_task(), call, fd_and_length, (void *)call->args[ADDRESS], fd_and_length >> 32,
+				    ret);
 }
 
 /* Failures before any bind function is called; all others are reported from there. */
@@ -471,21 +646,30 @@ FEXIT(inet6_bind, INET6_BIND)
 FEXIT(mptcp_bind, MPTCP_BIND)
 FEXIT(security_socket_bind, SECURITY_SOCKET_BIND)
 
+SEC("fentry/__sys_bind")
+int BPF_PROG(fentry___sys_bind, int fd, void *address, int length)
+{
+	return caller_wanted() ? system_call_entered(current_task(), fd, (__u64)address, length) : 0;
+}
+
 SEC("fexit/__sys_bind")
 int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
 {
-	if (!fails_early(length, ret))
+	bool early = fails_early(length, ret);
+	struct call call;
+
+	if (!caller_wanted())
+		return early ? filtered() : 0;
+	if (!leave(SYS_BIND, &call) || !early)
 		return 0;
-	if (!caller_wanted() || !call_wanted(ret))
-		return filtered();
-	return system_call_returned(current_task(), fd, address, length, ret);
+	return call_wanted(ret) ? system_call_left(&call, ret) : filtered();
 }
 
 #define KPROBE(function, id)                                                                       \
 	SEC("kprobe/" #function)                                                                   \
 	int BPF_KPROBE(kprobe_##function, void *sock, void *address, int length)                   \
 	{                                                                                          \
-		return caller_wanted() ? enter(id, (__u64)sock, (__u64)address, length) : 0;       \
+		return caller_wanted() ? enter(id, (__u64)sock, (__u64)address, length, 0) : 0;    \
 	}                                                                                          \
 	SEC("kretprobe/" #function)                                                                \
 	int BPF_KRETPROBE(kretprobe_##function, int ret)                                           \
@@ -509,7 +693,7 @@ KPROBE(security_socket_bind, SECURITY_SOCKET_BIND)
 SEC("kprobe/__sys_bind")
 int BPF_KPROBE(kprobe___sys_bind, int fd, void *address, int length)
 {
-	return enter(SYS_BIND, fd, (__u64)address, length);
+	return system_call_entered(current_task(), fd, (__u64)address, length);
 }
 
 SEC("kretprobe/__sys_bind")
@@ -517,45 +701,50 @@ int BPF_KRETPROBE(kretprobe___sys_bind, int ret)
 {
 	struct call call;
 
-	if (!leave(SYS_BIND, &call) || !fails_early(call.args[2], ret))
+	if (!leave(SYS_BIND, &call) || !fails_early(call.args[FD_AND_LENGTH] >> 32, ret))
 		return 0;
-	if (!caller_wanted() || !call_wanted(ret))
-		return filtered();
-	return system_call_returned(current_task(), call.args[0], (void *)call.args[1], call.args[2], ret);
+	return caller_wanted() && call_wanted(ret) ? system_call_left(&call, ret) : filtered();
 }
 
-/* Not attached where the return knows the arguments. */
 SEC("tracepoint/syscalls/sys_enter_bind")
 int sys_enter_bind(struct sys_enter *ctx)
 {
-	return caller_wanted() ? enter(SYS_BIND, ctx->args[0], ctx->args[1], ctx->args[2]) : 0;
+	struct task_struct *task;
+	__u64 arguments[3];
+
+	if (!caller_wanted())
+		return 0;
+	task = current_task();
+	read_arguments(ctx, task, arguments);
+	return system_call_entered(task, arguments[0], arguments[1], arguments[2]);
 }
 
 SEC("tracepoint/syscalls/sys_exit_bind")
 int sys_exit_bind(struct sys_exit *ctx)
 {
 	struct task_struct *task;
-	struct pt_regs *regs;
+	struct call call;
+	bool entered;
+	int ret;
 
 	if (!caller_wanted())
 		return filtered();
-	if (!kernel_has_helper(task_pt_regs)) {
-		struct call call;
-
-		if (!leave(SYS_BIND, &call))
-			return 0;
-		if (!call_wanted(ctx->ret))
-			return filtered();
-		return system_call_returned(current_task(), call.args[0], (void *)call.args[1], call.args[2], ctx->ret);
-	}
-	if (!call_wanted(ctx->ret))
-		return filtered();
-
-	/* Since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs() helper"): the registers that the call was entered with. */
 	task = current_task();
-	regs = (void *)bpf_task_pt_regs(task);
-	return system_call_returned(task, PT_REGS_PARM1_SYSCALL(regs), (void *)PT_REGS_PARM2_SYSCALL(regs),
-				    PT_REGS_PARM3_SYSCALL(regs), ctx->ret);
+	ret = result_of(ctx, task);
+	entered = leave(SYS_BIND, &call);
+	if (!call_wanted(ret))
+		return filtered();
+	if (entered)
+		return system_call_left(&call, ret);
+
+	/* What seccomp refuses has no entry. Successes without one began before the trace, or were made by whom seccomp asked. */
+	if (ret < 0 && kernel_has_helper(task_pt_regs)) {
+		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+
+		return system_call_returned(task, NULL, PT_REGS_PARM1_SYSCALL(regs), (void *)PT_REGS_PARM2_SYSCALL(regs),
+					    PT_REGS_PARM3_SYSCALL(regs), ret);
+	}
+	return 0;
 }
 
 DESCRIBE(bind_record)

@@ -28,11 +28,12 @@ struct config {
 	__u8 include_error;
 	__u8 include_would_block;
 	__u8 count;
+	__u8 requested_only;
 	/* Bit numbers in inet_sock.inet_flags, of an enum without a name, which CO-RE cannot find. */
 	__u8 freebind_bit;
 	__u8 transparent_bit;
 	__u8 bind_address_no_port_bit;
-	__u8 reserved[5];
+	__u8 reserved[4];
 };
 
 const volatile struct config config SEC(".rodata.config") = {};

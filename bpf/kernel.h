@@ -15,14 +15,19 @@
 
 /* Kernel and user space agree on these for x86-64 and arm64; their headers cannot be included here. */
 #define AF_UNSPEC 0
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_NETLINK 16
+#define AF_PACKET 17
 #define SOCK_STREAM 1
 #define SOCK_RAW 3
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_SCTP 132
 #define IPPROTO_MPTCP 262
 #define TCP_LISTEN 10
+#define SOCK_BINDPORT_LOCK 8 /* of sk_userlocks: the port was asked for by number */
 #define O_NONBLOCK 04000
 #define SOCK_NONBLOCK O_NONBLOCK
 #define SOCK_CLOEXEC 02000000
@@ -40,6 +45,9 @@
 #define ENOTSOCK 88
 #define ERESTARTSYS 512 /* of the kernel's own: the caller gets EINTR, or the call is made again */
 #define TASK_COMM_LEN 16
+#define PF_IO_WORKER 0x10 /* of task_struct.flags: a thread of io_uring's */
+#define SA_RESTART 0x10000000
+#define SIG_IGN 1ul /* of the handlers that are none, the last */
 
 /* What bpf_tracing.h takes function arguments from. Registers are ABI: no relocation. */
 #if defined(__TARGET_ARCH_x86)
@@ -55,7 +63,23 @@ struct pt_regs;
 #endif
 #include <bpf/bpf_tracing.h>
 
-/* Layout of the syscalls:sys_enter_* and sys_exit_* tracepoints (their "format" file); an ABI too. */
+/* The number of the system call that the registers are of, and that of bind(2). */
+#if defined(__TARGET_ARCH_x86)
+#define SYSTEM_CALL_NUMBER(regs) ((regs)->orig_rax)
+#define BIND_NUMBER 49
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs___number {
+	int syscallno;
+} __attribute__((preserve_access_index));
+#define SYSTEM_CALL_NUMBER(regs) BPF_CORE_READ((const struct pt_regs___number *)(regs), syscallno)
+#define BIND_NUMBER 200
+#endif
+
+/*
+ * What syscalls:sys_enter_* and sys_exit_* hand to a program. Read only where the registers cannot be, since their "format"
+ * files say something else where struct trace_entry has grown (RHEL 9.3): see d3c4db86c711, "tracing: bpf: use struct
+ * trace_entry in struct syscall_tp_t", and ba8ea72388a1, "bpf: Change syscall_nr type to int in struct syscall_tp_t".
+ */
 struct sys_enter {
 	__u64 common;
 	__s64 number;
@@ -91,8 +115,13 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct inode___number {
+	unsigned long i_ino;
+};
+
 struct file {
 	void *private_data;
+	struct inode___number *f_inode;
 };
 
 /* The kernel's types that begin with a pointer and with a number. */
@@ -109,7 +138,12 @@ struct fdtable {
 	struct file **fd;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct files_struct {
+	atomic_t count;
 	struct fdtable *fdt;
 };
 
@@ -139,6 +173,8 @@ struct css_set {
 };
 
 struct task_struct {
+	unsigned int flags;
+	__u64 start_time;
 	struct css_set *cgroups;
 	int pid;
 	int tgid;
@@ -147,6 +183,15 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct nsproxy *nsproxy;
 	struct files_struct *files;
+};
+
+struct sigaction {
+	void *sa_handler;
+	unsigned long sa_flags;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
 };
 
 struct in6_addr {
@@ -178,6 +223,7 @@ struct sock_common___ipv6 {
 /* sk_protocol is a u16 of its own since 5.6 (bf9765145b85, "sock: Make sk_protocol a 16-bit value"); no older kernel has our ring buffer. */
 struct sock {
 	struct sock_common __sk_common;
+	__u8 sk_userlocks : 4;
 	__u16 sk_type;
 	__u16 sk_protocol;
 };
@@ -201,6 +247,24 @@ struct inet_sock___bits {
 
 struct tcp_sock {
 	__u8 is_mptcp : 1;
+};
+
+struct mptcp_sock {
+	struct sock *first; /* of the connections that carry its data */
+};
+
+struct unix_sock {
+	void *addr;
+};
+
+struct netlink_sock {
+	__u32 portid;
+	bool bound;
+};
+
+struct packet_sock {
+	int ifindex;
+	__be16 num;
 };
 
 struct proto_accept_arg {
@@ -248,6 +312,10 @@ void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
 			 BYTE_OF(pointer, field))                                                  \
 		 << __CORE_RELO(pointer, field, LSHIFT_U64) >>                                     \
 	 __CORE_RELO(pointer, field, RSHIFT_U64))
+
+/* A bit field, as LOAD reads another. */
+#define LOAD_BITS(typed, pointer, field)                                                           \
+	((typed) || can_cast ? BPF_CORE_READ_BITFIELD(pointer, field) : BPF_CORE_READ_BITFIELD_PROBED(pointer, field))
 
 /*
  * bpf_get_current_task_btf() is of 5.11 (3ca1032ab7ab, "bpf: Implement get_current_task_btf and RET_PTR_TO_BTF_ID");
@@ -322,29 +390,87 @@ static __always_inline struct task_struct *current_task(void)
 	return (void *)bpf_get_current_task();
 }
 
-/* The sock behind a descriptor of the current task, or null. */
-static __always_inline struct sock *sock_of(struct task_struct *task, int fd)
+/* What a descriptor of the current task stands for: nothing, a file, or a socket. */
+struct descriptor {
+	__u64 file; /* its address, for comparing and for CAST */
+	struct sock *sk;
+};
+
+static __always_inline struct descriptor look_up(struct task_struct *task, int fd)
 {
 	struct files_struct *files = LOAD_TASK(task, files);
 	struct fdtable *fdt = LOAD_TASK(files, fdt);
 	struct file **slot = LOAD_TASK(fdt, fd);
+	struct descriptor found = {};
 	union socket_copy copy;
 	struct socket *sock;
 	struct file *file;
 	void *address;
 
 	if ((__u32)fd >= LOAD_TASK(fdt, max_fds))
-		return NULL;
-	address = pointer_at(slot + fd);
-	if (!address)
-		return NULL;
-	file = CAST(struct file, address);
+		return found;
+	found.file = word_at(slot + fd);
+	if (!found.file)
+		return found;
+	file = CAST(struct file, found.file);
 	address = LOAD(false, file, private_data);
 	if (!address)
-		return NULL;
+		return found;
 	sock = socket_at(false, address, &copy);
 	/* private_data is a socket only in a socket's file, and only a socket points back at it. */
-	return sock->file == file ? sock->sk : NULL;
+	if (sock->file == file)
+		found.sk = sock->sk;
+	return found;
+}
+
+/*
+ * Whether anybody else can change what the current task's descriptors stand for. Nobody can begin to while the task
+ * is in a system call of its own.
+ */
+static __always_inline bool descriptors_shared(struct task_struct *task)
+{
+	struct files_struct *files = LOAD_TASK(task, files);
+
+	return LOAD_TASK(files, count.counter) > 1;
+}
+
+#define FROM_CONTEXT(ctx, member)                                                                  \
+	({                                                                                         \
+		__u64 value_;                                                                      \
+		/* Else clang may compute the place, which the verifier forbids of what a program is called with. */ \
+		asm volatile("%0 = *(u64 *)(%1 + %2)"                                              \
+			     : "=r"(value_)                                                        \
+			     : "r"(ctx), "i"(__builtin_offsetof(typeof(*(ctx)), member)));         \
+		value_;                                                                            \
+	})
+
+/*
+ * A system call's arguments and its result. Since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs() helper") they are read
+ * from the registers, whatever the tracepoint hands over.
+ */
+static __always_inline void read_arguments(const struct sys_enter *ctx, struct task_struct *task, __u64 *arguments)
+{
+	if (kernel_has_helper(task_pt_regs)) {
+		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+
+		arguments[0] = PT_REGS_PARM1_SYSCALL(regs);
+		arguments[1] = PT_REGS_PARM2_SYSCALL(regs);
+		arguments[2] = PT_REGS_PARM3_SYSCALL(regs);
+	} else {
+		arguments[0] = FROM_CONTEXT(ctx, args[0]);
+		arguments[1] = FROM_CONTEXT(ctx, args[1]);
+		arguments[2] = FROM_CONTEXT(ctx, args[2]);
+	}
+}
+
+static __always_inline int result_of(const struct sys_exit *ctx, struct task_struct *task)
+{
+	if (kernel_has_helper(task_pt_regs)) {
+		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+
+		return PT_REGS_RC(regs);
+	}
+	return FROM_CONTEXT(ctx, ret);
 }
 
 #endif

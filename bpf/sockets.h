@@ -48,10 +48,6 @@ enum sock_flags {
 	SOCK_DEAD,
 };
 
-struct mptcp_sock {
-	struct sock *first;
-};
-
 struct mptcp_subflow_context {
 	struct sock *conn;
 };

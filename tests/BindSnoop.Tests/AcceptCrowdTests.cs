@@ -67,7 +67,10 @@ public sealed class AcceptCrowdTests
             events.Select(e => (e.ThreadId, e.ErrorName, e.LocalPort)).ToHashSet());
     }
 
-    /// <summary>Who is killed while waiting leaves nothing behind that would be taken for a call under way.</summary>
+    /// <summary>
+    /// Who is killed while waiting leaves nothing behind that would be taken for a call under way, and nobody sees his
+    /// call fail.
+    /// </summary>
     [Theory]
     [MemberData(nameof(WithOrWithoutErrors))]
     public void Killed(Backend backend, bool includeError)
@@ -87,8 +90,7 @@ public sealed class AcceptCrowdTests
 
         int[] left = [.. collector.Tracer.ThreadsUnderWay().Where(thread => !Directory.Exists($"/proc/{thread}"))];
         AcceptEvent[] events = Of(collector.Finish(out TraceStatistics statistics), [.. processes]);
-        Assert.All(events, e => Assert.Equal("EINTR", e.ErrorName));
-        AssertSeen(backend, includeError ? Processes * ThreadsOfEach : 0, events.Length, statistics.Dropped, fromReturns: true);
+        Assert.Empty(events);
         Assert.InRange(left.Length, 0, MayLeaveOut(backend) ? statistics.Dropped : 0);
     }
 

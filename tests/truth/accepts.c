@@ -373,6 +373,60 @@ static void interrupted(const struct accept_case *c)
 	accept_and_report(&(struct accept_call){.fd = fd});
 }
 
+// Signals whose handler lets the call be made again: it is one call, which gets a connection in the end.
+static void *signal_and_connect(void *argument)
+{
+	const struct accept_case *c = argument;
+	for (int i = 0; i < 10; i++) {
+		usleep(20000);
+		kill(getpid(), SIGUSR1);
+	}
+	usleep(20000);
+	client4(c->port);
+	return NULL;
+}
+
+static void restarted(const struct accept_case *c)
+{
+	int fd = listener4(c->port);
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	sigaction(SIGUSR1, &action, NULL);
+	// Only the thread that waits is to get them.
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	pthread_t other;
+	int error = pthread_create(&other, NULL, signal_and_connect, (void *)(uintptr_t)c);
+	if (error != 0)
+		skip("pthread_create: %s", error_name(error));
+	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	accept_and_report(&(struct accept_call){.fd = fd});
+	pthread_join(other, NULL);
+}
+
+// The same, but stopped and continued, which no handler has a say in.
+static void continued(const struct accept_case *c)
+{
+	int fd = listener4(c->port);
+	pid_t self = getpid(), other = fork();
+	if (other < 0)
+		skip("fork: %s", error_name(errno));
+	if (other == 0) {
+		for (int i = 0; i < 3; i++) {
+			usleep(20000);
+			kill(self, SIGSTOP);
+			usleep(20000);
+			kill(self, SIGCONT);
+		}
+		usleep(20000);
+		client4(c->port);
+		_exit(0);
+	}
+	accept_and_report(&(struct accept_call){.fd = fd});
+	waitpid(other, NULL, 0);
+}
+
 // Bound, but no listener.
 static int bound_only(int type, int protocol, unsigned port)
 {
@@ -621,6 +675,8 @@ static const struct accept_case cases[] = {
 	{"accept-eagain", 20821, would_block, NULL},
 	{"accept-timeout", 20822, times_out, "SO_RCVTIMEO"},
 	{"accept-eintr", 20823, interrupted, NULL},
+	{"accept-restarted", 20844, restarted, "ten signals, SA_RESTART"},
+	{"accept-continued", 20845, continued, "stopped and continued"},
 	{"accept-einval", 20824, not_listening, "bound, then unbound"},
 	{"accept4-einval-flags", 20825, bad_flags, NULL},
 	{"accept-eopnotsupp", 20826, datagrams, "a UDP socket"},

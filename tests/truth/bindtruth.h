@@ -233,6 +233,7 @@ int list_accepts(bool verbose);
 int run_accepts(int count, char **names);
 int run_load(int count, char **arguments);
 int run_churn(int count, char **arguments);
+int run_race(int count, char **arguments);
 int run_crowd(unsigned long threads);
 int run_sockets(void);
 int run_socket_churn(void);

@@ -19,6 +19,9 @@ static int usage(void)
 		"       bindtruth crowd THREADS           wait in accept(); connect to each for every line of the input\n"
 		"       bindtruth sockets                  sockets of every kind, until the end of the input\n"
 		"       bindtruth sockets --churn          sockets that come and go, until then; prints their network namespace\n"
+		"       bindtruth race descriptor|hold N unix|udp|closed\n"
+		"       bindtruth race accept N unix|connection\n"
+		"       bindtruth race address N           N calls, while a thread changes what each of them is made on\n"
 		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
 	return 2;
 }
@@ -53,6 +56,10 @@ int main(int count, char **arguments)
 		return run_sockets();
 	if (strcmp(verb, "sockets") == 0 && count == 1 && strcmp(arguments[0], "--churn") == 0)
 		return run_socket_churn();
+	if (strcmp(verb, "race") == 0) {
+		int status = run_race(count, arguments);
+		return status == 2 ? usage() : status;
+	}
 	uint64_t threads;
 	if (strcmp(verb, "crowd") == 0 && count == 1 && parse_number(arguments[0], 1000, &threads))
 		return run_crowd((unsigned long)threads);

@@ -10,7 +10,7 @@ internal struct Call
     public Arguments Args;
     public ulong UnderWay;
 
-    [InlineArray(3)]
+    [InlineArray(4)]
     public struct Arguments
     {
         private ulong _first;

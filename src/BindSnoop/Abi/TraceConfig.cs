@@ -34,12 +34,13 @@ internal struct TraceConfig
     public byte IncludeError;
     public byte IncludeWouldBlock;
     public byte Count;
+    public byte RequestedOnly;
     public byte FreebindBit;
     public byte TransparentBit;
     public byte BindAddressNoPortBit;
     public ReservedBytes Reserved;
 
-    [InlineArray(5)]
+    [InlineArray(4)]
     public struct ReservedBytes
     {
         private byte _first;

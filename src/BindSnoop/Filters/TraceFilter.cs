@@ -61,6 +61,12 @@ public sealed record TraceFilter
     /// <summary>Path of a pinned hash map of mount namespace inodes (key u64, value u32); it may change while tracing.</summary>
     public string? MountNamespaceMap { get; init; }
 
+    /// <summary>
+    /// Only binds that name a port, or have none to name (raw sockets): not those to port 0, whose port the kernel
+    /// chooses (binds only).
+    /// </summary>
+    public bool RequestedOnly { get; init; }
+
     /// <summary>Failed calls too.</summary>
     public bool IncludeError { get; init; }
 
@@ -85,6 +91,7 @@ public sealed record TraceFilter
             (nameof(Cgroup), string.Join(',', Cgroup.Select(DisplayText.Escape))),
             (nameof(CgroupMap), DisplayText.Escape(CgroupMap ?? "")),
             (nameof(MountNamespaceMap), DisplayText.Escape(MountNamespaceMap ?? "")),
+            (nameof(RequestedOnly), RequestedOnly ? "yes" : ""),
             (nameof(IncludeError), IncludeError ? "yes" : ""),
             (nameof(IncludeWouldBlock), IncludeWouldBlock ? "yes" : ""),
         ];

@@ -13,7 +13,8 @@ internal static unsafe partial class LibBpf
         nameof(libbpf_set_print), nameof(libbpf_version_string), nameof(bpf_object__open_mem),
         nameof(bpf_object__load), nameof(bpf_object__close), nameof(bpf_object__next_program), nameof(bpf_object__find_map_by_name),
         nameof(bpf_program__name), nameof(bpf_program__set_autoload), nameof(bpf_program__fd), nameof(bpf_program__attach_trace),
-        nameof(bpf_program__attach_kprobe), nameof(bpf_program__attach_perf_event), nameof(bpf_link__destroy), nameof(bpf_map__fd),
+        nameof(bpf_program__attach_kprobe), nameof(bpf_program__attach_perf_event), nameof(bpf_program__attach_raw_tracepoint),
+        nameof(bpf_link__destroy), nameof(bpf_map__fd),
         nameof(bpf_map__set_max_entries), nameof(bpf_map__reuse_fd), nameof(bpf_map__initial_value), nameof(bpf_prog_load),
         nameof(bpf_obj_get), nameof(bpf_obj_get_info_by_fd), nameof(bpf_map_update_elem), nameof(bpf_map_lookup_elem), nameof(bpf_map_get_next_key),
         nameof(bpf_map_lookup_batch), nameof(bpf_object__find_program_by_name), nameof(bpf_program__attach_iter), nameof(bpf_link__fd),
@@ -94,6 +95,9 @@ internal static unsafe partial class LibBpf
 
     [LibraryImport(Library)]
     public static partial int bpf_prog_test_run_opts(int program, ref BpfTestRunOptions options);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial BpfLink bpf_program__attach_raw_tracepoint(nint program, string name);
 
     [LibraryImport(Library)]
     public static partial int bpf_link__destroy(nint link);

@@ -8,14 +8,13 @@ internal static class HookPlan
     /// <exception cref="TraceException"><c>FunctionNotFound</c>: the kernel lacks what the back end cannot do without.</exception>
     public static IReadOnlySet<string> Of(TracerDefinition definition, Backend backend, bool includeError, KernelTypes types)
     {
+        HashSet<string> programs = includeError ? [.. definition.RawTracepoints.Select(t => $"raw_{t}")] : [];
         if (backend == Backend.Tracepoint)
         {
-            return definition.SystemCalls
-                .SelectMany(c => definition.ReturnKnowsArguments && types.HasTaskRegisters ? [$"sys_exit_{c}"] : new[] { $"sys_enter_{c}", $"sys_exit_{c}" })
-                .ToHashSet();
+            programs.UnionWith(definition.SystemCalls.SelectMany(c => new[] { $"sys_enter_{c}", $"sys_exit_{c}" }));
+            return programs;
         }
 
-        HashSet<string> programs = [];
         foreach (HookedFunction function in definition.Functions.Where(f => includeError || !f.ErrorsOnly))
         {
             if (types.HasFunction(function.Name))

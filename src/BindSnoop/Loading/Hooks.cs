@@ -56,6 +56,7 @@ internal sealed unsafe class Hooks
             "kprobe" => LibBpf.bpf_program__attach_kprobe(program, false, function),
             "kretprobe" => LibBpf.bpf_program__attach_kprobe(program, true, function),
             "sys" => AttachTracepoint(program, name),
+            "raw" => LibBpf.bpf_program__attach_raw_tracepoint(program, function),
             _ => throw new InvalidOperationException($"Nothing is known of what {name} hooks."),
         };
     }

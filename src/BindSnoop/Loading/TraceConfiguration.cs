@@ -135,6 +135,7 @@ internal sealed class TraceConfiguration : IDisposable
             IncludeError = Flag(filter.IncludeError),
             IncludeWouldBlock = Flag(filter.IncludeWouldBlock),
             Count = Flag(count),
+            RequestedOnly = Flag(filter.RequestedOnly),
         };
         foreach (ushort protocol in filter.Protocol)
         {

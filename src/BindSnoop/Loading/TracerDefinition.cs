@@ -7,19 +7,19 @@ namespace BindSnoop.Loading;
 /// <summary>
 /// What is particular to one tracer: its BPF object, and what it hooks. Programs are named
 /// <c>fentry_FUNCTION</c>, <c>fexit_FUNCTION</c>, <c>kprobe_FUNCTION</c>, <c>kretprobe_FUNCTION</c>,
-/// <c>sys_enter_CALL</c> and <c>sys_exit_CALL</c>; the object has those of them that it takes.
+/// <c>sys_enter_CALL</c>, <c>sys_exit_CALL</c> and <c>raw_TRACEPOINT</c>; the object has those of them that it takes.
 /// </summary>
 /// <param name="ObjectName">Its BPF object.</param>
 /// <param name="RecordSize">Of its records, all of which have the same.</param>
 /// <param name="Functions">What to hook by trampoline or kprobe.</param>
 /// <param name="SystemCalls">What to hook by tracepoint.</param>
-/// <param name="ReturnKnowsArguments">No need to hook a system call's entry where the registers it was entered with can be read.</param>
+/// <param name="RawTracepoints">What every back end hooks besides, if failures are wanted.</param>
 internal sealed record TracerDefinition(
     string ObjectName,
     int RecordSize,
     IReadOnlyList<HookedFunction> Functions,
     IReadOnlyList<string> SystemCalls,
-    bool ReturnKnowsArguments = false)
+    IReadOnlyList<string> RawTracepoints)
 {
     public static TracerDefinition Bind { get; } = new(
         "bind",
@@ -32,7 +32,7 @@ internal sealed record TracerDefinition(
             new("__sys_bind", ErrorsOnly: true),
         ],
         ["bind"],
-        ReturnKnowsArguments: true);
+        []);
 
     public static TracerDefinition Accept { get; } = new(
         "accept",
@@ -43,7 +43,8 @@ internal sealed record TracerDefinition(
             new("__sys_accept4", ErrorsOnly: true),
             new("put_unused_fd", ErrorsOnly: true),
         ],
-        ["accept", "accept4"]);
+        ["accept", "accept4"],
+        ["signal_deliver"]);
 
     public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept];
 
