@@ -89,9 +89,9 @@ public sealed unsafe partial class FuzzTests
     public void CgroupPathsOfOthers() => Fuzz.Try("names in cgroup paths", 10_000, random =>
     {
         string path = DisplayText.Escape(Fuzz.Text(random, s_paths));
-        string container = CgroupNames.ContainerOf(path);
-        Assert.DoesNotContain(container + CgroupNames.UnitOf(path), char.IsControl);
-        return container.Length > 0 ? "with a container" : "without";
+        CgroupOwner owner = CgroupOwner.Of(path);
+        Assert.DoesNotContain(owner.Unit + owner.UserUnit + owner.ContainerId + owner.UserContainerId, char.IsControl);
+        return owner.ContainerId is { Length: > 0 } || owner.UserContainerId is { Length: > 0 } ? "with a container" : "without";
     });
 
     [Fact]

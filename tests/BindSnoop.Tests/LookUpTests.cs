@@ -46,6 +46,23 @@ public sealed class LookUpTests
         Assert.Equal("", found.InterfaceName);
     }
 
+    /// <summary>d_path() of the kernel gives no path past a page. Whose it is shows in its beginning.</summary>
+    [Fact]
+    public void CgroupPathLongerThanTheKernelGives()
+    {
+        Requires.Tracing();
+        using CgroupTree tree = new("user@4242.service");
+        using LongCgroup cgroup = new(tree.InFileSystem(tree.Root), 4096);
+        using Collector collector = new(new TraceOptions { Filter = new() { ProcessId = [(uint)Environment.ProcessId] } });
+        cgroup.Within(tree, () => Assert.Equal(0, Sys.BindOnce("127.0.0.1", 20905)));
+        Assert.True(collector.WaitFor(e => e.Port == 20905, s_patience));
+        BindEvent found = Assert.Single(collector.Finish());
+        Assert.StartsWith($"{tree.Root}/{cgroup.Name}/", found.CgroupPath, StringComparison.Ordinal);
+        Assert.EndsWith($"{cgroup.Name}/…", found.CgroupPath, StringComparison.Ordinal);
+        Assert.Equal("user@4242.service", found.Unit);
+        Assert.Equal("", found.ContainerId);
+    }
+
     [Fact]
     public void CgroupPath()
     {

@@ -54,15 +54,92 @@ public sealed class PolicyTests
         Assert.Equal(fits, Policy($$"""{"Rules": {{rule.Replace("Deny", "Allow", StringComparison.Ordinal)}}}""").Judge(facts) is null);
     }
 
-    /// <summary>What was asked for and what came of it both count, as in filters.</summary>
+    /// <summary>A success is judged by what it got, a failure by what it asked for; 0 is who leaves the choice to the kernel.</summary>
     [Theory]
-    [InlineData(0, 40000, "0", true)]
-    [InlineData(0, 40000, "40000", true)]
-    [InlineData(0, 40000, "1-1023", false)]
-    [InlineData(40000, 40000, "0", false)]
-    [InlineData(0, 0, "0", true)]
-    public void PortAskedForOrGiven(int requested, int given, string port, bool fits) =>
-        Assert.Equal(fits, Allow("Port", port).Judge(Facts(port: given, requestedPort: requested)) is null);
+    [InlineData(0, 40000, 0, "0", true)]
+    [InlineData(0, 40000, 0, "40000", true)]
+    [InlineData(0, 40000, 0, "1-1023", false)]
+    [InlineData(40000, 40000, 0, "0", false)]
+    [InlineData(0, 0, 0, "0", true)]
+    [InlineData(80, 8080, 0, "80", false)]
+    [InlineData(80, 8080, 0, "8080", true)]
+    [InlineData(80, 80, 13, "80", true)]
+    [InlineData(80, 8080, 13, "8080", false)]
+    [InlineData(0, 40000, 98, "0", true)]
+    [InlineData(0, 40000, 98, "40000", false)]
+    public void PortOfTheSocketAndOfAFailureTheOneAskedFor(int requested, int given, int error, string port, bool fits)
+    {
+        BindFacts facts = Facts(port: given, requestedPort: requested, error: error);
+        Assert.Equal(fits, Allow("Port", port).Judge(facts) is null);
+        Assert.Equal(fits, Deny("Port", port).Judge(facts) is not null);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", "0.0.0.0", 0, "127.0.0.1", false)]
+    [InlineData("127.0.0.1", "0.0.0.0", 0, "0.0.0.0", true)]
+    [InlineData("127.0.0.1", "0.0.0.0", 99, "127.0.0.1", true)]
+    [InlineData("127.0.0.1", "0.0.0.0", 99, "0.0.0.0", false)]
+    public void AddressOfTheSocketAndOfAFailureTheOneAskedFor(string requested, string given, int error, string address, bool fits)
+    {
+        BindFacts facts = Facts(address: given, requestedAddress: requested, error: error);
+        Assert.Equal(fits, Allow("Address", address).Judge(facts) is null);
+        Assert.Equal(fits, Deny("Address", address).Judge(facts) is not null);
+    }
+
+    // ---- what is not known
+
+    [Theory]
+    [InlineData("Unit", "nginx.service")]
+    [InlineData("ContainerId", "c0ffee")]
+    public void WhatIsUnknownIsNeverInOrder(string condition, string value)
+    {
+        BindFacts unknown = Facts(cgroupPath: "");
+        Assert.Equal((null, null), (unknown.Unit, unknown.ContainerId));
+        BindViolation violation = Deny(condition, value).Judge(unknown)!;
+        Assert.Equal(("one", "rule 'one' may deny it: its cgroup is unknown"), (violation.Rule, violation.Reason));
+        violation = Allow(condition, value).Judge(unknown)!;
+        Assert.Equal(("", "not allowed: its cgroup is unknown, so rule 'one' does not apply"), (violation.Rule, violation.Reason));
+
+        // Where it does not matter, it does not.
+        Assert.Null(Allow("Port", "80").Judge(unknown));
+        Assert.Null(Policy($$"""{"Default": "Allow", "Rules": [{"Name": "one", "Action": "Deny", "Port": 81, "{{condition}}": "{{value}}"}]}""").Judge(unknown));
+
+        // None is not unknown.
+        Assert.Null(Deny(condition, value).Judge(Facts(cgroupPath: "/")));
+        Assert.NotNull(Allow(condition, value).Judge(Facts(cgroupPath: "/")));
+    }
+
+    [Fact]
+    public void OneConditionThatDoesNotFitIsEnough() => Assert.Null(
+        Policy("""{"Default": "Allow", "Rules": [{"Name": "one", "Action": "Deny", "Unit": "other.service", "ContainerId": "c0ffee"}]}""")
+            .Judge(Facts(containerId: null)));
+
+    [Theory]
+    [InlineData(null, 6)]
+    [InlineData("192.0.2.1", 0)]
+    public void ASuccessOfNothingKnownIsNotInOrder(string? address, ushort protocol)
+    {
+        BindFacts facts = Facts(address: address, protocol: protocol);
+        Assert.Equal(("", "not allowed: its protocol or address is unknown"), Reason(Policy("""{"Default": "Allow", "Rules": []}""").Judge(facts)));
+        BindPolicyBuilder builder = new();
+        Assert.False(builder.Add(facts));
+        Assert.Empty(builder.Build("").Rules);
+    }
+
+    /// <summary>What any user can have by "systemd-run --user --unit=nginx", or by mkdir in a subtree of his.</summary>
+    [Theory]
+    [InlineData("/system.slice/nginx.service", true)]
+    [InlineData("/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service", false)]
+    [InlineData("/system.slice/web.service/nginx.service", false)]
+    [InlineData("/system.slice/docker-4c1f7a1b0e9d8c7b6a5f4e3d2c1b0a998877665544332211ffeeddccbbaa0099.scope/system.slice/nginx.service", false)]
+    public void OnlyTheSystemsUnitsFit(string path, bool fits)
+    {
+        // What a record says of the unit may be of an older version.
+        BindFacts facts = Facts(unit: "nginx.service", cgroupPath: path);
+        Assert.Equal(fits, Allow("Unit", "nginx.service").Judge(facts) is null);
+    }
+
+    private static (string, string) Reason(BindViolation? violation) => (violation!.Rule, violation.Reason);
 
     [Theory]
     [InlineData("::ffff:192.0.2.1", "192.0.2.0/24", true)]
@@ -288,7 +365,8 @@ public sealed class PolicyTests
         from port in Gen.Elements(0, 1, 2, 80, 81, 82, 65534, 65535)
         from isChosen in Gen.Elements(true, false)
         from error in Gen.Elements(0, 98)
-        select Facts(comm, uid, unit, protocol, address, port, isChosen ? 0 : port, error);
+        from userName in Gen.Elements("root", "", " ", "a\u202e", "A\\u{202e}", "'; $(x)")
+        select Facts(comm, uid, unit, protocol, address, port, isChosen ? 0 : port, error, userName: userName);
 
     private static Gen<BindFacts[]> Seen { get; } = Gen.NonEmptyListOf(One).Select(l => l.Take(10).ToArray());
 
@@ -306,11 +384,12 @@ public sealed class PolicyTests
     private static bool Covers(BindFacts seen, BindFacts other)
     {
         static string Bare(string? address) => address!.Split('%')[0];
-        int port = seen.RequestedPort == 0 ? 0 : seen.Port;
+        static int Judged(BindFacts facts) => facts.ErrorCode == 0 ? facts.Port : facts.RequestedPort;
+        int port = seen.RequestedPort == 0 ? 0 : Judged(seen);
         return seen.Comm == other.Comm && seen.Uid == other.Uid && seen.Protocol == other.Protocol &&
-            (!seen.Unit.EndsWith(".service", StringComparison.Ordinal) || seen.Unit == other.Unit) &&
+            (!seen.Unit!.EndsWith(".service", StringComparison.Ordinal) || seen.Unit == other.Unit) &&
             (Bare(seen.Address) == Bare(other.Address) || Bare(other.Address) == $"::ffff:{seen.Address}") &&
-            (other.Port == port || other.RequestedPort == port);
+            (Judged(other) == port || (other.RequestedPort == 0 && port == 0));
     }
 
     // ---- what the tests are made of
@@ -319,6 +398,9 @@ public sealed class PolicyTests
 
     private static BindPolicy Allow(string condition, string value) =>
         Policy($$"""{"Rules": [{"Name": "one", "Action": "Allow", "{{condition}}": {{JsonSerializer.Serialize(value)}}}]}""");
+
+    private static BindPolicy Deny(string condition, string value) =>
+        Policy($$"""{"Default": "Allow", "Rules": [{"Name": "one", "Action": "Deny", "{{condition}}": {{JsonSerializer.Serialize(value)}}}]}""");
 
     private static BindPolicy Learn(params BindFacts[] seen)
     {
@@ -330,27 +412,32 @@ public sealed class PolicyTests
     private static BindFacts Facts(
         string comm = "nginx",
         uint uid = 0,
-        string unit = "nginx.service",
+        string? unit = "nginx.service",
         ushort protocol = 6,
         string? address = "192.0.2.1",
         int port = 80,
         int? requestedPort = null,
-        int error = 0) => new()
+        int error = 0,
+        string? requestedAddress = null,
+        string? cgroupPath = null,
+        string? containerId = "c0ffee",
+        string? userName = null) => new()
         {
             Time = DateTime.UnixEpoch,
             ProcessId = 1234,
             Comm = comm,
             Uid = uid,
             Gid = 7,
-            UserName = uid == 0 ? "root" : uid.ToString(CultureInfo.InvariantCulture),
+            UserName = userName ?? (uid == 0 ? "root" : uid.ToString(CultureInfo.InvariantCulture)),
             Protocol = protocol,
             AddressFamily = address?.Contains(':', StringComparison.Ordinal) == true ? IPFamily.IPv6 : IPFamily.IPv4,
             Address = address,
             Port = port,
-            RequestedAddress = address,
+            RequestedAddress = requestedAddress ?? address,
             RequestedPort = requestedPort ?? port,
             ErrorCode = error,
             Unit = unit,
-            ContainerId = "c0ffee",
+            CgroupPath = cgroupPath,
+            ContainerId = containerId,
         };
 }

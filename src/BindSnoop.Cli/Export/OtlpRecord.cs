@@ -23,6 +23,8 @@ internal sealed class OtlpRecord : IReadOnlyList<KeyValuePair<string, object?>>
         Add("container.id", next.ContainerId);
         Add("process.linux.cgroup", next.CgroupPath);
         Add("bindsnoop.unit", next.Unit);
+        Add("bindsnoop.user_unit", next.UserUnit);
+        Add("bindsnoop.user_container_id", next.UserContainerId);
         Add("bindsnoop.network_namespace", (long)next.NetworkNamespace);
     }
 

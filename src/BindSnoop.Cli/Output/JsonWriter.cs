@@ -54,10 +54,12 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
     private static readonly JsonEncodedText s_cgroupId = Name(nameof(TraceEvent.CgroupId));
     private static readonly JsonEncodedText s_cgroupPath = Name(nameof(TraceEvent.CgroupPath));
     private static readonly JsonEncodedText s_unit = Name(nameof(TraceEvent.Unit));
+    private static readonly JsonEncodedText s_userUnit = Name(nameof(TraceEvent.UserUnit));
     private static readonly JsonEncodedText s_containerId = Name(nameof(TraceEvent.ContainerId));
+    private static readonly JsonEncodedText s_userContainerId = Name(nameof(TraceEvent.UserContainerId));
     private static readonly JsonEncodedText s_backend = Name(nameof(TraceEvent.Backend));
 
-    private readonly Dictionary<string, (JsonEncodedText Unit, JsonEncodedText ContainerId)> _owners = [];
+    private readonly Dictionary<string, Owner> _owners = [];
 
     public void Begin()
     {
@@ -83,31 +85,49 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
         json.WriteNumber(s_mountNamespace, next.MountNamespace);
         json.WriteNumber(s_cgroupId, next.CgroupId);
         json.WriteString(s_cgroupPath, next.CgroupPath);
-        (JsonEncodedText unit, JsonEncodedText containerId) = OwnersOf(next);
-        json.WriteString(s_unit, unit);
-        json.WriteString(s_containerId, containerId);
+        Owner owner = OwnerOf(next);
+        WriteStringOrNull(json, s_unit, owner.Unit);
+        WriteStringOrNull(json, s_userUnit, owner.UserUnit);
+        WriteStringOrNull(json, s_containerId, owner.ContainerId);
+        WriteStringOrNull(json, s_userContainerId, owner.UserContainerId);
         json.WriteString(s_backend, next.Backend);
         EndObject();
     }
 
     protected abstract void WriteOwn(Utf8JsonWriter json, TEvent next);
 
-    /// <summary>The unit and the container are read off the path, which takes longer than all the rest.</summary>
-    private (JsonEncodedText Unit, JsonEncodedText ContainerId) OwnersOf(TEvent next)
+    private static void WriteStringOrNull(Utf8JsonWriter json, JsonEncodedText name, JsonEncodedText? value)
     {
-        if (!_owners.TryGetValue(next.CgroupPath, out (JsonEncodedText, JsonEncodedText) owners))
+        if (value is { } known)
+        {
+            json.WriteString(name, known);
+        }
+        else
+        {
+            json.WriteNull(name);
+        }
+    }
+
+    /// <summary>Units and containers are read off the path, which takes longer than all the rest.</summary>
+    private Owner OwnerOf(TEvent next)
+    {
+        if (!_owners.TryGetValue(next.CgroupPath, out Owner? owner))
         {
             if (_owners.Count > 4096)
             {
                 _owners.Clear();
             }
 
-            owners = (Name(next.Unit), Name(next.ContainerId));
-            _owners[next.CgroupPath] = owners;
+            _owners[next.CgroupPath] = owner = new Owner(
+                NameOrNull(next.Unit), NameOrNull(next.UserUnit), NameOrNull(next.ContainerId), NameOrNull(next.UserContainerId));
         }
 
-        return owners;
+        return owner;
     }
+
+    private static JsonEncodedText? NameOrNull(string? name) => name is null ? null : Name(name);
+
+    private sealed record Owner(JsonEncodedText? Unit, JsonEncodedText? UserUnit, JsonEncodedText? ContainerId, JsonEncodedText? UserContainerId);
 }
 
 /// <summary>Events of bind() as JSON; the names are those of <see cref="BindEvent"/>.</summary>

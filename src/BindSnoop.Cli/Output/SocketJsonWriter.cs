@@ -43,7 +43,9 @@ internal sealed class SocketJsonWriter(OutputBuffer output) : JsonLines(output)
         WriteTime(json, nameof(socket.ProcessStartTime), socket.ProcessStartTime);
         json.WriteString(nameof(socket.CgroupPath), socket.CgroupPath);
         json.WriteString(nameof(socket.Unit), socket.Unit);
+        json.WriteString(nameof(socket.UserUnit), socket.UserUnit);
         json.WriteString(nameof(socket.ContainerId), socket.ContainerId);
+        json.WriteString(nameof(socket.UserContainerId), socket.UserContainerId);
         json.WriteStartArray(nameof(socket.Owners));
         foreach (SocketOwner owner in socket.Owners)
         {
@@ -54,7 +56,9 @@ internal sealed class SocketJsonWriter(OutputBuffer output) : JsonLines(output)
             WriteTime(json, nameof(owner.StartTime), owner.StartTime);
             json.WriteString(nameof(owner.CgroupPath), owner.CgroupPath);
             json.WriteString(nameof(owner.Unit), owner.Unit);
+            json.WriteString(nameof(owner.UserUnit), owner.UserUnit);
             json.WriteString(nameof(owner.ContainerId), owner.ContainerId);
+            json.WriteString(nameof(owner.UserContainerId), owner.UserContainerId);
             json.WriteEndObject();
         }
 

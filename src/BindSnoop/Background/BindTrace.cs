@@ -103,6 +103,18 @@ public sealed class BindTrace : IDisposable
     /// <summary>What ended it, if <see cref="State"/> is Failed.</summary>
     public Exception? Error { get; private set; }
 
+    /// <summary>
+    /// The same as an error for whoever wants its events: what it collected is not all there was. Null if it did
+    /// not fail.
+    /// </summary>
+    public TraceException? Failure => Error is not { } error ? null : new(
+        "TraceFailed",
+        TraceErrorKind.InvalidOperation,
+        $"The trace '{DisplayText.Escape(Name)}' failed, and has collected nothing since: {error.Message}",
+        "What it had collected before can still be had. Remove it, and start another.",
+        Name,
+        error);
+
     /// <summary>The back end in use.</summary>
     public Backend Backend => _tracer?.Backend ?? _counter!.Backend;
 

@@ -12,6 +12,39 @@ public sealed class AcceptEvent : TraceEvent
         : base(record.Origin, context) =>
         _record = record;
 
+    /// <inheritdoc/>
+    public override DateTime Time => base.Time;
+
+    /// <inheritdoc/>
+    public override string Timestamp => base.Timestamp;
+
+    /// <inheritdoc/>
+    public override long KernelTime => base.KernelTime;
+
+    /// <inheritdoc/>
+    public override double ElapsedSeconds => base.ElapsedSeconds;
+
+    /// <inheritdoc/>
+    public override uint Uid => base.Uid;
+
+    /// <inheritdoc/>
+    public override uint Gid => base.Gid;
+
+    /// <inheritdoc/>
+    public override string UserName => base.UserName;
+
+    /// <inheritdoc/>
+    public override int ProcessId => base.ProcessId;
+
+    /// <inheritdoc/>
+    public override int ThreadId => base.ThreadId;
+
+    /// <inheritdoc/>
+    public override int ParentProcessId => base.ParentProcessId;
+
+    /// <inheritdoc/>
+    public override string Comm => base.Comm;
+
     /// <summary>TCP or MPTCP: of the connection; of a failed call, of the listening socket.</summary>
     public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
 
@@ -45,6 +78,9 @@ public sealed class AcceptEvent : TraceEvent
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
     public int InterfaceIndex => (int)_record.InterfaceIndex;
+
+    /// <inheritdoc/>
+    public override string InterfaceName => base.InterfaceName;
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -20,9 +20,6 @@ public sealed class BindCount
         ? null
         : TraceEvent.AddressText(_key.Address, _key.NamedFamily, _key.InterfaceIndex);
 
-    /// <summary>IPv4 or IPv6.</summary>
-    public string AddressFamily => TraceEvent.FamilyName(_key.AddressFamily);
-
     /// <summary>The port bound, or requested in vain; 0 of raw sockets.</summary>
     public int Port => _key.Port;
 
@@ -37,6 +34,9 @@ public sealed class BindCount
 
     /// <summary>The protocol's number.</summary>
     public int ProtocolNumber => _key.ProtocolNumber;
+
+    /// <summary>IPv4 or IPv6.</summary>
+    public string AddressFamily => TraceEvent.FamilyName(_key.AddressFamily);
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
     public int InterfaceIndex => (int)_key.InterfaceIndex;

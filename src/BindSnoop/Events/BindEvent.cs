@@ -37,6 +37,39 @@ public sealed class BindEvent : TraceEvent
         : base(record.Origin, context) =>
         _record = record;
 
+    /// <inheritdoc/>
+    public override DateTime Time => base.Time;
+
+    /// <inheritdoc/>
+    public override string Timestamp => base.Timestamp;
+
+    /// <inheritdoc/>
+    public override long KernelTime => base.KernelTime;
+
+    /// <inheritdoc/>
+    public override double ElapsedSeconds => base.ElapsedSeconds;
+
+    /// <inheritdoc/>
+    public override uint Uid => base.Uid;
+
+    /// <inheritdoc/>
+    public override uint Gid => base.Gid;
+
+    /// <inheritdoc/>
+    public override string UserName => base.UserName;
+
+    /// <inheritdoc/>
+    public override int ProcessId => base.ProcessId;
+
+    /// <inheritdoc/>
+    public override int ThreadId => base.ThreadId;
+
+    /// <inheritdoc/>
+    public override int ParentProcessId => base.ParentProcessId;
+
+    /// <inheritdoc/>
+    public override string Comm => base.Comm;
+
     /// <summary>The protocol's name, else its number; empty when the call named no socket (EBADF, ENOTSOCK).</summary>
     public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
 
@@ -85,6 +118,9 @@ public sealed class BindEvent : TraceEvent
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
     public int InterfaceIndex => (int)_record.InterfaceIndex;
+
+    /// <inheritdoc/>
+    public override string InterfaceName => base.InterfaceName;
 
     private static readonly string[] s_optionStrings =
         [.. Enumerable.Range(0, 32).Select(options => string.Concat("FTNRr".Select((letter, bit) => (options >> bit & 1) != 0 ? letter : '.')))];

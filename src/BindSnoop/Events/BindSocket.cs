@@ -29,14 +29,14 @@ public sealed class BindSocket
     /// <summary>When the snapshot was taken, in local time.</summary>
     public DateTime Time { get; }
 
+    /// <inheritdoc cref="TraceEvent.Timestamp"/>
+    public string Timestamp => TraceEvent.TimestampOf(Time);
+
     /// <summary>The first of <see cref="Owners"/>: of those that hold the socket, the process that has run longest. Null if none is known.</summary>
     public int? ProcessId => Owners.Count > 0 ? Owners[0].ProcessId : null;
 
     /// <summary>Its name; empty if no process is known.</summary>
     public string Comm => Owners.Count > 0 ? Owners[0].Comm : "";
-
-    /// <summary>Every process that holds the socket, each with its descriptors; the longest running first.</summary>
-    public IReadOnlyList<SocketOwner> Owners { get; }
 
     /// <summary>
     /// What keeps the socket: Process; Kernel (a socket of the kernel's own, such as a tunnel's); InFlight (its descriptor
@@ -125,11 +125,20 @@ public sealed class BindSocket
     /// <summary>The cgroup of the process of <see cref="ProcessId"/>; empty where it could not be found out.</summary>
     public string CgroupPath => Owners.Count > 0 ? Owners[0].CgroupPath : "";
 
-    /// <summary>The innermost systemd unit of <see cref="CgroupPath"/>; empty if there is none.</summary>
-    public string Unit => Owners.Count > 0 ? Owners[0].Unit : "";
+    /// <summary>The system's unit of that process; empty if there is none, null if its cgroup is not known.</summary>
+    public string? Unit => Owners.Count > 0 ? Owners[0].Unit : "";
 
-    /// <summary>The innermost container of <see cref="CgroupPath"/>; empty outside of containers.</summary>
-    public string ContainerId => Owners.Count > 0 ? Owners[0].ContainerId : "";
+    /// <summary>Its user's own unit, likewise; its user can choose it.</summary>
+    public string? UserUnit => Owners.Count > 0 ? Owners[0].UserUnit : "";
+
+    /// <summary>Its container by an engine of the system, likewise.</summary>
+    public string? ContainerId => Owners.Count > 0 ? Owners[0].ContainerId : "";
+
+    /// <summary>Its innermost container below what may be delegated, likewise; those who run there can choose it.</summary>
+    public string? UserContainerId => Owners.Count > 0 ? Owners[0].UserContainerId : "";
+
+    /// <summary>Every process that holds the socket, each with its descriptors; the longest running first.</summary>
+    public IReadOnlyList<SocketOwner> Owners { get; }
 
     /// <summary>How the socket was found: Kernel (BPF programs that walk what the kernel has), or Netlink (sock_diag and /proc).</summary>
     public string Source { get; }

@@ -29,11 +29,17 @@ public sealed class SocketOwner
     /// <summary>The process's cgroup in the version 2 hierarchy; empty where it could not be found out.</summary>
     public string CgroupPath { get; }
 
-    /// <summary>The innermost systemd unit of <see cref="CgroupPath"/>; empty if there is none.</summary>
-    public string Unit => CgroupNames.UnitOf(CgroupPath);
+    /// <inheritdoc cref="TraceEvent.Unit"/>
+    public string? Unit => CgroupOwner.Of(CgroupPath).Unit;
 
-    /// <summary>The innermost container of <see cref="CgroupPath"/>; empty outside of containers.</summary>
-    public string ContainerId => CgroupNames.ContainerOf(CgroupPath);
+    /// <inheritdoc cref="TraceEvent.UserUnit"/>
+    public string? UserUnit => CgroupOwner.Of(CgroupPath).UserUnit;
+
+    /// <inheritdoc cref="TraceEvent.ContainerId"/>
+    public string? ContainerId => CgroupOwner.Of(CgroupPath).ContainerId;
+
+    /// <inheritdoc cref="TraceEvent.UserContainerId"/>
+    public string? UserContainerId => CgroupOwner.Of(CgroupPath).UserContainerId;
 
     /// <inheritdoc/>
     public override string ToString() => $"{Comm}[{ProcessId}]";

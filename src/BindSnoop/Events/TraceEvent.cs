@@ -33,40 +33,49 @@ public abstract class TraceEvent
         Backend = BackendName(context.Backend);
     }
 
+    // A kind of event overrides what is to come before its own properties: reflection, and with it Export-Csv and
+    // ConvertTo-Json, lists what the most derived class declares first.
+
     /// <summary>When the call returned: local time, from the kernel's clock.</summary>
-    public DateTime Time { get; }
+    public virtual DateTime Time { get; }
+
+    /// <summary>
+    /// <see cref="Time"/> as ISO 8601 has it, to the microsecond and with the offset from UTC. It comes through CSV and
+    /// every culture as it is.
+    /// </summary>
+    public virtual string Timestamp => TimestampOf(Time);
 
     /// <summary>The same moment in nanoseconds since boot (CLOCK_BOOTTIME), which no clock step moves.</summary>
-    public long KernelTime { get; }
+    public virtual long KernelTime { get; }
 
     /// <summary>
     /// Seconds since the first event that this event's trace handed out, by the same clock; 0 of that one,
     /// and of any that returned a moment before it on another processor. A number, for JSON has no time spans.
     /// </summary>
-    public double ElapsedSeconds => Math.Max(0, KernelTime - FirstKernelTime) / 1e9;
+    public virtual double ElapsedSeconds => Math.Max(0, KernelTime - FirstKernelTime) / 1e9;
 
     internal long FirstKernelTime { get; set; }
 
     /// <summary>The caller's real user id, as the host numbers it.</summary>
-    public uint Uid { get; }
+    public virtual uint Uid { get; }
 
     /// <summary>The caller's real group id, as the host numbers it.</summary>
-    public uint Gid { get; }
+    public virtual uint Gid { get; }
 
     /// <summary>The name of <see cref="Uid"/> on this machine, or the number.</summary>
-    public string UserName => Users.NameOf(Uid);
+    public virtual string UserName => Users.NameOf(Uid);
 
     /// <summary>The process, in the initial PID namespace.</summary>
-    public int ProcessId { get; }
+    public virtual int ProcessId { get; }
 
     /// <summary>The thread that made the call.</summary>
-    public int ThreadId { get; }
+    public virtual int ThreadId { get; }
 
     /// <summary>The process's parent at that moment.</summary>
-    public int ParentProcessId { get; }
+    public virtual int ParentProcessId { get; }
 
     /// <summary>The thread's name, safe to print; see <see cref="DisplayText"/> for how bytes are escaped.</summary>
-    public string Comm { get; }
+    public virtual string Comm { get; }
 
     /// <summary>0, or a positive errno.</summary>
     public int ErrorCode { get; }
@@ -89,11 +98,26 @@ public abstract class TraceEvent
     /// <summary>Its path in the hierarchy; empty where it could not be found out.</summary>
     public string CgroupPath { get; }
 
-    /// <summary>The innermost systemd unit of <see cref="CgroupPath"/>, such as nginx.service; empty if there is none.</summary>
-    public string Unit => CgroupNames.UnitOf(CgroupPath);
+    /// <summary>
+    /// The system's systemd unit that <see cref="CgroupPath"/> belongs to, such as nginx.service; empty if there is
+    /// none, null if the path is not known. Only root can choose it.
+    /// </summary>
+    public string? Unit => CgroupOwner.Of(CgroupPath).Unit;
 
-    /// <summary>The innermost container of <see cref="CgroupPath"/>, as its engine calls it; empty outside of containers.</summary>
-    public string ContainerId => CgroupNames.ContainerOf(CgroupPath);
+    /// <summary>The unit of a user's own systemd; empty if there is none, null if not known. Its user can choose it.</summary>
+    public string? UserUnit => CgroupOwner.Of(CgroupPath).UserUnit;
+
+    /// <summary>
+    /// The container, as the system's engine calls it; empty outside of containers, null if not known. Only root can
+    /// choose it.
+    /// </summary>
+    public string? ContainerId => CgroupOwner.Of(CgroupPath).ContainerId;
+
+    /// <summary>
+    /// The innermost container below a user's manager (rootless engines), a delegated unit or another container; empty
+    /// if there is none, null if not known. Those who run there can choose it.
+    /// </summary>
+    public string? UserContainerId => CgroupOwner.Of(CgroupPath).UserContainerId;
 
     /// <summary>
     /// The program that the process runs now, looked up when asked for; empty once the process has ended, or
@@ -105,7 +129,7 @@ public abstract class TraceEvent
     /// The name of the interface that the socket is bound to, in the socket's network namespace; empty if there is
     /// none or it could not be found out.
     /// </summary>
-    public string InterfaceName { get; }
+    public virtual string InterfaceName { get; }
 
     /// <summary>The back end that saw it: Fentry, Kprobe or Tracepoint.</summary>
     public string Backend { get; }
@@ -127,6 +151,8 @@ public abstract class TraceEvent
         bool isLinkLocal = family == (int)IPFamily.IPv6 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
         return isLinkLocal && scopeId != 0 ? string.Create(CultureInfo.InvariantCulture, $"{text}%{scopeId}") : text;
     }
+
+    internal static string TimestampOf(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffffzzz", CultureInfo.InvariantCulture);
 
     [return: NotNullIfNotNull(nameof(address))]
     internal static string? EndpointText(string? address, int port) =>

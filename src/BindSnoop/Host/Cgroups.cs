@@ -8,6 +8,10 @@ internal static unsafe class Cgroups
 {
     private const int FileHandleTypeKernfs = 0xfe;
 
+    // Deeper still, a path stays unknown: whoever makes one is not to keep the reader busy.
+    private const int MostParents = 512;
+    private const string Unnamed = "/…";
+
     // Ids are never used again, and version 2 renames no cgroup (rename is cgroup1_kf_syscall_ops' alone).
     private static readonly LookUpCache<ulong, string> s_paths = new(16384, Timeout.InfiniteTimeSpan);
 
@@ -93,14 +97,44 @@ internal static unsafe class Cgroups
 
         // Removed in this very moment: then /proc tells so behind the path.
         const string Removed = " (deleted)";
-        string? path = new FileInfo($"/proc/self/fd/{directory.Value}").LinkTarget;
+        string? path = PathOf(directory, out string rest);
         if (path is not null && path.EndsWith(Removed, StringComparison.Ordinal) && !Directory.Exists(path))
         {
             path = path[..^Removed.Length];
         }
 
         return path is null || !path.StartsWith(mountPoint, StringComparison.Ordinal) ? null
-            : path.Length == mountPoint.Length ? "/" : DisplayText.Escape(path[mountPoint.Length..]);
+            : path.Length + rest.Length == mountPoint.Length ? "/" : DisplayText.Escape(path[mountPoint.Length..]) + rest;
+    }
+
+    /// <summary>
+    /// The path of an open directory. The kernel gives none longer than a page (d_path), but anyone to whom a cgroup was
+    /// delegated can make one: then it is the path of the nearest parent that has one, and an ellipsis for the rest.
+    /// What a unit and a container are read off stands at the beginning.
+    /// </summary>
+    private static string? PathOf(FileDescriptor directory, out string rest)
+    {
+        rest = "";
+        string self = $"/proc/self/fd/{directory.Value}";
+        string? path = new FileInfo(self).LinkTarget;
+        FileDescriptor? parent = null;
+        for (int i = 0; path is null && i < MostParents; i++)
+        {
+            rest = Unnamed;
+            FileDescriptor next = Libc.open($"{self}/..", Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC);
+            parent?.Dispose();
+            parent = next;
+            if (parent.IsInvalid)
+            {
+                break;
+            }
+
+            self = $"/proc/self/fd/{parent.Value}";
+            path = new FileInfo(self).LinkTarget;
+        }
+
+        parent?.Dispose();
+        return path;
     }
 
     private static string? FindMountPoint()

@@ -7,6 +7,7 @@ namespace BindSnoop;
 /// <summary>What policies judge of a bind, of whatever it was read from.</summary>
 internal sealed class BindFacts
 {
+    private CgroupOwner? _owner;
     private string? _unit;
     private string? _containerId;
     private IReadOnlyList<AddressValue>? _addresses;
@@ -60,43 +61,56 @@ internal sealed class BindFacts
 
     public required int ErrorCode { get; init; }
 
-    /// <summary>From where the unit and the container are read off, if they are not given.</summary>
-    public string CgroupPath { get; init; } = "";
+    /// <summary>Empty where it is not known. What is read off it counts more than what is given; null if it was not given.</summary>
+    public string? CgroupPath { get; init; }
 
-    // Reading them takes longer than all the rest, and few rules ask.
-    public string Unit
+    /// <summary>The unit of the system, empty if there is none, null if it is not known.</summary>
+    public string? Unit
     {
-        get => _unit ??= CgroupNames.UnitOf(CgroupPath);
+        get => CgroupPath is null ? _unit : Owner.Unit;
         init => _unit = value;
     }
 
-    public string ContainerId
+    /// <summary>The container, empty outside of containers, null if it is not known.</summary>
+    public string? ContainerId
     {
-        get => _containerId ??= CgroupNames.ContainerOf(CgroupPath);
+        get => CgroupPath is null ? _containerId : Owner.ContainerId;
         init => _containerId = value;
     }
+
+    /// <summary>
+    /// The address that is judged. Of a success it is what the socket got: what was asked for can be rewritten by the
+    /// kernel's hooks, and by other threads while the call runs. A failed call has nothing but what it asked for.
+    /// </summary>
+    public string? JudgedAddress => ErrorCode == 0 ? Address : RequestedAddress;
+
+    /// <summary>The port that is judged, likewise.</summary>
+    public int JudgedPort => ErrorCode == 0 ? Port : RequestedPort;
 
     /// <summary>
     /// Whether the call failed because it named no socket or no IP address: there is nothing then that it could
     /// have bound, and so nothing to judge.
     /// </summary>
-    public bool AskedForNothing => ErrorCode != 0 && (Address is null || Protocol == 0);
+    public bool AskedForNothing => ErrorCode != 0 && !IsWhole;
 
-    /// <summary>The addresses that a rule may name: the requested and the resulting one, and IPv4 ones in an IPv6 guise as both.</summary>
+    /// <summary>Whether the protocol and the address are known, without which a bind that succeeded can't be judged.</summary>
+    public bool IsWhole => JudgedAddress is not null && Protocol != 0;
+
+    /// <summary>The addresses that a rule may name: an IPv4 one in an IPv6 guise counts as both.</summary>
     public IReadOnlyList<AddressValue> Addresses => _addresses ??= ReadAddresses();
+
+    // Reading it takes longer than all the rest, and few rules ask.
+    private CgroupOwner Owner => _owner ??= CgroupOwner.Of(CgroupPath!);
 
     private List<AddressValue> ReadAddresses()
     {
         List<AddressValue> addresses = [];
-        foreach (string? text in RequestedAddress == Address ? [Address] : new[] { Address, RequestedAddress })
+        if (JudgedAddress is { } text && IPAddress.TryParse(text, out IPAddress? address))
         {
-            if (text is not null && IPAddress.TryParse(text, out IPAddress? address))
+            addresses.Add(AddressValue.Of(address));
+            if (address.IsIPv4MappedToIPv6)
             {
-                addresses.Add(AddressValue.Of(address));
-                if (address.IsIPv4MappedToIPv6)
-                {
-                    addresses.Add(AddressValue.Of(address.MapToIPv4()));
-                }
+                addresses.Add(AddressValue.Of(address.MapToIPv4()));
             }
         }
 

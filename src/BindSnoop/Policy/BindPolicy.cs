@@ -29,7 +29,10 @@ public sealed class BindPolicy
     public static BindPolicy FromJson(ReadOnlyMemory<byte> utf8Json, string source) => new PolicyReader(source).Read(utf8Json);
 
     /// <summary>Judges a bind.</summary>
-    /// <returns>Null if it is allowed, or failed without naming a socket or an address.</returns>
+    /// <returns>
+    /// Null if it is allowed, or failed without naming a socket or an address. What is not known of a bind is never
+    /// in its favour.
+    /// </returns>
     public BindViolation? Judge(BindEvent bind) => Judge(new BindFacts(bind));
 
     /// <summary>The policy as <see cref="FromJson"/> reads it.</summary>
@@ -63,15 +66,30 @@ public sealed class BindPolicy
             return null;
         }
 
+        if (!facts.IsWhole)
+        {
+            return new BindViolation(facts, null, "not allowed: its protocol or address is unknown");
+        }
+
+        BindPolicyRule? mightAllow = null;
         for (int i = 0; i < Rules.Count; i++)
         {
-            if (Rules[i].Fits(facts))
+            switch (Rules[i].Fits(facts), Rules[i].Action)
             {
-                return Rules[i].Action == BindPolicyAction.Deny ? new BindViolation(facts, Rules[i]) : null;
+                case (true, BindPolicyAction.Deny):
+                    return new BindViolation(facts, Rules[i], $"denied by rule '{Rules[i].Name}'");
+                case (null, BindPolicyAction.Deny):
+                    return new BindViolation(facts, Rules[i], $"rule '{Rules[i].Name}' may deny it: its cgroup is unknown");
+                case (true, _):
+                    return null;
+                case (null, _):
+                    mightAllow ??= Rules[i];
+                    break;
             }
         }
 
-        return Default == BindPolicyAction.Deny ? new BindViolation(facts, null) : null;
+        return Default == BindPolicyAction.Allow ? null
+            : new BindViolation(facts, null, mightAllow is null ? "not allowed" : $"not allowed: its cgroup is unknown, so rule '{mightAllow.Name}' does not apply");
     }
 
     private static void Write(Utf8JsonWriter json, BindPolicyRule rule)

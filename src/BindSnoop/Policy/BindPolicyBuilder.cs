@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.RegularExpressions;
 
@@ -15,29 +16,29 @@ internal sealed partial class BindPolicyBuilder
     private readonly Dictionary<uint, string> _userNames = [];
 
     /// <summary>Learns a bind.</summary>
-    /// <returns>False if it failed without naming a socket or an address, so that there is nothing to allow.</returns>
+    /// <returns>False if it names no socket or no address, so that there is nothing to allow.</returns>
     public bool Add(BindFacts facts)
     {
-        if (facts.AskedForNothing)
+        if (!facts.IsWhole)
         {
             return false;
         }
 
         Owner owner = new(facts.Comm, facts.Uid, IsLasting(facts.Unit) ? facts.Unit : "");
-        _userNames[facts.Uid] = facts.UserName;
+        _userNames[facts.Uid] = DisplayText.EscapeUnsafe(facts.UserName);
         if (!_seen.TryGetValue(owner, out SortedDictionary<Socket, SortedSet<ushort>>? sockets))
         {
             _seen[owner] = sockets = [];
         }
 
-        Socket socket = new(facts.Protocol, AddressPrefix.Parse(facts.Address!.Split('%')[0]).ToString());
+        Socket socket = new(facts.Protocol, AddressPrefix.Parse(facts.JudgedAddress!.Split('%')[0]).ToString());
         if (!sockets.TryGetValue(socket, out SortedSet<ushort>? ports))
         {
             sockets[socket] = ports = [];
         }
 
         // Which port the kernel chose is chance.
-        ports.Add(facts.RequestedPort == 0 ? (ushort)0 : (ushort)facts.Port);
+        ports.Add(facts.RequestedPort == 0 ? (ushort)0 : (ushort)facts.JudgedPort);
         return true;
     }
 
@@ -115,7 +116,7 @@ internal sealed partial class BindPolicyBuilder
     }
 
     /// <summary>Whether a unit will be called the same next time: scopes and what systemd-run starts are not.</summary>
-    private static bool IsLasting(string unit) => unit.Length > 0 && !TransientUnit().IsMatch(unit);
+    private static bool IsLasting([NotNullWhen(true)] string? unit) => unit is { Length: > 0 } && !TransientUnit().IsMatch(unit);
 
     [GeneratedRegex(@"\.scope$|^run-(?:r[0-9a-f]{32}|[up][0-9i-]+)\.service$")]
     private static partial Regex TransientUnit();

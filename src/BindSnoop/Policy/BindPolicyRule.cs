@@ -34,10 +34,10 @@ public sealed record BindPolicyRule
     /// <summary>Real group ids.</summary>
     public IReadOnlyList<uint> Gid { get; init; } = [];
 
-    /// <summary>Units of systemd, as events show them.</summary>
+    /// <summary>The system's units, as events show them in <see cref="TraceEvent.Unit"/>; users' own units never fit.</summary>
     public IReadOnlyList<string> Unit { get; init; } = [];
 
-    /// <summary>Containers, as events show them.</summary>
+    /// <summary>Containers of the system's engines, as events show them in <see cref="TraceEvent.ContainerId"/>.</summary>
     public IReadOnlyList<string> ContainerId { get; init; } = [];
 
     /// <summary>Protocol numbers.</summary>
@@ -46,10 +46,10 @@ public sealed record BindPolicyRule
     /// <summary>IP versions of the socket.</summary>
     public IReadOnlyList<IPFamily> AddressFamily { get; init; } = [];
 
-    /// <summary>Addresses, requested or resulting; an IPv4-mapped IPv6 address counts as both of what it is.</summary>
+    /// <summary>Addresses, of a failed call the requested one; an IPv4-mapped IPv6 address counts as both of what it is.</summary>
     public IReadOnlyList<AddressPrefix> Address { get; init; } = [];
 
-    /// <summary>Ports, requested or resulting; 0 asks the kernel to choose.</summary>
+    /// <summary>Ports, of a failed call the requested one; 0 fits whoever left the choice to the kernel.</summary>
     public IReadOnlyList<PortRange> Port { get; init; } = [];
 
     /// <summary>The conditions in words, such as "Comm nginx; Port 80,443".</summary>
@@ -76,23 +76,30 @@ public sealed record BindPolicyRule
         return all.Where(c => c.Values.Any());
     }
 
+    /// <summary>Whether all conditions fit; null if that depends on what is not known of the bind.</summary>
+    internal bool? Fits(BindFacts facts) =>
+        !FitsCall(facts) ? false
+        : Unit.Count == 0 && ContainerId.Count == 0 ? true
+        : FitsOwner(Unit, facts.Unit) & FitsOwner(ContainerId, facts.ContainerId);
+
+    private static bool? FitsOwner(IReadOnlyList<string> wanted, string? owner) =>
+        wanted.Count == 0 ? true : owner is null ? null : wanted.Contains(owner);
+
     // What costs least is asked first.
-    internal bool Fits(BindFacts facts) =>
+    private bool FitsCall(BindFacts facts) =>
         (Uid.Count == 0 || Uid.Contains(facts.Uid)) &&
         (Gid.Count == 0 || Gid.Contains(facts.Gid)) &&
         (Protocol.Count == 0 || Protocol.Contains(facts.Protocol)) &&
         (AddressFamily.Count == 0 || AddressFamily.Contains(facts.AddressFamily)) &&
         (Port.Count == 0 || HasPort(facts)) &&
         (Comm.Count == 0 || Comm.Contains(facts.Comm)) &&
-        (Address.Count == 0 || HasAddress(facts)) &&
-        (Unit.Count == 0 || Unit.Contains(facts.Unit)) &&
-        (ContainerId.Count == 0 || ContainerId.Contains(facts.ContainerId));
+        (Address.Count == 0 || HasAddress(facts));
 
     private bool HasPort(BindFacts facts)
     {
         for (int i = 0; i < Port.Count; i++)
         {
-            if (Port[i].Contains(facts.Port) || Port[i].Contains(facts.RequestedPort))
+            if (Port[i].Contains(facts.JudgedPort) || (facts.RequestedPort == 0 && Port[i].Contains(0)))
             {
                 return true;
             }

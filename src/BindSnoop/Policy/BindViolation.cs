@@ -7,14 +7,18 @@ public sealed class BindViolation
 {
     private readonly BindFacts _facts;
 
-    internal BindViolation(BindFacts facts, BindPolicyRule? rule)
+    internal BindViolation(BindFacts facts, BindPolicyRule? rule, string reason)
     {
         _facts = facts;
         Rule = rule?.Name ?? "";
+        Reason = reason;
     }
 
     /// <summary>When the call returned; null if what was judged did not tell.</summary>
     public DateTime? Time => _facts.Time;
+
+    /// <summary><see cref="Time"/> as ISO 8601 has it, to the microsecond and with the offset from UTC.</summary>
+    public string? Timestamp => Time is { } time ? TraceEvent.TimestampOf(time) : null;
 
     /// <summary>The process; null if what was judged did not tell.</summary>
     public int? ProcessId => _facts.ProcessId;
@@ -32,10 +36,10 @@ public sealed class BindViolation
     public string Protocol => Protocols.NameOf(_facts.Protocol);
 
     /// <summary>The address bound, or requested in vain.</summary>
-    public string? Address => _facts.Address;
+    public string? Address => _facts.JudgedAddress;
 
     /// <summary>The port bound, or requested in vain; 0 of raw sockets.</summary>
-    public int Port => _facts.Port;
+    public int Port => _facts.JudgedPort;
 
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
     public string? Endpoint => TraceEvent.EndpointText(Address, Port);
@@ -49,17 +53,17 @@ public sealed class BindViolation
     /// <summary>The name of <see cref="ErrorCode"/>; empty on success.</summary>
     public string ErrorName => Errno.NameOf(ErrorCode);
 
-    /// <summary>The caller's systemd unit; empty if there is none.</summary>
-    public string Unit => _facts.Unit;
+    /// <summary>The system's unit that the caller runs in; empty if there is none, null if it is not known.</summary>
+    public string? Unit => _facts.Unit;
 
-    /// <summary>The caller's container; empty outside of containers.</summary>
-    public string ContainerId => _facts.ContainerId;
+    /// <summary>The caller's container; empty outside of containers, null if it is not known.</summary>
+    public string? ContainerId => _facts.ContainerId;
 
-    /// <summary>The rule that denies it; empty if there is none, but no rule that allows it either.</summary>
+    /// <summary>The rule that denies it, or may; empty if there is none, but no rule that allows it either.</summary>
     public string Rule { get; }
 
     /// <summary>The same in words.</summary>
-    public string Reason => Rule.Length > 0 ? $"denied by rule '{Rule}'" : "not allowed";
+    public string Reason { get; }
 
     /// <inheritdoc/>
     public override string ToString() =>

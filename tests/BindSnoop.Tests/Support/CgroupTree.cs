@@ -11,12 +11,12 @@ internal sealed class CgroupTree : IDisposable
     private readonly string _home;
     private readonly List<string> _created = [];
 
-    public CgroupTree()
+    public CgroupTree(string? name = null)
     {
         Assert.SkipUnless(Cgroups.MountPoint is not null, "No cgroup2 hierarchy is mounted.");
         _mount = Cgroups.MountPoint!;
         _home = File.ReadLines("/proc/self/cgroup").Single(l => l.StartsWith("0::", StringComparison.Ordinal))[3..];
-        Root = string.Create(CultureInfo.InvariantCulture, $"/bindsnoop-test-{Environment.ProcessId}");
+        Root = $"/{name ?? string.Create(CultureInfo.InvariantCulture, $"bindsnoop-test-{Environment.ProcessId}")}";
         try
         {
             Create("");
@@ -46,16 +46,19 @@ internal sealed class CgroupTree : IDisposable
     public ulong IdOf(string path) => PathId.Of(InFileSystem(path));
 
     /// <summary>Does something with the whole process in a cgroup.</summary>
-    public void Within(string path, Action action)
+    public void Within(string path, Action action) => WithinDirectory(_mount + path, action);
+
+    /// <summary>The same, by the path in the file system.</summary>
+    public void WithinDirectory(string directory, Action action)
     {
-        Move(path);
+        Move(directory);
         try
         {
             action();
         }
         finally
         {
-            Move(_home);
+            Move(_mount + _home);
         }
     }
 
@@ -67,5 +70,5 @@ internal sealed class CgroupTree : IDisposable
         }
     }
 
-    private void Move(string path) => File.WriteAllText($"{_mount}{path}/cgroup.procs", "0");
+    private static void Move(string directory) => File.WriteAllText($"{directory}/cgroup.procs", "0");
 }
