@@ -33,6 +33,15 @@ internal static class TraceLookup
         return traces.Where(found.Contains);
     }
 
+    /// <summary>What is said of a trace that is asked for what it no longer has.</summary>
+    public static TraceException Removed(BindTrace trace) =>
+        new(
+            "TraceRemoved",
+            TraceErrorKind.InvalidOperation,
+            $"The trace '{DisplayText.Escape(trace.Name)}' was removed, and what it had collected with it.",
+            "Take what a trace has collected before you remove it; Stop-BindTrace keeps it.",
+            trace.Name);
+
     /// <summary>What is said of a trace that is asked for events and has none.</summary>
     public static TraceException NotCollecting(BindTrace trace) =>
         new(

@@ -31,11 +31,14 @@ BeforeDiscovery {
         }
         @{ What = 'a port that is none'; With = @{ Port = 65536 }; Says = "Port is '65536'" }
         @{ What = 'a user that is none'; With = @{ Uid = 'root' }; Says = "Uid is 'root'" }
+        @{ What = 'a user that no policy can name'; With = @{ Uid = [uint32]::MaxValue }; Says = "Uid is '4294967295'" }
+        @{ What = 'a group that no policy can name'; With = @{ Gid = [uint32]::MaxValue }; Says = "Gid is '4294967295'" }
         @{ What = 'a protocol that is none'; With = @{ Protocol = 'HTTP' }; Says = "Protocol: 'HTTP'" }
         @{ What = 'an address that is none'; With = @{ Address = 'localhost' }; Says = "Address: 'localhost'" }
         @{ What = 'a prefix for an address'; With = @{ Address = '10.0.0.0/8' }; Says = 'a prefix and not an address' }
         @{ What = 'a family that is none'; With = @{ AddressFamily = '7' }; Says = 'AddressFamily' }
         @{ What = 'a long thread name'; With = @{ Comm = 'sixteen-letters!' }; Says = 'Comm: ' }
+        @{ What = 'success without a protocol'; With = @{ Protocol = '' }; Says = 'the call succeeded' }
         @{ What = 'success without an address'; With = @{ Address = '' }; Says = 'the call succeeded' }
     )
 }
@@ -132,6 +135,8 @@ Describe 'Test-BindPolicy' {
             $trace | Stop-BindTrace
             $null = Test-BindPolicy -Path $policy -Trace $trace -WarningVariable warning -WarningAction SilentlyContinue
             "$warning" | Should -Match "^$($trace.Dropped) calls are missing"
+            Test-BindPolicy -Policy @{ Default = 'Allow'; Rules = @() } -Trace $trace -Quiet -WarningAction SilentlyContinue |
+                Should -BeFalse -Because 'what was lost is not in order'
             $trace | Remove-BindTrace
         }
 
@@ -158,8 +163,7 @@ Describe 'Test-BindPolicy' {
                 foreach ($name in 'Comm', 'Uid', 'UserName', 'Protocol', 'Endpoint', 'RequestedPort', 'ErrorName', 'Rule', 'Reason', 'Unit') {
                     $violations[$i].$name | Should -BeExactly $live[$i].$name
                 }
-                # CSV keeps no more than seconds.
-                [math]::Abs(($violations[$i].Time - $live[$i].Time).TotalSeconds) | Should -BeLessThan 1
+                $violations[$i].Timestamp | Should -BeExactly $live[$i].Timestamp
             }
             Test-BindPolicy -Path $policy -RecordPath $record -Quiet | Should -BeFalse
             Test-BindPolicy -Policy @{ Default = 'Allow'; Rules = @() } -RecordPath $record -Quiet | Should -BeTrue
@@ -219,6 +223,81 @@ Describe 'Test-BindPolicy' {
             $odd.Events | Test-BindPolicy -Policy @{ Rules = $rule } -Quiet | Should -BeTrue
             $rule.Comm = 'other'
             @($odd.Events | Test-BindPolicy -Policy @{ Rules = $rule }).Comm | Should -BeExactly $odd.Events.Comm
+        }
+    }
+
+    Context 'What is not known' {
+        It 'Is never in order: a cgroup, <What>' -TestCases @(
+            @{ What = 'of an object'; As = { $_ } }
+            @{ What = 'in CSV'; As = { $_ | ConvertTo-Csv | ConvertFrom-Csv } }
+            @{ What = 'in JSON'; As = { $_ | ConvertTo-Json | ConvertFrom-Json } }
+        ) {
+            $deny = @{ Default = 'Allow'; Rules = @{ Name = 'no nginx'; Action = 'Deny'; Unit = 'nginx.service' } }
+            $allow = @{ Rules = @{ Name = 'nginx'; Action = 'Allow'; Unit = 'nginx.service' } }
+            $unknown = New-Row @{ CgroupPath = ''; Unit = $null; ContainerId = $null } | ForEach-Object $As
+            ($unknown | Test-BindPolicy -Policy $deny).Reason | Should -BeExactly "rule 'no nginx' may deny it: its cgroup is unknown"
+            ($unknown | Test-BindPolicy -Policy $allow).Reason | Should -Match '^not allowed: its cgroup is unknown'
+            $none = New-Row @{ CgroupPath = '/'; Unit = ''; ContainerId = '' } | ForEach-Object $As
+            $none | Test-BindPolicy -Policy $deny | Should -BeNullOrEmpty
+            ($none | Test-BindPolicy -Policy $allow).Reason | Should -BeExactly 'not allowed'
+        }
+
+        It 'Is said when a policy is made of it' {
+            $policy = New-Row @{ CgroupPath = '' } | New-BindPolicy -WarningVariable warning -WarningAction SilentlyContinue
+            "$warning" | Should -Match '^The cgroups of 1 binds are unknown'
+            $policy.Rules[0].Conditions | Should -Not -Match 'Unit'
+        }
+
+        It 'A unit of a user''s own is not the system''s' {
+            $allow = @{ Rules = @{ Name = 'nginx'; Action = 'Allow'; Unit = 'nginx.service' } }
+            $user = New-Row @{ CgroupPath = '/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service'; Unit = 'nginx.service' }
+            ($user | Test-BindPolicy -Policy $allow).Unit | Should -BeExactly 'user@1000.service'
+            New-Row @{ CgroupPath = '/system.slice/nginx.service' } | Test-BindPolicy -Policy $allow | Should -BeNullOrEmpty
+        }
+    }
+
+    Context 'JSON' {
+        BeforeAll {
+            $row = New-Row | ConvertTo-Json -Compress
+            # More than any buffer.
+            $many = @($row) * 5000
+        }
+
+        It 'Comes as it is read: <What>' -TestCases @(
+            @{ What = 'lines'; Text = { ($many -join "`n") + "`nno JSON" } }
+            @{ What = 'an array'; Text = { '[' + ($many -join ",`n") + ', no JSON' } }
+            @{ What = 'an array after a mark and blanks'; Text = { "`u{feff} `n[" + ($many -join ',') + ', no JSON' } }
+        ) {
+            $path = Join-Path $TestDrive streamed.json
+            Set-Content -LiteralPath $path -Value (& $Text) -NoNewline
+            $first = Test-BindPolicy -Policy @{ Rules = @() } -RecordPath $path | Select-Object -First 1
+            $first.Port | Should -Be 80 -Because 'the end need not have been read'
+            $record = Get-OnlyError { Test-BindPolicy -Policy $web -RecordPath $path }
+            Assert-Error $record -Id InvalidRecord -Category InvalidArgument -Target $path -Advice 'bindsnoop --json'
+        }
+
+        It 'May be <What>' -TestCases @(
+            @{ What = 'an object over several lines'; Text = { New-Row | ConvertTo-Json }; Count = 1 }
+            @{ What = 'objects one after the other'; Text = { "$row$row $row" }; Count = 3 }
+            @{ What = 'an array in one line'; Text = { "[$row,$row]" }; Count = 2 }
+            @{ What = 'an empty array'; Text = { '[]' }; Count = 0 }
+            @{ What = 'nothing'; Text = { '' }; Count = 0 }
+            @{ What = 'names in other letters'; Text = { $row.ToLowerInvariant() -replace '"ipv4"', '"IPv4"' }; Count = 1 }
+        ) {
+            $path = Join-Path $TestDrive form.jsonl
+            Set-Content -LiteralPath $path -Value (& $Text) -NoNewline
+            @(Test-BindPolicy -Policy @{ Rules = @() } -RecordPath $path).Count | Should -Be $Count
+        }
+
+        It 'Refuses <What> for an event' -TestCases @(
+            @{ What = 'a number'; Text = '5' }
+            @{ What = 'an array in an array'; Text = '[[]]' }
+            @{ What = 'null'; Text = 'null' }
+        ) {
+            $path = Join-Path $TestDrive wrong.jsonl
+            Set-Content -LiteralPath $path -Value $Text
+            $record = Get-OnlyError { Test-BindPolicy -Policy $web -RecordPath $path }
+            "$record" | Should -BeLike "Object 1 of '$path' is no event of bind(): it has no property '*"
         }
     }
 

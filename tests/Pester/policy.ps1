@@ -21,6 +21,15 @@ function Get-TruthEvent {
     $result
 }
 
+# Makes a trace's reading thread fail at the next event, by an error that nobody foresees, or mends what made it fail.
+function Disable-TraceReader {
+    param([Parameter(Mandatory)] $Trace, [switch] $Undo)
+    $hidden = [System.Reflection.BindingFlags]'NonPublic, Instance'
+    $metrics = $Trace.GetType().GetProperty('Metrics', $hidden).GetValue($Trace)
+    $field = $metrics.GetType().GetField('_tallies', $hidden)
+    $field.SetValue($metrics, ($Undo ? [array]::CreateInstance($field.FieldType.GetElementType(), 0) : $null))
+}
+
 # A violation or a truth line, as one text.
 function Format-Violation {
     param([Parameter(ValueFromPipeline)] $One)

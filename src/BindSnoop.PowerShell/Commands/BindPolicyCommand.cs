@@ -24,8 +24,8 @@ public abstract class BindPolicyCommand : TraceCommand
     [ValidateNotNullOrEmpty]
     public string[] RecordPath { get; set; } = [];
 
-    /// <summary>How many objects were no events, each of which was an error.</summary>
-    private protected long Unreadable { get; private set; }
+    /// <summary>Whether there was anything that is no event, each of which was an error, or that was lost.</summary>
+    private protected bool IsIncomplete { get; private set; }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
@@ -61,14 +61,16 @@ public abstract class BindPolicyCommand : TraceCommand
         {
             long row = 0;
             Try(() => RecordFile.Read(
-                path, item => TakeObject(item, string.Create(CultureInfo.InvariantCulture, $"Object {++row} of '{DisplayText.Escape(path)}'"))));
+                path,
+                item => TakeObject(item, string.Create(CultureInfo.InvariantCulture, $"Object {++row} of '{DisplayText.Escape(path)}'")),
+                StopToken));
         }
     }
 
     /// <summary>One event.</summary>
     private protected abstract void Take(BindFacts facts);
 
-    private void TakeObject(PSObject? item, string what)
+    private void TakeObject(object? item, string what)
     {
         if (Stopping)
         {
@@ -81,28 +83,44 @@ public abstract class BindPolicyCommand : TraceCommand
         }
         catch (TraceException exception)
         {
-            Unreadable++;
-            WriteError(ToErrorRecord(exception));
+            TakeError(exception);
         }
     }
 
     private void TakeTrace(BindTrace trace)
     {
+        string name = DisplayText.Escape(trace.Name);
         if (trace.Mode != BindTraceMode.Event)
         {
-            Unreadable++;
-            WriteError(ToErrorRecord(TraceLookup.NotCollecting(trace)));
+            TakeError(TraceLookup.NotCollecting(trace));
             return;
         }
 
-        while (!StopToken.IsCancellationRequested && trace.TryTake(out BindEvent? next))
+        // What comes meanwhile is for the next time: under a steady load there would be no end.
+        for (int left = trace.Queued; left > 0 && !StopToken.IsCancellationRequested && trace.TryTake(out BindEvent? next); left--)
         {
-            Take(new BindFacts(next));
+            TakeObject(next, $"An event of the trace '{name}'");
         }
 
-        if (trace.Dropped > 0)
+        if (trace.Dropped is > 0 and long dropped)
         {
-            WriteWarning($"{trace.Dropped} calls are missing from what the trace '{DisplayText.Escape(trace.Name)}' collected.");
+            IsIncomplete = true;
+            WriteWarning($"{dropped} calls are missing from what the trace '{name}' collected.");
         }
+
+        if (trace.State == BindTraceState.Removed)
+        {
+            TakeError(TraceLookup.Removed(trace));
+        }
+        else if (trace.Failure is { } failure)
+        {
+            TakeError(failure);
+        }
+    }
+
+    private void TakeError(TraceException exception)
+    {
+        IsIncomplete = true;
+        WriteError(ToErrorRecord(exception));
     }
 }

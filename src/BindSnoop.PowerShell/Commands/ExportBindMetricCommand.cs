@@ -100,6 +100,11 @@ public sealed class ExportBindMetricCommand : TraceCommand
 
             Try(WriteTraces);
         }
+
+        foreach (BindTrace trace in _traces.Keys)
+        {
+            WriteFailure(trace);
+        }
     }
 
     private void Repeat(TimeSpan interval)

@@ -41,6 +41,7 @@ public sealed class GetBindCountCommand : BindFilterCommand
             try
             {
                 Write(trace.ReadCounts(), () => trace.Dropped, trace.Options.CountCapacity);
+                WriteFailure(trace);
             }
             catch (TraceException exception)
             {

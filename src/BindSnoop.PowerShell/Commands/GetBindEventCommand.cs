@@ -93,6 +93,11 @@ public sealed class GetBindEventCommand : BindFilterCommand
                 WaitForMore(ref left);
             }
         }
+
+        if (!StopToken.IsCancellationRequested)
+        {
+            _traces.ForEach(WriteFailure);
+        }
     }
 
     private void WaitForMore(ref long left)

@@ -10,6 +10,7 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
 {
     private readonly BindPolicyBuilder _builder = new();
     private long _askedForNothing;
+    private long _ofUnknownUnit;
     private string? _target;
 
     /// <summary>A file to write the policy to, PSD1 or JSON as the name says.</summary>
@@ -39,6 +40,11 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
         base.EndProcessing();
         BindPolicy policy = _builder.Build(_target ?? "New-BindPolicy");
         WriteVerbose($"{policy.Rules.Count} rules; {_askedForNothing} calls named no socket or no address, and need none.");
+        if (_ofUnknownUnit > 0)
+        {
+            WriteWarning($"The cgroups of {_ofUnknownUnit} binds are unknown: their rules name no unit, and allow these binds in every unit.");
+        }
+
         if (policy.Rules.Count == 0)
         {
             WriteWarning("No bind was seen: the policy allows nothing.");
@@ -62,6 +68,10 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
         if (!_builder.Add(facts))
         {
             _askedForNothing++;
+        }
+        else if (facts.Unit is null)
+        {
+            _ofUnknownUnit++;
         }
     }
 }

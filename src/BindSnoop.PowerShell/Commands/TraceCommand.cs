@@ -60,6 +60,15 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
         };
     }
 
+    /// <summary>Says of a background trace that it failed, and why.</summary>
+    private protected void WriteFailure(BindTrace trace)
+    {
+        if (trace.Failure is { } failure)
+        {
+            WriteError(ToErrorRecord(failure));
+        }
+    }
+
     /// <summary>Says which back end is in use, and why not another.</summary>
     protected void WriteBackend(Backend backend, IReadOnlyList<BackendRefusal> refusals)
     {

@@ -1,50 +1,90 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
+using System.Text.Json;
 
 namespace BindSnoop.PowerShell.PolicyFiles;
 
-/// <summary>Reads files of events by PowerShell's own cmdlets.</summary>
+/// <summary>Reads files of events: JSON as a stream, the others by PowerShell's own cmdlets.</summary>
 internal static class RecordFile
 {
-    private static readonly (string[] Extensions, string[] Commands)[] s_formats =
-    [
-        ([".csv"], ["Microsoft.PowerShell.Utility\\Import-Csv"]),
-        ([".clixml", ".xml"], ["Microsoft.PowerShell.Utility\\Import-Clixml"]),
+    private const string MadeBy = "Give a file made by Export-Csv, Export-Clixml, ConvertTo-Json or 'bindsnoop --json'.";
 
-        // It takes an object a line as well as an array over many lines.
-        ([".json", ".jsonl", ".ndjson"], ["Microsoft.PowerShell.Management\\Get-Content", "Microsoft.PowerShell.Utility\\ConvertFrom-Json"]),
+    private static readonly (string[] Extensions, string? Command)[] s_formats =
+    [
+        ([".csv"], "Microsoft.PowerShell.Utility\\Import-Csv"),
+        ([".clixml", ".xml"], "Microsoft.PowerShell.Utility\\Import-Clixml"),
+
+        // ConvertFrom-Json reads all of a file before it gives the first object.
+        ([".json", ".jsonl", ".ndjson"], null),
     ];
 
     /// <summary>Hands the objects of a file over as they are read.</summary>
     /// <exception cref="TraceException">The file cannot be read.</exception>
-    public static void Read(string path, Action<PSObject> take)
+    public static void Read(string path, Action<object> take, CancellationToken cancellationToken)
     {
         string extension = Path.GetExtension(path);
-        string[] commands = Array.Find(s_formats, f => f.Extensions.Contains(extension, StringComparer.OrdinalIgnoreCase)).Commands ??
+        (string[] extensions, string? command) = Array.Find(s_formats, f => f.Extensions.Contains(extension, StringComparer.OrdinalIgnoreCase));
+        if (extensions is null)
+        {
             throw new TraceException(
                 "UnknownRecordFormat",
                 TraceErrorKind.InvalidArgument,
                 $"'{DisplayText.Escape(path)}' is not the name of a record of events.",
                 $"Give a file whose name ends in {string.Join(", ", s_formats.SelectMany(f => f.Extensions))}.",
                 path);
+        }
+
         if (!File.Exists(path))
         {
             throw new TraceException(
                 "RecordNotFound",
                 TraceErrorKind.ObjectNotFound,
                 $"There is no file '{DisplayText.Escape(path)}'.",
-                "Give the path of a file made by Export-Csv, Export-Clixml, ConvertTo-Json or 'bindsnoop --json'.",
+                MadeBy,
                 path);
         }
 
-        using System.Management.Automation.PowerShell reader = System.Management.Automation.PowerShell.Create(RunspaceMode.CurrentRunspace);
-        reader.AddCommand(commands[0]).AddParameter("LiteralPath", path).AddParameter("ErrorAction", ActionPreference.Stop);
-        foreach (string command in commands[1..])
+        if (command is null)
         {
-            reader.AddCommand(command).AddParameter("ErrorAction", ActionPreference.Stop);
+            ReadJson(path, take, cancellationToken);
         }
+        else
+        {
+            ReadBy(command, path, take);
+        }
+    }
 
+    private static void ReadJson(string path, Action<object> take, CancellationToken cancellationToken)
+    {
+        using IEnumerator<JsonElement> objects = Access(
+            path, () => JsonRecords.Read(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), cancellationToken).GetEnumerator());
+        while (Access(path, objects.MoveNext))
+        {
+            take(objects.Current);
+        }
+    }
+
+    private static T Access<T>(string path, Func<T> access)
+    {
+        try
+        {
+            return access();
+        }
+        catch (OperationCanceledException)
+        {
+            throw new PipelineStoppedException();
+        }
+        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, exception);
+        }
+    }
+
+    private static void ReadBy(string command, string path, Action<object> take)
+    {
+        using System.Management.Automation.PowerShell reader = System.Management.Automation.PowerShell.Create(RunspaceMode.CurrentRunspace);
+        reader.AddCommand(command).AddParameter("LiteralPath", path).AddParameter("ErrorAction", ActionPreference.Stop);
         Sink sink = new(take);
         try
         {
@@ -56,18 +96,20 @@ internal static class RecordFile
         }
         catch (RuntimeException exception) when (exception is not PipelineStoppedException)
         {
-            throw new TraceException(
-                "InvalidRecord",
-                TraceErrorKind.InvalidArgument,
-                $"The record '{DisplayText.Escape(path)}' cannot be read: {DisplayText.EscapeUnsafe(exception.Message)}",
-                "Give a file made by Export-Csv, Export-Clixml, ConvertTo-Json or 'bindsnoop --json'.",
-                path,
-                exception);
+            throw Unreadable(path, exception);
         }
     }
 
+    private static TraceException Unreadable(string path, Exception exception) => new(
+        "InvalidRecord",
+        TraceErrorKind.InvalidArgument,
+        $"The record '{DisplayText.Escape(path)}' cannot be read: {DisplayText.EscapeUnsafe(exception.Message)}",
+        MadeBy,
+        path,
+        exception);
+
     /// <summary>A list that keeps nothing: a record may be larger than memory.</summary>
-    private sealed class Sink(Action<PSObject> take) : Collection<PSObject>
+    private sealed class Sink(Action<object> take) : Collection<PSObject>
     {
         /// <summary>
         /// What ended it. It is not for the reading pipeline: "Select-Object -First" ends ours with an exception
