@@ -80,7 +80,7 @@ static __always_inline void fill(bool typed, struct accept_record *record, struc
 	struct sock *sk = call->sk;
 	struct net *net = LOAD(typed, sk, __sk_common.skc_net.net);
 
-	fill_origin(&record->origin, task, LOAD(typed, net, ns.inum), call->ret);
+	fill_origin(&record->origin, task, inode_of(typed, sk), LOAD(typed, net, ns.inum), call->ret);
 	__builtin_memcpy(record->local_address, local->address, sizeof(record->local_address));
 	__builtin_memcpy(record->remote_address, remote->address, sizeof(record->remote_address));
 	record->interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);

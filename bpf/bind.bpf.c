@@ -257,12 +257,12 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 		struct net *net = common->skc_net.net;
 		__u8 bits;
 
-		fill_origin(&record->origin, task, LOAD(typed, net, ns.inum), call->ret);
+		fill_origin(&record->origin, task, inode_of(typed, call->sk), LOAD(typed, net, ns.inum), call->ret);
 		bits = BYTE_OF(common, skc_reuse);
 		record->options = options_of(call->sk, common, bits);
 		record->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
 	} else {
-		fill_origin(&record->origin, task, 0, call->ret);
+		fill_origin(&record->origin, task, 0, 0, call->ret);
 		record->options = 0;
 		record->ipv6_only = 0;
 	}

@@ -226,11 +226,28 @@ struct sock {
 	__u8 sk_userlocks : 4;
 	__u16 sk_type;
 	__u16 sk_protocol;
+	struct socket *sk_socket;
 };
 
 struct socket {
 	struct file *file;
 	struct sock *sk;
+};
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	unsigned short i_mode;
+	unsigned long i_ino;
+	struct super_block *i_sb;
+};
+
+/* Every socket of user space lies in one of these. */
+struct socket_alloc {
+	struct socket socket;
+	struct inode vfs_inode;
 };
 
 struct inet_sock {
@@ -381,6 +398,14 @@ static __always_inline struct kind kind_of(bool typed, struct sock *sk)
 		return (struct kind){ LOAD(typed, sk, sk_type), LOAD(typed, sk, sk_protocol) };
 	word = word_at(&sk->sk_type);
 	return (struct kind){ word, word >> 8 * distance };
+}
+
+/* By which /proc and others name a socket; 0 of one that is in nobody's hands. */
+static __always_inline __u64 inode_of(bool typed, struct sock *sk)
+{
+	struct socket *socket = LOAD(typed, sk, sk_socket);
+
+	return socket ? LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino) : 0;
 }
 
 static __always_inline struct task_struct *current_task(void)

@@ -17,6 +17,7 @@ struct endpoint {
 struct origin {
 	__u64 time;      /* ns, CLOCK_BOOTTIME */
 	__u64 cgroup_id;
+	__u64 inode; /* of the socket, 0 without one */
 	__u32 process_id;
 	__u32 thread_id;
 	__u32 parent_process_id;
@@ -50,7 +51,7 @@ static __always_inline void submit(void *record)
 	bpf_ringbuf_submit(record, flags);
 }
 
-static __always_inline void fill_origin(struct origin *origin, struct task_struct *task, __u32 network_namespace, int ret)
+static __always_inline void fill_origin(struct origin *origin, struct task_struct *task, __u64 inode, __u32 network_namespace, int ret)
 {
 	/* First, so that the times of records are in the order of their places in the buffer but for moments. */
 	__u64 time = bpf_ktime_get_boot_ns();
@@ -60,6 +61,7 @@ static __always_inline void fill_origin(struct origin *origin, struct task_struc
 	struct cred *cred = LOAD_TASK(task, cred);
 
 	origin->time = time;
+	origin->inode = inode;
 	origin->parent_process_id = LOAD_TASK(parent, tgid);
 	origin->uid = LOAD_TASK(cred, uid.val);
 	origin->gid = LOAD_TASK(cred, gid.val);

@@ -54,7 +54,10 @@ struct socket_walk {
 struct socket_walk walk SEC(".data.walk") = {};
 struct socket_record found[FOUND];
 
-/* Not inlined: the compiler would take the relocations out of the loop, to where kernels without these bits see them. */
+/*
+ * What follows is not inlined where a kernel may lack a field: the compiler takes relocations out of loops, to where
+ * such a kernel comes by.
+ */
 static __noinline __u8 options_in_bits(struct inet_sock___bits *inet)
 {
 	return (BPF_CORE_READ_BITFIELD_PROBED(inet, freebind) ? FREE_BIND : 0) |
@@ -62,9 +65,27 @@ static __noinline __u8 options_in_bits(struct inet_sock___bits *inet)
 	       (BPF_CORE_READ_BITFIELD_PROBED(inet, bind_address_no_port) ? BIND_ADDRESS_NO_PORT : 0);
 }
 
+/* Since 6.6: c274af224269 ("inet: introduce inet->inet_flags"), 3f7e753206bb, 4bd0623f04ee, ca571e2eb7eb. */
+static __noinline __u8 options_in_flags(struct inet_sock *address)
+{
+	struct inet_sock *inet = CAST(struct inet_sock, address);
+	unsigned long flags = LOAD(false, inet, inet_flags);
+
+	return (flags >> (config.freebind_bit & 63) & 1 ? FREE_BIND : 0) |
+	       (flags >> (config.transparent_bit & 63) & 1 ? TRANSPARENT : 0) |
+	       (flags >> (config.bind_address_no_port_bit & 63) & 1 ? BIND_ADDRESS_NO_PORT : 0);
+}
+
+/* The first subflow of an MPTCP socket, which has its backlog. */
+static __noinline struct sock *first_subflow(struct mptcp_sock *address)
+{
+	struct mptcp_sock *socket = CAST(struct mptcp_sock, address);
+
+	return LOAD(false, socket, first);
+}
+
 static __always_inline __u8 options_of(struct sock *sk, const struct sock_common *common)
 {
-	struct inet_sock *inet = CAST(struct inet_sock, sk);
 	__u8 bits = BYTE_OF(common, skc_reuse), options = 0;
 
 	if (BITS(common, skc_reuse, bits, skc_reuse))
@@ -73,17 +94,9 @@ static __always_inline __u8 options_of(struct sock *sk, const struct sock_common
 		options |= REUSE_PORT;
 	if (common->skc_state == TCP_TIME_WAIT)
 		return options;
-	if (bpf_core_field_exists(inet->inet_flags)) {
-		/* Since 6.6: c274af224269 (inet_flags), 3f7e753206bb, 4bd0623f04ee, ca571e2eb7eb. */
-		unsigned long flags = LOAD(false, inet, inet_flags);
-
-		options |= flags >> (config.freebind_bit & 63) & 1 ? FREE_BIND : 0;
-		options |= flags >> (config.transparent_bit & 63) & 1 ? TRANSPARENT : 0;
-		options |= flags >> (config.bind_address_no_port_bit & 63) & 1 ? BIND_ADDRESS_NO_PORT : 0;
-	} else {
-		options |= options_in_bits((void *)sk);
-	}
-	return options;
+	if (bpf_core_field_exists(struct inet_sock, inet_flags))
+		return options | options_in_flags((void *)sk);
+	return options | options_in_bits((void *)sk);
 }
 
 static __always_inline void read_addresses(struct socket_record *record, const struct sock_common *common)
@@ -172,9 +185,7 @@ static __always_inline enum reading read_once(struct socket_record *record, stru
 		source = LOAD(false, inet, inet_sport);
 		if (record->state == TCP_LISTEN) {
 			if (kind.protocol == IPPROTO_MPTCP && bpf_core_type_exists(struct mptcp_sock)) {
-				struct sock *first = LOAD(false, CAST(struct mptcp_sock, sk), first);
-
-				more = (void *)CAST(struct sock, first);
+				more = (void *)CAST(struct sock, first_subflow((void *)sk));
 				record->backlog = LOAD(false, more, sk_ack_backlog);
 				record->backlog_limit = LOAD(false, more, sk_max_ack_backlog);
 			} else {
@@ -326,7 +337,6 @@ static __always_inline bool belongs(struct sock *sk)
 /* What a socket without a descriptor is: the kernel knows it by less and less. */
 static __always_inline void read_holder(struct socket_record *record, struct sock *sk)
 {
-	struct sock___more *more = (void *)sk;
 	struct socket *socket;
 
 	if (record->held_by == HELD_BY_TIME_WAIT) {
@@ -334,7 +344,7 @@ static __always_inline void read_holder(struct socket_record *record, struct soc
 			record->held_by = HELD_BY_ORPHAN;
 		return;
 	}
-	socket = LOAD(false, more, sk_socket);
+	socket = LOAD(false, sk, sk_socket);
 	if (!socket) {
 		struct sock_common___listed *listed = (void *)sk;
 		bool dead = LOAD(false, listed, skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1;
@@ -412,7 +422,7 @@ static __always_inline void begin_bucket(void)
 }
 
 /* One node of a list; false when there is nothing more to do. */
-static __always_inline bool advance(void)
+static __noinline bool advance(void)
 {
 	if (walk.sockets) {
 		void *node = (void *)walk.sockets;

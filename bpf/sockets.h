@@ -14,30 +14,14 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-struct super_block {
-	unsigned long s_magic;
-};
-
-struct inode {
-	unsigned short i_mode;
-	unsigned long i_ino;
-	struct super_block *i_sb;
-};
-
 struct file___inode {
 	struct inode *f_inode;
-};
-
-struct socket_alloc {
-	struct socket socket;
-	struct inode vfs_inode;
 };
 
 struct sock___more {
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	kuid_t sk_uid;
-	struct socket *sk_socket;
 };
 
 struct inet_timewait_sock {

@@ -188,6 +188,131 @@ public sealed class SocketTests
         }
     }
 
+    /// <summary>The second way has the same sockets, but for those that docs/limits.md names, and says what it does not know.</summary>
+    [Fact]
+    public void ByNetlinkEveryCaseIsRight()
+    {
+        Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Only root can look into other network namespaces.");
+        using SocketZoo zoo = new();
+        List<string> unseen = [];
+        IReadOnlyList<BindSocket> sockets = NetlinkSockets.Read(unseen);
+        List<string> faults = [];
+        foreach (SocketLine line in zoo.Lines.Where(l => l.Skipped is null))
+        {
+            bool isUnlisted = line.Case.StartsWith("option-no-port", StringComparison.Ordinal) ||
+                line.Case.StartsWith("netns-of-socket", StringComparison.Ordinal) || line.Case is "netns-in-flight" or "l2tp4-bound" ||
+                (line.State == "Bound" && line.Protocol != 132 && Environment.OSVersion.Version < new Version(6, 8));
+            SocketLine expected = line with
+            {
+                HeldBy = line.HeldBy == "InFlight" ? "Unknown" : line.HeldBy,
+                Options = line.Options is null ? null : "?????",
+                Protocol = line.Case == "mptcp6-bound" ? 6 : line.Protocol,
+            };
+            if (isUnlisted)
+            {
+                continue;
+            }
+
+            if (SocketZoo.Find(expected, sockets) is { } socket)
+            {
+                faults.AddRange(Compare(expected with { V6only = socket.IPv6Only ?? expected.V6only }, socket).Where(f => !f.StartsWith("IPv6Only is  ", StringComparison.Ordinal)));
+            }
+            else
+            {
+                faults.Add($"{line} is not there");
+            }
+        }
+
+        Assert.Empty(faults);
+        Assert.Equal(Environment.OSVersion.Version < new Version(6, 8), unseen.Any(u => u.Contains("bound and do not listen", StringComparison.Ordinal)));
+    }
+
+    /// <summary>Without privileges, there are one's own sockets, and those of others without their processes; what is missing is said.</summary>
+    [Fact]
+    public void WithoutPrivilegesItSaysWhatIsMissing()
+    {
+        Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Only root can give up root.");
+        using Socket listener = BoundSocket();
+        listener.Listen();
+        string[] lines = Child.Start(Child.ListSockets).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains($"Unknown {PortOf(listener)} Listen 0", lines);
+        Assert.Contains("Process own Listen 1", lines);
+        Assert.Contains(lines, l => l.Contains("CAP_SYS_ADMIN", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.Contains("CAP_SYS_PTRACE: sockets of theirs are held by Unknown", StringComparison.Ordinal));
+        Assert.Contains("NotPrivileged", lines);
+    }
+
+    /// <summary>The child of that.</summary>
+    internal static void ListWithoutPrivileges()
+    {
+        const uint Nobody = 65534;
+        Sys.DropPrivileges(Nobody);
+        using Socket listener = BoundSocket();
+        listener.Listen();
+        SocketSnapshot snapshot = SocketSnapshot.Take(new());
+        foreach (BindSocket socket in snapshot.Sockets)
+        {
+            Console.WriteLine($"{socket.HeldBy} {(socket.Port == PortOf(listener) ? "own" : socket.Port)} {socket.State} {socket.Owners.Count}");
+        }
+
+        Console.WriteLine(string.Join('\n', snapshot.Unseen));
+        Console.WriteLine(snapshot.Refusal?.ErrorId);
+    }
+
+    /// <summary>What is bound before, while and after a trace begins is handed out once, whichever way it was seen.</summary>
+    [Fact]
+    public void ATraceBeginsWithWhatIsThere()
+    {
+        RequirePrograms();
+        Requires.Tracing();
+        using Socket before = BoundSocket();
+        using ManualResetEventSlim stop = new();
+        List<Socket> meanwhile = [];
+        Thread binder = new(() =>
+        {
+            while (!stop.IsSet && meanwhile.Count < 2000)
+            {
+                meanwhile.Add(BoundSocket());
+            }
+        });
+        binder.Start();
+        try
+        {
+            using BindTracer tracer = new(new() { IncludeExisting = true, Filter = new() { ProcessId = [(uint)Environment.ProcessId] } });
+            stop.Set();
+            binder.Join();
+            using Socket after = BoundSocket();
+            tracer.Stop();
+            BindEvent[] events = [.. tracer.Read()];
+            Assert.True(Assert.Single(events, e => e.Port == PortOf(before)).Existing);
+            Assert.False(Assert.Single(events, e => e.Port == PortOf(after)).Existing);
+            Assert.All(meanwhile, s => Assert.Single(events, e => e.Port == PortOf(s) && e.Protocol == "TCP"));
+            Assert.Contains(events, e => e.Existing && meanwhile.Any(s => PortOf(s) == e.Port));
+            Assert.Equal(0, tracer.ReadStatistics().Dropped);
+        }
+        finally
+        {
+            stop.Set();
+            binder.Join();
+            meanwhile.ForEach(s => s.Dispose());
+        }
+    }
+
+    [Fact]
+    public void ExistingSocketsHaveNoGroup() =>
+        Assert.Equal(
+            "ExistingNotFilterable",
+            Assert.Throws<TraceException>(() => new BindTracer(new() { IncludeExisting = true, Filter = new() { Gid = [0] } })).ErrorId);
+
+    private static Socket BoundSocket()
+    {
+        Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return socket;
+    }
+
+    private static int PortOf(Socket socket) => ((IPEndPoint)socket.LocalEndPoint!).Port;
+
     internal static IEnumerable<string> Compare(SocketLine line, BindSocket socket)
     {
         (string Field, object? Expected, object? Value)[] fields =

@@ -29,6 +29,7 @@
 //   error, errorName 0 and null on success
 //   ifindex, ifname  of SO_BINDTODEVICE after the call (0 and null without), ifindexBefore before it: binding
 //                    a link-local address with a scope id sets it
+//   inode            of the socket, after the call; 0 without a socket
 //   netns, mntns     inodes, of the calling thread; socketNetns that of the socket (null where unknown)
 //   cgroupId         inode of the version 2 cgroup, null if it is not reachable; cgroupPath string
 //   shown            bool: false for what a tracer of IP binds must never show
@@ -103,6 +104,7 @@ struct socket_facts {
 	unsigned ifindex;
 	char ifname[16];
 	uint64_t netns; // 0: unknown
+	uint64_t inode; // 0: no socket
 };
 
 // Holds no pointers, so that one process can fill it in and another print it.
@@ -237,6 +239,7 @@ int run_race(int count, char **arguments);
 int run_crowd(unsigned long threads);
 int run_sockets(void);
 int run_socket_churn(void);
+int run_socket_crowd(unsigned long processes, unsigned long sockets);
 int run_hold(const char *address, const char *port);
 bool parse_number(const char *text, uint64_t most, uint64_t *value);
 _Noreturn void exec_fast(char **arguments);

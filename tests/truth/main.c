@@ -22,6 +22,8 @@ static int usage(void)
 		"       bindtruth race descriptor|hold N unix|udp|closed\n"
 		"       bindtruth race accept N unix|connection\n"
 		"       bindtruth race address N           N calls, while a thread changes what each of them is made on\n"
+		"       bindtruth sockets --crowd PROCESSES SOCKETS\n"
+		"                                          so many sockets in each of so many processes, until then\n"
 		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
 	return 2;
 }
@@ -60,7 +62,10 @@ int main(int count, char **arguments)
 		int status = run_race(count, arguments);
 		return status == 2 ? usage() : status;
 	}
-	uint64_t threads;
+	uint64_t threads, sockets;
+	if (strcmp(verb, "sockets") == 0 && count == 3 && strcmp(arguments[0], "--crowd") == 0 &&
+		parse_number(arguments[1], 20000, &threads) && parse_number(arguments[2], 1000, &sockets))
+		return run_socket_crowd((unsigned long)threads, (unsigned long)sockets);
 	if (strcmp(verb, "crowd") == 0 && count == 1 && parse_number(arguments[0], 1000, &threads))
 		return run_crowd((unsigned long)threads);
 	if (strcmp(verb, "hold") == 0 && count == 2)

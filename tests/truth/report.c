@@ -347,6 +347,9 @@ void read_socket(int fd, struct socket_facts *facts)
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &facts->family, &length) != 0)
 		return;
 	facts->isSocket = true;
+	struct stat own;
+	if (fstat(fd, &own) == 0)
+		facts->inode = own.st_ino;
 	length = sizeof facts->type;
 	getsockopt(fd, SOL_SOCKET, SO_TYPE, &facts->type, &length);
 	length = sizeof facts->protocol;
@@ -413,10 +416,11 @@ static void add_who(struct line *line, const struct who *who)
 	add_hex(line, "commHex", who->comm);
 }
 
-static void add_spaces(struct line *line, const struct who *who, uint64_t socketNetns)
+static void add_spaces(struct line *line, const struct who *who, const struct socket_facts *socket)
 {
+	add_number(line, "inode", (long long)socket->inode);
 	add_number(line, "netns", (long long)who->netns);
-	add_number_or_null(line, "socketNetns", socketNetns != 0, (long long)socketNetns);
+	add_number_or_null(line, "socketNetns", socket->netns != 0, (long long)socket->netns);
 	add_number(line, "mntns", (long long)who->mntns);
 	add_number_or_null(line, "cgroupId", who->cgroup != 0, (long long)who->cgroup);
 	add_string(line, "cgroupPath", who->cgroupPath[0] == 0 ? NULL : who->cgroupPath);
@@ -449,7 +453,7 @@ void print_bind(const struct bind_record *r)
 	add_number(&line, "ifindex", r->after.ifindex);
 	add_string(&line, "ifname", r->after.ifindex == 0 ? NULL : r->after.ifname);
 	add_number(&line, "ifindexBefore", s->ifindex);
-	add_spaces(&line, &r->who, s->netns);
+	add_spaces(&line, &r->who, s);
 	add_bool(&line, "shown", r->shown);
 	finish(&line);
 }
@@ -477,7 +481,7 @@ void print_accept(const struct accept_record *r)
 	add_string(&line, "errorName", error_name(r->error));
 	add_number(&line, "ifindex", s->ifindex);
 	add_string(&line, "ifname", s->ifindex == 0 ? NULL : s->ifname);
-	add_spaces(&line, &r->who, s->netns);
+	add_spaces(&line, &r->who, s);
 	add_bool(&line, "shown", r->shown);
 	finish(&line);
 }

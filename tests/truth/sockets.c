@@ -353,16 +353,16 @@ static void tcp_orphan(void)
 
 static void tcp_syn_sent(void)
 {
-	int device = create_device("silent0");
-	(void)device;
-	add_address6(device, "fd78::1", 64);
-	int fd = bound("fd78::1", 2014, SOCK_STREAM, 0);
+	// A listener whose queue is full does not answer.
+	listening("127.0.0.1", 2115, 0);
+	connect_to(open_for("127.0.0.1", SOCK_STREAM, 0), "127.0.0.1", 2115);
+	int fd = bound("127.0.0.1", 2014, SOCK_STREAM, 0);
 	fcntl(fd, F_SETFL, O_NONBLOCK);
-	connect_to(fd, "fd78::2", 80);
+	connect_to(fd, "127.0.0.1", 2115);
 	// getpeername() knows no other end yet.
-	struct socket_line line = {.name = "tcp6-syn-sent", .state = "SynSent", .heldBy = "Process", .hasDescriptor = true, .netns = own_netns(),
-		.family = AF_INET6, .type = SOCK_STREAM, .protocol = IPPROTO_TCP, .address = "fd78::1", .port = 2014, .hasRemote = true,
-		.remoteAddress = "fd78::2", .remotePort = 80};
+	struct socket_line line = {.name = "tcp4-syn-sent", .state = "SynSent", .heldBy = "Process", .hasDescriptor = true, .netns = own_netns(),
+		.family = AF_INET, .type = SOCK_STREAM, .protocol = IPPROTO_TCP, .address = "127.0.0.1", .port = 2014, .hasRemote = true,
+		.remoteAddress = "127.0.0.1", .remotePort = 2115};
 	struct stat status;
 	fstat(fd, &status);
 	line.inode = status.st_ino;
@@ -785,6 +785,57 @@ int run_socket_churn(void)
 	snprintf(text, sizeof text, "%u\n", own_netns());
 	print_text(text);
 	while (read(STDIN_FILENO, text, sizeof text) > 0)
+		;
+	return 0;
+}
+
+// ---- many
+
+// Ten kinds of sockets in turn: listening, bound, for datagrams, and both ends of a connection.
+static void crowd_member(unsigned number, unsigned sockets)
+{
+	char address[32];
+	int listener = -1;
+	snprintf(address, sizeof address, "127.1.%u.%u", number >> 8 & 255, number & 255);
+	for (unsigned i = 0; i < sockets; i++) {
+		int fd = i % 10 == 9 ? accepted(listener) : bound(address, 1000 + i, i % 10 == 6 || i % 10 == 7 ? SOCK_DGRAM : SOCK_STREAM, 0);
+		if (i % 10 < 4) {
+			listen(fd, 16);
+			listener = fd;
+		} else if (i % 10 == 8) {
+			connect_to(fd, address, 1000 + i - 5);
+		}
+	}
+	// As processes have other files open, too.
+	for (int i = 0; i < 15; i++)
+		open("/dev/null", O_RDONLY);
+}
+
+int run_socket_crowd(unsigned long processes, unsigned long sockets)
+{
+	if (geteuid() == 0)
+		enter_private_network();
+	for (unsigned long i = 0; i < processes; i++) {
+		int done[2];
+		char byte;
+		if (pipe(done) != 0)
+			return 71;
+		pid_t child = fork();
+		if (child == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			crowd_member((unsigned)i, (unsigned)sockets);
+			if (write(done[1], "x", 1) != 1)
+				_exit(74);
+			wait_forever(NULL);
+		}
+		close(done[1]);
+		if (child < 0 || read(done[0], &byte, 1) != 1)
+			return 71;
+		close(done[0]);
+	}
+	print_text("{\"ready\":true}\n");
+	char rest[64];
+	while (read(STDIN_FILENO, rest, sizeof rest) > 0)
 		;
 	return 0;
 }

@@ -11,6 +11,7 @@ internal sealed class BindCommand
     private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Failed calls too, with what they returned" };
     private readonly Option<bool> _printUid = new("--print-uid", "-U") { Description = "Print the user id" };
     private readonly Option<bool> _count = new("--count") { Description = "Count per address and port in the kernel; print the counts at the end" };
+    private readonly Option<bool> _existing = new("--existing") { Description = "Begin with the sockets that are bound already" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
     private readonly FilterOptions _filter = new();
     private readonly RunOptions _run = new();
@@ -24,7 +25,7 @@ internal sealed class BindCommand
     {
         BindCommand bind = new();
         Command command = new(name, "Trace calls of bind(): who bound which address and port, who failed to.");
-        foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._json })
+        foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._existing, bind._json })
         {
             command.Add(option);
         }
@@ -39,6 +40,7 @@ internal sealed class BindCommand
     private int Invoke(ParseResult parsed)
     {
         TraceOptions options = _run.Read(parsed, _filter.Read(parsed, parsed.GetValue(_errors)));
+        options = options with { IncludeExisting = parsed.GetValue(_existing) };
         TimeSpan? duration = _run.ReadDuration(parsed);
         long maxEvents = _run.ReadMaxEvents(parsed);
         bool json = parsed.GetValue(_json);
@@ -46,6 +48,15 @@ internal sealed class BindCommand
         OutputBuffer output = new(StandardStream.Output);
         if (parsed.GetValue(_count))
         {
+            if (options.IncludeExisting)
+            {
+                throw new UsageException(new TraceException(
+                    "ExistingWithCount",
+                    TraceErrorKind.InvalidArgument,
+                    "--existing does not go together with --count.",
+                    "'bindsnoop sockets' lists what is bound already."));
+            }
+
             if (maxEvents != long.MaxValue)
             {
                 throw new UsageException(new TraceException(
@@ -65,6 +76,17 @@ internal sealed class BindCommand
                 Uid: parsed.GetValue(_printUid),
                 Errors: parsed.GetValue(_errors),
                 Wide: parsed.GetValue(_wide)));
-        return run.Trace(() => new BindTracer(options), output, writer, maxEvents);
+        return run.Trace(() => Attach(options), output, writer, maxEvents);
+    }
+
+    private static BindTracer Attach(TraceOptions options)
+    {
+        BindTracer tracer = new(options);
+        foreach (string unseen in tracer.Unseen)
+        {
+            Messages.Write(unseen);
+        }
+
+        return tracer;
     }
 }

@@ -51,6 +51,7 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
     private static readonly JsonEncodedText s_errorMessage = Name(nameof(TraceEvent.ErrorMessage));
     private static readonly JsonEncodedText s_networkNamespace = Name(nameof(TraceEvent.NetworkNamespace));
     private static readonly JsonEncodedText s_mountNamespace = Name(nameof(TraceEvent.MountNamespace));
+    private static readonly JsonEncodedText s_inode = Name(nameof(TraceEvent.Inode));
     private static readonly JsonEncodedText s_cgroupId = Name(nameof(TraceEvent.CgroupId));
     private static readonly JsonEncodedText s_cgroupPath = Name(nameof(TraceEvent.CgroupPath));
     private static readonly JsonEncodedText s_unit = Name(nameof(TraceEvent.Unit));
@@ -83,6 +84,7 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
         json.WriteString(s_errorMessage, next.ErrorMessage);
         json.WriteNumber(s_networkNamespace, next.NetworkNamespace);
         json.WriteNumber(s_mountNamespace, next.MountNamespace);
+        json.WriteNumber(s_inode, next.Inode);
         json.WriteNumber(s_cgroupId, next.CgroupId);
         json.WriteString(s_cgroupPath, next.CgroupPath);
         Owner owner = OwnerOf(next);
@@ -133,6 +135,7 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
 /// <summary>Events of bind() as JSON; the names are those of <see cref="BindEvent"/>.</summary>
 internal sealed class BindJsonWriter(OutputBuffer output) : EventJsonWriter<BindEvent>(output)
 {
+    private static readonly JsonEncodedText s_existing = Name(nameof(BindEvent.Existing));
     private static readonly JsonEncodedText s_protocol = Name(nameof(BindEvent.Protocol));
     private static readonly JsonEncodedText s_protocolNumber = Name(nameof(BindEvent.ProtocolNumber));
     private static readonly JsonEncodedText s_socketType = Name(nameof(BindEvent.SocketType));
@@ -152,6 +155,7 @@ internal sealed class BindJsonWriter(OutputBuffer output) : EventJsonWriter<Bind
 
     protected override void WriteOwn(Utf8JsonWriter json, BindEvent next)
     {
+        json.WriteBoolean(s_existing, next.Existing);
         json.WriteString(s_protocol, next.Protocol);
         json.WriteNumber(s_protocolNumber, next.ProtocolNumber);
         json.WriteString(s_socketType, next.SocketType);

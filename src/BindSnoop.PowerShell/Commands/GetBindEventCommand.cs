@@ -21,6 +21,10 @@ public sealed class GetBindEventCommand : BindFilterCommand
     [Duration]
     public TimeSpan? Duration { get; set; }
 
+    /// <summary>Begins with the sockets that are bound already.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public SwitchParameter IncludeExisting { get; set; }
+
     /// <summary>Ends after so many events.</summary>
     [Parameter]
     [ValidateRange(1, long.MaxValue)]
@@ -66,8 +70,19 @@ public sealed class GetBindEventCommand : BindFilterCommand
         }
         else if (!NothingToTrace)
         {
-            Stream(() => new BindTracer(ReadOptions()), Duration, MaxEvents, next => Write(next, IncludeError));
+            Stream(StartTracer, Duration, MaxEvents, next => Write(next, IncludeError));
         }
+    }
+
+    private BindTracer StartTracer()
+    {
+        BindTracer tracer = new(ReadOptions() with { IncludeExisting = IncludeExisting });
+        foreach (string unseen in tracer.Unseen)
+        {
+            WriteWarning(unseen);
+        }
+
+        return tracer;
     }
 
     private void HandOver()

@@ -24,6 +24,10 @@ public sealed class StartBindTraceCommand : BindFilterCommand
     [Parameter]
     public int Capacity { get; set; } = TraceOptions.DefaultCountCapacity;
 
+    /// <summary>Begins with the sockets that are bound already (not in Count mode).</summary>
+    [Parameter]
+    public SwitchParameter IncludeExisting { get; set; }
+
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
@@ -32,7 +36,17 @@ public sealed class StartBindTraceCommand : BindFilterCommand
             return;
         }
 
-        BindTrace trace = Try(() => BindSnoopModule.Registry.Start(Name, Mode, ReadOptions() with { CountCapacity = Capacity }, MaxQueued));
+        if (IncludeExisting && Mode == BindTraceMode.Count)
+        {
+            ThrowTerminatingError(ToErrorRecord(new TraceException(
+                "ExistingWithCount",
+                TraceErrorKind.InvalidArgument,
+                "-IncludeExisting does not go together with -Mode Count.",
+                "Get-BindSocket lists what is bound already.")));
+        }
+
+        TraceOptions options = ReadOptions() with { CountCapacity = Capacity, IncludeExisting = IncludeExisting };
+        BindTrace trace = Try(() => BindSnoopModule.Registry.Start(Name, Mode, options, MaxQueued));
         WriteBackend(trace.Backend, trace.Refusals);
         WriteObject(trace);
     }

@@ -8,6 +8,7 @@ internal struct OriginRecord
 {
     public ulong Time;
     public ulong CgroupId;
+    public ulong Inode;
     public uint ProcessId;
     public uint ThreadId;
     public uint ParentProcessId;

@@ -33,9 +33,19 @@ public sealed class BindEvent : TraceEvent
 
     private readonly BindRecord _record;
 
-    internal BindEvent(in BindRecord record, in EventContext context)
-        : base(record.Origin, context) =>
+    internal BindEvent(in BindRecord record, in EventContext context, bool existing = false)
+        : base(record.Origin, context)
+    {
         _record = record;
+        Existing = existing;
+    }
+
+    /// <summary>
+    /// Whether this is no call, but a socket that was bound when the trace began. Then the process is one that holds it
+    /// (0 if none does), <see cref="TraceEvent.Uid"/> is of the socket, and what is known of calls only is not known: group
+    /// (4294967295), parent, mount namespace and requested address.
+    /// </summary>
+    public bool Existing { get; }
 
     /// <inheritdoc/>
     public override DateTime Time => base.Time;

@@ -28,6 +28,7 @@ public abstract class TraceEvent
         NetworkNamespace = origin.NetworkNamespace;
         MountNamespace = origin.MountNamespace;
         CgroupId = origin.CgroupId;
+        Inode = (long)origin.Inode;
         CgroupPath = context.CgroupPath;
         InterfaceName = context.InterfaceName;
         Backend = BackendName(context.Backend);
@@ -91,6 +92,12 @@ public abstract class TraceEvent
 
     /// <summary>Inode number of the caller's mount namespace.</summary>
     public uint MountNamespace { get; }
+
+    /// <summary>
+    /// The socket's inode number, as <see cref="BindSocket.Inode"/>, /proc/PID/fd and "ss -e" show it; of an accept that of
+    /// the new socket, if it failed of the listening one. 0 when the call named no socket.
+    /// </summary>
+    public long Inode { get; }
 
     /// <summary>The caller's cgroup in the version 2 hierarchy.</summary>
     public ulong CgroupId { get; }

@@ -18,6 +18,9 @@ public sealed record TraceOptions
     /// <summary>Bytes of the buffer between the kernel and this process; a power of two of at least 4096.</summary>
     public int BufferSize { get; init; } = DefaultBufferSize;
 
+    /// <summary>Begin with what is bound already (binds only); see <see cref="BindEvent.Existing"/>.</summary>
+    public bool IncludeExisting { get; init; }
+
     /// <summary>How many different combinations of address, port, protocol and result can be counted.</summary>
     public int CountCapacity { get; init; } = DefaultCountCapacity;
 

@@ -4,8 +4,46 @@ using BindSnoop.Loading;
 namespace BindSnoop;
 
 /// <summary>Traces calls of bind().</summary>
-public sealed class BindTracer(TraceOptions options) : Tracer<BindEvent>(TracerDefinition.Bind, options)
+public sealed class BindTracer : Tracer<BindEvent>
 {
+    private readonly ExistingBinds? _existing;
+
+    /// <summary>Attaches, and then looks at what there is if that is asked for.</summary>
+    /// <exception cref="TraceException">An option is wrong, or no back end works.</exception>
+    public BindTracer(TraceOptions options)
+        : base(TracerDefinition.Bind, Checked(options))
+    {
+        if (options.IncludeExisting)
+        {
+            try
+            {
+                _existing = new ExistingBinds(options.Filter, Backend);
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>What of the existing sockets could not be seen, one sentence for each reason.</summary>
+    public IReadOnlyList<string> Unseen => _existing?.Unseen ?? [];
+
+    private protected override IReadOnlyList<BindEvent> Existing => _existing?.Events ?? [];
+
+    private protected override bool IsKnown(BindEvent next) => _existing?.Has(next) == true;
+
+    private static TraceOptions Checked(TraceOptions options)
+    {
+        if (options.IncludeExisting)
+        {
+            ExistingBinds.EnsureFilterable(options.Filter);
+        }
+
+        return options;
+    }
+
     private protected override BindEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher)
     {
         ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);

@@ -81,6 +81,18 @@ public abstract class Tracer<TEvent> : IDisposable
         using HandleHold hold = _session.HoldBuffer();
         using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
             static buffer => ((RingBuffer)buffer!).Interrupt(), _session.Buffer);
+        foreach (TEvent existing in Existing)
+        {
+            if (cancellationToken.IsCancellationRequested)
+            {
+                yield break;
+            }
+
+            _firstKernelTime ??= existing.KernelTime;
+            existing.FirstKernelTime = _firstKernelTime.Value;
+            yield return existing;
+        }
+
         long deadline = duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue;
         while (!cancellationToken.IsCancellationRequested && !_stopRequested)
         {
@@ -132,6 +144,12 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
     internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
 
+    /// <summary>What is handed out before anything else.</summary>
+    private protected virtual IReadOnlyList<TEvent> Existing => [];
+
+    /// <summary>Whether an event is of what was handed out then.</summary>
+    private protected virtual bool IsKnown(TEvent next) => false;
+
     private protected abstract TEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher);
 
     /// <summary>Releases everything.</summary>
@@ -147,15 +165,21 @@ public abstract class Tracer<TEvent> : IDisposable
 
     private TEvent? TryRead()
     {
-        if (_next == _ready && !ReadBatch())
+        TEvent next;
+        do
         {
-            return null;
-        }
+            if (_next == _ready && !ReadBatch())
+            {
+                return null;
+            }
 
-        TEvent next = _batch[_next++];
+            next = _batch[_next++];
+            Metrics.Count(next);
+        }
+        while (IsKnown(next));
+
         _firstKernelTime ??= next.KernelTime;
         next.FirstKernelTime = _firstKernelTime.Value;
-        Metrics.Count(next);
         return next;
     }
 

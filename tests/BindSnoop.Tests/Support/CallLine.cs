@@ -50,6 +50,8 @@ public abstract record CallLine
 
     public uint? SocketNetns { get; init; }
 
+    public long Inode { get; init; }
+
     public uint Mntns { get; init; }
 
     public ulong? CgroupId { get; init; }

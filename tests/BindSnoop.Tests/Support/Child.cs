@@ -23,6 +23,9 @@ internal static class Child
     /// <summary>Tries to trace through tracepoints, and writes the error and what to do about it.</summary>
     public const string Advice = "advice";
 
+    /// <summary>Gives up root, and lists the sockets of a root's port and of its own.</summary>
+    public const string ListSockets = "list-sockets";
+
     /// <summary>Begins to trace as root, gives that up, and ends the trace.</summary>
     public const string DropWhileTracing = "drop-while-tracing";
 
@@ -140,6 +143,9 @@ internal static class Child
                 return 0;
             case DropWhileTracing:
                 DropPrivilegesWhileTracing();
+                return 0;
+            case ListSockets:
+                SocketTests.ListWithoutPrivileges();
                 return 0;
             case TraceItself:
                 return PrivilegeTests.TraceItself();
