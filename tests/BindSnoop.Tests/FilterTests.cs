@@ -72,6 +72,46 @@ public sealed class FilterTests
         Assert.Empty(Trace(new TraceFilter { Port = [new(1, 65535)] }, ["tcp4-port-zero-later"], out _));
     }
 
+    /// <summary>In the kernel's terms: what names no port is left out, but raw sockets have none to name.</summary>
+    [Fact]
+    public void RequestedOnly() =>
+        Check(
+            new TraceFilter { RequestedOnly = true, IncludeError = true },
+            l => l.RequestedPort is not 0 || l.Type == "RAW");
+
+    [Fact]
+    public void RequestedOnlyAndPort() =>
+        Check(
+            new TraceFilter { RequestedOnly = true, Port = [new(0, 65535)] },
+            l => l.RequestedPort is not 0 || l.Type == "RAW");
+
+    /// <summary>
+    /// Where a program of a cgroup puts another port into the kernel's copy of the address, the call is found by what
+    /// the program asked for and by what the kernel was given, and shows the latter.
+    /// </summary>
+    [Theory]
+    [InlineData(Backend.Fentry)]
+    [InlineData(Backend.Kprobe)]
+    [InlineData(Backend.Tracepoint)]
+    public void PortThatACgroupRewrites(Backend backend)
+    {
+        const ushort Asked = 21080;
+        const ushort Given = 21090;
+        Requires.Tracing(backend);
+        using CgroupTree tree = new();
+        using PortRewriter rewriter = new(tree.Root, Asked, Given);
+        foreach (ushort port in new[] { Asked, Given })
+        {
+            Assert.SkipWhen(
+                port == Asked && backend != Backend.Tracepoint && !Loading.TracerDefinition.KernelTypes.HasTaskRegisters,
+                "before 5.15 only the tracepoints know what the program asked for");
+            using Collector collector = new(new TraceOptions { Backend = backend, Filter = new() { Port = [new(port, port)], Cgroup = [tree.Root] } });
+            tree.Within(tree.Root, () => Assert.Equal(0, Sys.BindOnce("127.0.0.1", Asked)));
+            BindEvent found = Assert.Single(collector.Finish());
+            Assert.Equal(((int)Given, (int)Given), (found.Port, found.RequestedPort));
+        }
+    }
+
     /// <summary>Where others show the protocol number of a raw socket as its port, and ICMP as port 1.</summary>
     [Fact]
     public void ProtocolOfARawSocketIsNoPort() =>

@@ -12,6 +12,7 @@ internal sealed class FilterOptions(bool connections = false)
     private readonly Option<string[]> _uid = List("--uid", "USER[,USER...]", "Only these users, by number or name", ["-u"]);
     private readonly Option<string[]> _protocol = List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers", [], "TCP", "UDP", "UDPLITE", "ICMP", "ICMPV6", "MPTCP", "SCTP");
     private readonly Option<string[]> _address = List("--address", "ADDR[,ADDR...]", connections ? "Only these local addresses or CIDR prefixes" : "Only these addresses or CIDR prefixes, requested or resulting");
+    private readonly Option<bool> _requestedOnly = new("--requested-only") { Description = "Leave out binds to port 0, whose port the kernel chooses" };
     private readonly Option<string[]> _remotePort = List("--remote-port", "PORT[,PORT...]", "Only these ports of peers");
     private readonly Option<string[]> _remoteAddress = List("--remote-address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes of peers");
     private readonly Option<string[]> _comm = List("--comm", "NAME", "Only threads of this name (may be repeated)");
@@ -26,12 +27,12 @@ internal sealed class FilterOptions(bool connections = false)
     {
         foreach (Option option in new Option[]
         {
-            _processId, _port, _uid, _protocol, _address, _remotePort, _remoteAddress, _comm, _family, _ipv4, _ipv6, _cgroup, _cgroupMap,
+            _processId, _port, _requestedOnly, _uid, _protocol, _address, _remotePort, _remoteAddress, _comm, _family, _ipv4, _ipv6, _cgroup, _cgroupMap,
             _mountNamespaceMap,
         })
         {
             // A connection has two ends and is always TCP; a bind has one, of any protocol.
-            if (connections ? option != _protocol : option != _remotePort && option != _remoteAddress)
+            if (connections ? option != _protocol && option != _requestedOnly : option != _remotePort && option != _remoteAddress)
             {
                 command.Add(option);
             }
@@ -43,6 +44,7 @@ internal sealed class FilterOptions(bool connections = false)
     {
         ProcessId = Values(parsed, _processId, ParseProcessId),
         Port = Values(parsed, _port, PortRange.Parse),
+        RequestedOnly = parsed.GetValue(_requestedOnly),
         Uid = Values(parsed, _uid, Users.Parse),
         Protocol = Values(parsed, _protocol, Protocols.Parse),
         Address = Values(parsed, _address, AddressPrefix.Parse),

@@ -24,10 +24,15 @@ public abstract class BindFilterCommand : FilterCommand
     [ValidateNotNullOrEmpty]
     public string[] Address { get; set; } = [];
 
+    /// <summary>Leaves out binds to port 0, whose port the kernel chooses.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public SwitchParameter RequestedOnly { get; set; }
+
     private protected override TraceFilter ReadFilter() => base.ReadFilter() with
     {
         Port = Port.Select(PortRange.Parse).ToArray(),
         Protocol = Protocol.Select(Protocols.Parse).ToArray(),
         Address = Address.Select(AddressPrefix.Parse).ToArray(),
+        RequestedOnly = RequestedOnly,
     };
 }
