@@ -2,6 +2,7 @@ namespace BindSnoop.Loading;
 
 /// <summary>A kernel function that a tracer hooks by trampoline or kprobe.</summary>
 /// <param name="Name">Its name; the programs are named after it.</param>
-/// <param name="Required">Without it the back end is of no use; others may be absent from a kernel.</param>
+/// <param name="Required">What a kernel has that has it, if the back end is of no use without; others may be absent.</param>
 /// <param name="ErrorsOnly">Hooked only if failures are wanted.</param>
-internal sealed record HookedFunction(string Name, bool Required = false, bool ErrorsOnly = false);
+/// <param name="Module">The kernel module that has it where the kernel itself does not.</param>
+internal sealed record HookedFunction(string Name, string? Required = null, bool ErrorsOnly = false, string? Module = null);

@@ -25,8 +25,8 @@ internal sealed record TracerDefinition(
         "bind",
         Unsafe.SizeOf<BindRecord>(),
         [
-            new("inet_bind", Required: true),
-            new("inet6_bind"),
+            new("inet_bind", Required: "IPv4 networking"),
+            new("inet6_bind", Module: "ipv6"),
             new("mptcp_bind"),
             new("security_socket_bind", ErrorsOnly: true),
             new("__sys_bind", ErrorsOnly: true),
@@ -38,7 +38,7 @@ internal sealed record TracerDefinition(
         "accept",
         Unsafe.SizeOf<AcceptRecord>(),
         [
-            new("security_sock_graft", Required: true),
+            new("security_sock_graft", Required: "CONFIG_SECURITY_NETWORK=y"),
             new("inet_csk_accept", ErrorsOnly: true),
             new("__sys_accept4", ErrorsOnly: true),
             new("put_unused_fd", ErrorsOnly: true),

@@ -80,9 +80,7 @@ public sealed class TraceSupport
 
     private static BackendSupport ProbeBackend(Backend backend)
     {
-        string blind = backend == Backend.Tracepoint
-            ? "Calls made through io_uring, and by 32-bit programs."
-            : "";
+        string blind = BlindSpots.Of(backend);
         try
         {
             TraceOptions options = new() { Backend = backend, BufferSize = Environment.SystemPageSize };
