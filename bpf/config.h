@@ -12,6 +12,7 @@ struct config {
 	__u32 process_id;     /* with the next two: the only one asked for */
 	__u32 uid;
 	__u32 gid;
+	__u32 pid_namespace;  /* inode of the one whose ids are wanted; 0: the initial one */
 	__u8 by_port;
 	__u8 by_remote_port;
 	__u8 by_process_id;

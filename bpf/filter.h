@@ -4,6 +4,7 @@
 #define BINDSNOOP_FILTER_H
 
 #include "config.h"
+#include "process.h"
 #include "record.h"
 
 #define FILTER_MAP(name, key_type, value_type)                                                     \
@@ -105,7 +106,7 @@ enum by { ANY, ONE, SOME };
 static __always_inline bool caller_wanted(void)
 {
 	if (config.by_process_id) {
-		__u32 process_id = bpf_get_current_pid_tgid() >> 32;
+		__u32 process_id = current_process_id();
 
 		if (!MATCHES(process_id, process_id))
 			return false;

@@ -106,6 +106,21 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+/* One number for each level of namespaces, the initial one's first. */
+struct pid {
+	unsigned int level;
+	struct upid numbers[];
+};
+
 struct mnt_namespace {
 	struct ns_common ns;
 };
@@ -181,6 +196,8 @@ struct task_struct {
 	struct cred *cred;
 	char comm[TASK_COMM_LEN];
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	struct nsproxy *nsproxy;
 	struct files_struct *files;
 };

@@ -3,7 +3,7 @@
 #ifndef BINDSNOOP_RECORD_H
 #define BINDSNOOP_RECORD_H
 
-#include "kernel.h"
+#include "process.h"
 
 /* Addresses are in network byte order, an IPv4 one in the first four bytes; ports in host order. */
 struct endpoint {
@@ -18,6 +18,7 @@ struct origin {
 	__u64 time;      /* ns, CLOCK_BOOTTIME */
 	__u64 cgroup_id;
 	__u64 inode; /* of the socket, 0 without one */
+	/* With HOST_ID set in them where config.pid_namespace does not number the process. */
 	__u32 process_id;
 	__u32 thread_id;
 	__u32 parent_process_id;
@@ -59,10 +60,10 @@ static __always_inline void fill_origin(struct origin *origin, struct task_struc
 	struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
 	struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
 	struct cred *cred = LOAD_TASK(task, cred);
+	struct process_ids ids = { .parent = LOAD_TASK(parent, tgid) };
 
 	origin->time = time;
 	origin->inode = inode;
-	origin->parent_process_id = LOAD_TASK(parent, tgid);
 	origin->uid = LOAD_TASK(cred, uid.val);
 	origin->gid = LOAD_TASK(cred, gid.val);
 	if (!network_namespace) {
@@ -79,17 +80,22 @@ static __always_inline void fill_origin(struct origin *origin, struct task_struc
 
 		comm[0] = *(__u64 *)&task->comm[0];
 		comm[1] = *(__u64 *)&task->comm[8];
-		origin->process_id = task->tgid;
-		origin->thread_id = task->pid;
+		ids.process = task->tgid;
+		ids.thread = task->pid;
 		origin->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	} else {
-		__u64 ids = bpf_get_current_pid_tgid();
+		__u64 thread_in_process = bpf_get_current_pid_tgid();
 
 		bpf_get_current_comm(origin->comm, sizeof(origin->comm));
-		origin->process_id = ids >> 32;
-		origin->thread_id = ids;
+		ids.process = thread_in_process >> 32;
+		ids.thread = thread_in_process;
 		origin->cgroup_id = bpf_get_current_cgroup_id();
 	}
+	if (config.pid_namespace)
+		number_in_namespace(&ids, task);
+	origin->process_id = ids.process;
+	origin->thread_id = ids.thread;
+	origin->parent_process_id = ids.parent;
 }
 
 /*

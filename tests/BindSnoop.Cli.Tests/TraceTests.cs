@@ -268,6 +268,38 @@ public sealed class TraceTests
             StringComparison.Ordinal);
     }
 
+    /// <summary>This process is outside, so it has no id there; and the tool, which is 1 there, does not bind.</summary>
+    [Fact]
+    public void Ids_in_a_PID_namespace_are_those_that_are_seen_there()
+    {
+        string[] unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
+        using Tool tool = Tool.TraceThrough(unshare, "--json", "-P", "20950", "--max-events", "1");
+        using Tool byId = Tool.TraceThrough(unshare, "--json", "-P", "20950", "-p", $"1,{s_self}", "--duration", "2");
+        using (Native.Socket socket = new("127.0.0.1", Native.Stream))
+        {
+            Assert.Equal(0, socket.Bind(20950));
+        }
+
+        Assert.Equal(0, tool.WaitForEnd());
+        JsonElement bind = Assert.Single(tool.Json);
+        Assert.True(bind.GetProperty("IsHostProcessId").GetBoolean());
+        Assert.Equal(Environment.ProcessId, bind.GetProperty("ProcessId").GetInt32());
+        Assert.Equal(0, byId.WaitForEnd());
+        Assert.Empty(byId.Lines);
+    }
+
+    [Fact]
+    public void Times_in_a_time_namespace_are_those_of_the_wall_clock()
+    {
+        Assert.SkipUnless(File.Exists("/proc/self/ns/time"), "This kernel has no time namespaces.");
+        using Tool tool = Tool.TraceThrough(["unshare", "--time", "--fork", "--kill-child", "--boottime", "864000", "--"], "--json", "-p", s_self, "--max-events", "1");
+        DateTime before = DateTime.UtcNow;
+        BindOnce("127.0.0.1");
+        DateTime after = DateTime.UtcNow;
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.InRange(Assert.Single(tool.Json).GetProperty("Time").GetDateTime().ToUniversalTime(), before.AddSeconds(-1), after.AddSeconds(1));
+    }
+
     /// <summary>Binds a socket to a port that the kernel chooses, and gives the port.</summary>
     private static int BindOnce(string address, int type = Native.Stream)
     {

@@ -14,7 +14,8 @@ public sealed class EventOrderTests
     {
         string[] first =
         [
-            "Time", "Timestamp", "KernelTime", "ElapsedSeconds", "Uid", "Gid", "UserName", "ProcessId", "ThreadId", "ParentProcessId", "Comm",
+            "Time", "Timestamp", "KernelTime", "ElapsedSeconds", "Uid", "Gid", "UserName", "ProcessId", "ThreadId", "ParentProcessId",
+            "IsHostProcessId", "Comm",
         ];
         Assert.Equal(first, kind.GetProperties(BindingFlags.Public | BindingFlags.Instance).Select(p => p.Name).Take(first.Length));
     }

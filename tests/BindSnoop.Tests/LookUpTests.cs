@@ -1,12 +1,22 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using BindSnoop.Host;
 using BindSnoop.Names;
 using Xunit;
 
 namespace BindSnoop.Tests;
 
 /// <summary>What the reader looks up for an event while the process, its cgroup and its network still are there.</summary>
-public sealed class LookUpTests
+public sealed unsafe partial class LookUpTests
 {
+    private const int LimitOfProcesses = 6;
+    private const int LimitOfFiles = 7;
+    private const uint Nobody = 65534;
+
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    [LibraryImport("libc", EntryPoint = "prlimit", SetLastError = true)]
+    private static partial int Limit(int process, int resource, ulong* limit, ulong* old);
 
     [Fact]
     public void InterfaceNameOfTheHost()
@@ -86,6 +96,116 @@ public sealed class LookUpTests
         {
             Assert.Equal(entry[0], Users.NameOf(uint.Parse(entry[2], System.Globalization.CultureInfo.InvariantCulture)));
         }
+    }
+
+    /// <summary>A name that could not be looked up for want of a descriptor is found once there is one.</summary>
+    [Fact]
+    public void AFailureIsNotForEver()
+    {
+        using CgroupTree tree = new();
+        ulong id = tree.IdOf(tree.Root);
+        ulong* old = stackalloc ulong[2];
+        Assert.Equal(0, Limit(0, LimitOfFiles, null, old));
+        ulong* none = stackalloc ulong[] { 0, old[1] };
+        string without;
+        Assert.Equal(0, Limit(0, LimitOfFiles, none, null));
+        try
+        {
+            without = Cgroups.PathOf(id);
+        }
+        finally
+        {
+            Assert.Equal(0, Limit(0, LimitOfFiles, old, null));
+        }
+
+        Assert.Equal("", without);
+        Assert.True(SpinWait.SpinUntil(() => Cgroups.PathOf(id) == tree.Root, s_patience));
+    }
+
+    /// <summary>An account that is made, renamed or removed while the process runs.</summary>
+    [Fact]
+    public void UserNamesAreLookedUpAgain()
+    {
+        Requires.Tracing();
+        string file = Path.GetTempFileName();
+        try
+        {
+            const uint Uid = 3_999_999_999;
+            string before = File.ReadAllText("/etc/passwd");
+            Sys.InNewNamespace(Sys.NewNamespaceMount, () =>
+            {
+                File.WriteAllText(file, before);
+                Sys.CoverFile(file, "/etc/passwd");
+                Assert.Equal($"{Uid}", Users.NameOf(Uid));
+                foreach (string account in "newcomer renamed".Split(' '))
+                {
+                    File.WriteAllText(file, before + $"{account}:x:{Uid}:{Uid}::/:/bin/false\n");
+                    Assert.True(SpinWait.SpinUntil(() => Users.NameOf(Uid) == account, s_patience), Users.NameOf(Uid));
+                }
+            });
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    /// <summary>Where setns(2) is refused, or no thread is to be had, a name is missing, and neither time nor the trace is lost.</summary>
+    [Fact]
+    public void NamespacesThatCannotBeEnteredCostNoThreadEach()
+    {
+        Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Only root can give up root.");
+        Assert.Equal("refused: '' few threads\nno threads: ''\n", Child.Start(Child.LookUpWithoutPrivileges));
+    }
+
+    public static int LookUpWithoutPrivileges()
+    {
+        const int LookUps = 20_000;
+        uint network = 0;
+        int thread = 0;
+        using ManualResetEventSlim there = new(), done = new();
+        Thread resident = new(() => Sys.InNewNamespace(Sys.NewNamespaceNetwork, () =>
+        {
+            network = Sys.NamespaceOf("net");
+            thread = Sys.ThreadId();
+            there.Set();
+            done.Wait();
+        }));
+        resident.Start();
+        there.Wait();
+        Sys.DropPrivileges(Nobody);
+        string name = "";
+        int first = NewThread();
+        for (int i = 0; i < LookUps; i++)
+        {
+            name += NetworkInterfaces.NameOf(1, network, (uint)thread);
+        }
+
+        // Others make threads meanwhile, too; numbers begin again at the limit.
+        int most = int.Parse(File.ReadAllText("/proc/sys/kernel/pid_max"), CultureInfo.InvariantCulture);
+        int made = (NewThread() - first + most) % most;
+        Console.WriteLine($"refused: '{name}' {(made < LookUps / 2 ? "few" : $"{made}")} threads");
+
+        ulong* none = stackalloc ulong[] { 0, 0 };
+        if (Limit(0, LimitOfProcesses, none, null) != 0)
+        {
+            return 1;
+        }
+
+        // Long enough for the refusal to be forgotten.
+        Thread.Sleep(1100);
+        Console.WriteLine($"no threads: '{NetworkInterfaces.NameOf(1, network, (uint)thread)}'");
+        done.Set();
+        return 0;
+    }
+
+    private static int NewThread()
+    {
+        int id = 0;
+        Thread thread = new(() => id = Sys.ThreadId());
+        thread.Start();
+        thread.Join();
+        return id;
     }
 
     private static BindEvent BindAndFind(Action bind)

@@ -36,6 +36,27 @@ Describe 'Get-BindEvent' {
         }
     }
 
+    Context 'Namespaces' {
+        It 'Gives ids that Get-Process knows, inside a PID namespace' {
+            $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
+            $script = "Import-Module '$modulePath'" + @'
+
+                $trace = Start-BindTrace -ProcessId $PID
+                $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
+                $listener.Start()
+                $port = $listener.LocalEndpoint.Port
+                Stop-BindTrace -Name $trace.Name
+                $event = Get-BindEvent -Trace $trace | Where-Object Port -EQ $port
+                $found = $event | Get-Process
+                "$($event.ProcessId -eq $PID) $($event.IsHostProcessId) $($found.Id -eq $PID) $([bool]$event.ProcessPath)"
+                "$(($event | Get-Process -Id { $_.ParentProcessId }).Id -eq $event.ParentProcessId)"
+'@
+            # One process above it that can be seen there, as its parent.
+            & (Find-Program unshare) --pid --fork --mount-proc sh -c '"$@"; true' sh $pwsh -NoLogo -NoProfile -NonInteractive -Command $script |
+                Should -Be 'True False True True', 'True'
+        }
+    }
+
     Context 'Properties' {
         It 'Tells what is true of every call' {
             $result = Invoke-Traced { param($Comm, $Seconds) Get-BindEvent -IncludeError -Comm $Comm -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {

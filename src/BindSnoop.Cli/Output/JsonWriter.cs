@@ -45,6 +45,7 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
     private static readonly JsonEncodedText s_processId = Name(nameof(TraceEvent.ProcessId));
     private static readonly JsonEncodedText s_threadId = Name(nameof(TraceEvent.ThreadId));
     private static readonly JsonEncodedText s_parentProcessId = Name(nameof(TraceEvent.ParentProcessId));
+    private static readonly JsonEncodedText s_isHostProcessId = Name(nameof(TraceEvent.IsHostProcessId));
     private static readonly JsonEncodedText s_comm = Name(nameof(TraceEvent.Comm));
     private static readonly JsonEncodedText s_errorCode = Name(nameof(TraceEvent.ErrorCode));
     private static readonly JsonEncodedText s_errorName = Name(nameof(TraceEvent.ErrorName));
@@ -77,6 +78,7 @@ internal abstract class EventJsonWriter<TEvent>(OutputBuffer output) : JsonLines
         json.WriteNumber(s_processId, next.ProcessId);
         json.WriteNumber(s_threadId, next.ThreadId);
         json.WriteNumber(s_parentProcessId, next.ParentProcessId);
+        json.WriteBoolean(s_isHostProcessId, next.IsHostProcessId);
         json.WriteString(s_comm, next.Comm);
         WriteOwn(json, next);
         json.WriteNumber(s_errorCode, next.ErrorCode);

@@ -6,6 +6,9 @@ namespace BindSnoop.Abi;
 [StructLayout(LayoutKind.Sequential)]
 internal struct OriginRecord
 {
+    /// <summary>HOST_ID of bpf/process.h, set in the ids of processes.</summary>
+    public const uint HostId = 0x80000000;
+
     public ulong Time;
     public ulong CgroupId;
     public ulong Inode;

@@ -18,6 +18,7 @@ internal struct TraceConfig
     public uint ProcessId;
     public uint Uid;
     public uint Gid;
+    public uint PidNamespace;
     public byte ByPort;
     public byte ByRemotePort;
     public byte ByProcessId;

@@ -43,6 +43,9 @@ public sealed class AcceptEvent : TraceEvent
     public override int ParentProcessId => base.ParentProcessId;
 
     /// <inheritdoc/>
+    public override bool IsHostProcessId => base.IsHostProcessId;
+
+    /// <inheritdoc/>
     public override string Comm => base.Comm;
 
     /// <summary>TCP or MPTCP: of the connection; of a failed call, of the listening socket.</summary>

@@ -78,6 +78,9 @@ public sealed class BindEvent : TraceEvent
     public override int ParentProcessId => base.ParentProcessId;
 
     /// <inheritdoc/>
+    public override bool IsHostProcessId => base.IsHostProcessId;
+
+    /// <inheritdoc/>
     public override string Comm => base.Comm;
 
     /// <summary>The protocol's name, else its number; empty when the call named no socket (EBADF, ENOTSOCK).</summary>

@@ -19,6 +19,9 @@ internal sealed class EventEnricher
 {
     private KernelClock _clock;
 
+    /// <exception cref="TraceException"><c>ClockUnknown</c>.</exception>
+    public EventEnricher() => _clock.Synchronize();
+
     /// <summary>Before the first of records that are read together.</summary>
     public void BeginBatch() => _clock.Synchronize();
 

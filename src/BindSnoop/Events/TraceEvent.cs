@@ -20,9 +20,10 @@ public abstract class TraceEvent
         Time = new DateTime(context.UtcTicks, DateTimeKind.Utc).ToLocalTime();
         Uid = origin.Uid;
         Gid = origin.Gid;
-        ProcessId = (int)origin.ProcessId;
-        ThreadId = (int)origin.ThreadId;
-        ParentProcessId = (int)origin.ParentProcessId;
+        ProcessId = (int)(origin.ProcessId & ~OriginRecord.HostId);
+        ThreadId = (int)(origin.ThreadId & ~OriginRecord.HostId);
+        ParentProcessId = (int)(origin.ParentProcessId & ~OriginRecord.HostId);
+        IsHostProcessId = (origin.ProcessId & OriginRecord.HostId) != 0;
         Comm = CommOf(origin.Comm);
         ErrorCode = origin.ErrorCode;
         NetworkNamespace = origin.NetworkNamespace;
@@ -46,7 +47,10 @@ public abstract class TraceEvent
     /// </summary>
     public virtual string Timestamp => TimestampOf(Time);
 
-    /// <summary>The same moment in nanoseconds since boot (CLOCK_BOOTTIME), which no clock step moves.</summary>
+    /// <summary>
+    /// The same moment in nanoseconds since the machine booted (CLOCK_BOOTTIME outside of time namespaces), which no
+    /// clock step moves.
+    /// </summary>
     public virtual long KernelTime { get; }
 
     /// <summary>
@@ -66,14 +70,23 @@ public abstract class TraceEvent
     /// <summary>The name of <see cref="Uid"/> on this machine, or the number.</summary>
     public virtual string UserName => Users.NameOf(Uid);
 
-    /// <summary>The process, in the initial PID namespace.</summary>
+    /// <summary>
+    /// The process, by the id that this process's own /proc shows; see <see cref="IsHostProcessId"/> for those that it
+    /// does not show.
+    /// </summary>
     public virtual int ProcessId { get; }
 
     /// <summary>The thread that made the call.</summary>
     public virtual int ThreadId { get; }
 
-    /// <summary>The process's parent at that moment.</summary>
+    /// <summary>The process's parent at that moment; 0 where /proc shows the process and not its parent, as for getppid(2).</summary>
     public virtual int ParentProcessId { get; }
+
+    /// <summary>
+    /// Whether <see cref="ProcessId"/>, <see cref="ThreadId"/> and <see cref="ParentProcessId"/> are the host's, since the
+    /// process is outside of the PID namespace that /proc shows: then /proc knows other processes by them, if any.
+    /// </summary>
+    public virtual bool IsHostProcessId { get; }
 
     /// <summary>The thread's name, safe to print; see <see cref="DisplayText"/> for how bytes are escaped.</summary>
     public virtual string Comm { get; }
@@ -127,10 +140,10 @@ public abstract class TraceEvent
     public string? UserContainerId => CgroupOwner.Of(CgroupPath).UserContainerId;
 
     /// <summary>
-    /// The program that the process runs now, looked up when asked for; empty once the process has ended, or
-    /// in another PID namespace than the initial one.
+    /// The program that the process runs now, looked up when asked for; empty once the process has ended, or where
+    /// /proc does not show it.
     /// </summary>
-    public string ProcessPath => Processes.PathOf(ProcessId, KernelTime);
+    public string ProcessPath => IsHostProcessId ? "" : Processes.PathOf(ProcessId, KernelTime);
 
     /// <summary>
     /// The name of the interface that the socket is bound to, in the socket's network namespace; empty if there is

@@ -25,7 +25,7 @@ public sealed record TraceFilter
     /// <summary>Ports of the other end (accepts only).</summary>
     public IReadOnlyList<PortRange> RemotePort { get; init; } = [];
 
-    /// <summary>Process ids, of the initial PID namespace.</summary>
+    /// <summary>Process ids, as this process's own /proc shows them.</summary>
     public IReadOnlyList<uint> ProcessId { get; init; } = [];
 
     /// <summary>Real user ids.</summary>

@@ -13,15 +13,17 @@ internal struct KernelClock
 
     private long _offset;
 
-    /// <summary>Nanoseconds since boot, CLOCK_BOOTTIME.</summary>
-    public static long Now => Read(Libc.CLOCK_BOOTTIME);
+    /// <summary>Nanoseconds since boot, CLOCK_BOOTTIME of the machine, whatever time namespace this process is in.</summary>
+    /// <exception cref="TraceException"><c>ClockUnknown</c>.</exception>
+    public static long Now => Read(Libc.CLOCK_BOOTTIME) - Namespaces.BootTimeOffset;
 
     /// <summary>Measures the distance of the clocks.</summary>
+    /// <exception cref="TraceException"><c>ClockUnknown</c>.</exception>
     public void Synchronize()
     {
-        long before = Read(Libc.CLOCK_BOOTTIME);
+        long before = Now;
         long wall = Read(Libc.CLOCK_REALTIME);
-        long after = Read(Libc.CLOCK_BOOTTIME);
+        long after = Now;
         _offset = wall - (before + ((after - before) / 2));
     }
 

@@ -17,7 +17,7 @@ internal static unsafe class NetworkInterfaces
 
     private static uint s_ownNamespace;
 
-    private static uint OwnNamespace => s_ownNamespace != 0 ? s_ownNamespace : s_ownNamespace = NamespaceOf("/proc/self/ns/net");
+    private static uint OwnNamespace => s_ownNamespace != 0 ? s_ownNamespace : s_ownNamespace = Namespaces.InodeOf("/proc/self/ns/net");
 
     /// <summary>
     /// The name of an interface as processes of a network namespace see it, or nothing where it cannot
@@ -42,7 +42,7 @@ internal static unsafe class NetworkInterfaces
 
         // Where this thread is gone, the next one to be seen there may not be: nothing to remember.
         string path = $"/proc/{threadId}/ns/net";
-        if (s_closed.TryGet(networkNamespace, out _) || NamespaceOf(path) != networkNamespace)
+        if (s_closed.TryGet(networkNamespace, out _) || Namespaces.InodeOf(path) != networkNamespace)
         {
             return "";
         }
@@ -93,23 +93,5 @@ internal static unsafe class NetworkInterfaces
 
         name = found;
         return entered;
-    }
-
-    /// <summary>The inode number in a link such as <c>net:[4026531840]</c>, or 0.</summary>
-    private static uint NamespaceOf(string path)
-    {
-        try
-        {
-            string? target = new FileInfo(path).LinkTarget;
-            return target is not null && uint.TryParse(target.AsSpan()[(target.IndexOf('[') + 1)..^1], out uint inode) ? inode : 0;
-        }
-        catch (IOException)
-        {
-            return 0;
-        }
-        catch (UnauthorizedAccessException)
-        {
-            return 0;
-        }
     }
 }

@@ -6,31 +6,22 @@ namespace BindSnoop.Host;
 /// <summary>What /proc tells about processes.</summary>
 internal static unsafe class Processes
 {
-    private const string InitialPidNamespace = "pid:[4026531836]";
     private const int PathSize = 4096;
 
     // USER_HZ, the unit of times in /proc, is 100 on every architecture that there are programs for.
     private const long NanosecondsPerTick = 10_000_000;
 
-    // Ids of events are those of the initial namespace; anywhere else /proc knows other processes by them.
-    private static readonly Lazy<bool> s_idsAreOurs = new(() => ReadLink("/proc/self/ns/pid") == InitialPidNamespace);
-
-    /// <summary>Whether there are no processes but those that this one can see.</summary>
-    public static bool SeesAll => s_idsAreOurs.Value;
+    /// <summary>Whether there are no processes but those that /proc shows.</summary>
+    public static bool SeesAll => Namespaces.PidOfProc == 0;
 
     /// <summary>
     /// The program that a process runs, or nothing where it has ended (even if its id is in use again), is a
     /// kernel thread, or cannot be looked at.
     /// </summary>
-    /// <param name="processId">An id of the initial PID namespace.</param>
+    /// <param name="processId">An id as /proc has it.</param>
     /// <param name="kernelTime">A moment at which it was there, in nanoseconds since boot.</param>
     public static string PathOf(int processId, long kernelTime)
     {
-        if (!s_idsAreOurs.Value)
-        {
-            return "";
-        }
-
         string path = ReadLink($"/proc/{processId}/exe");
         return path.Length > 0 && StartOf(processId) is { } start && start <= kernelTime ? path : "";
     }
@@ -38,7 +29,7 @@ internal static unsafe class Processes
     /// <summary>The name of a process's first thread, safe to print; nothing where the process has ended.</summary>
     public static string CommOf(int processId) => DisplayText.Escape(Platform.ReadBytes($"/proc/{processId}/comm").AsSpan().TrimEnd((byte)'\n'));
 
-    /// <summary>When a process began, in nanoseconds since boot, rounded down.</summary>
+    /// <summary>When a process began, in nanoseconds since the machine booted, at most a tick too early.</summary>
     public static long? StartOf(int processId)
     {
         // proc(5): "pid (comm) state ppid …"; comm may contain anything, so count from behind it.
@@ -46,7 +37,7 @@ internal static unsafe class Processes
         string text = Platform.ReadFile($"/proc/{processId}/stat");
         string[] fields = text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return fields.Length > StartTime && long.TryParse(fields[StartTime], NumberStyles.None, CultureInfo.InvariantCulture, out long ticks)
-            ? ticks * NanosecondsPerTick
+            ? (ticks * NanosecondsPerTick) - Namespaces.BootTimeOffset
             : null;
     }
 

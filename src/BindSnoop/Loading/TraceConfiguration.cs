@@ -121,6 +121,7 @@ internal sealed class TraceConfiguration : IDisposable
             ProcessId = Only(filter.ProcessId),
             Uid = Only(filter.Uid),
             Gid = Only(filter.Gid),
+            PidNamespace = Namespaces.PidOfProc,
             ByProcessId = AnyOneOrSome(filter.ProcessId),
             ByUid = AnyOneOrSome(filter.Uid),
             ByGid = AnyOneOrSome(filter.Gid),

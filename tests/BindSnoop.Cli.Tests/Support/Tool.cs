@@ -83,9 +83,13 @@ internal sealed class Tool : IDisposable
     public IReadOnlyList<JsonElement> Json => [.. Lines.Select(line => JsonDocument.Parse(line).RootElement)];
 
     /// <summary>Starts it, and waits until it traces. Skips the test where it cannot.</summary>
-    public static Tool Trace(params string[] args)
+    public static Tool Trace(params string[] args) => TraceThrough([], args);
+
+    /// <summary>The same, started by a command that sets the stage for it.</summary>
+    public static Tool TraceThrough(string[] command, params string[] args)
     {
-        Tool tool = new(new ProcessStartInfo(Path, args));
+        string[] all = [.. command, Path, .. args];
+        Tool tool = new(new ProcessStartInfo(all[0], all[1..]));
         Assert.True(tool._tracing.Wait(PatienceMilliseconds), "It does not begin to trace.");
         if (!tool.Errors.StartsWith("Tracing ", StringComparison.Ordinal))
         {

@@ -29,6 +29,18 @@ internal static class Child
     /// <summary>Begins to trace as root, gives that up, and ends the trace.</summary>
     public const string DropWhileTracing = "drop-while-tracing";
 
+    /// <summary>Traces in a PID namespace.</summary>
+    public const string TraceNamespaces = "trace-namespaces";
+
+    /// <summary>Traces in a time namespace.</summary>
+    public const string TraceTimes = "trace-times";
+
+    /// <summary>Binds a port when asked to.</summary>
+    public const string BindOnRequest = "bind-on-request";
+
+    /// <summary>Looks up interfaces of a namespace that it may not enter.</summary>
+    public const string LookUpWithoutPrivileges = "look-up-without-privileges";
+
     private const uint Nobody = 65534;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
@@ -57,21 +69,23 @@ internal static class Child
         }
     }
 
+    /// <summary>The command that runs one.</summary>
+    public static string[] Command(string name)
+    {
+        string program = Environment.ProcessPath!;
+        if (Path.GetFileNameWithoutExtension(program) != "dotnet")
+        {
+            return [Path.Combine(s_folder.Value, Path.GetFileName(program)), "--child", name];
+        }
+
+        Assert.SkipUnless(OthersMayEnter(Path.GetDirectoryName(program)!), $"an ordinary user cannot run {program}");
+        return [program, Path.Combine(s_folder.Value, Path.GetFileName(typeof(Child).Assembly.Location)), "--child", name];
+    }
+
     private static (int Status, string Output, string Errors) Execute(
         string name, IReadOnlyList<string> under, IReadOnlyDictionary<string, string> environment)
     {
-        string program = Environment.ProcessPath!;
-        string[] command;
-        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
-        {
-            Assert.SkipUnless(OthersMayEnter(Path.GetDirectoryName(program)!), $"an ordinary user cannot run {program}");
-            command = [.. under, program, Path.Combine(s_folder.Value, Path.GetFileName(typeof(Child).Assembly.Location)), "--child", name];
-        }
-        else
-        {
-            command = [.. under, Path.Combine(s_folder.Value, Path.GetFileName(program)), "--child", name];
-        }
-
+        string[] command = [.. under, .. Command(name)];
         ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string key, string value) in environment)
         {
@@ -149,6 +163,14 @@ internal static class Child
                 return 0;
             case TraceItself:
                 return PrivilegeTests.TraceItself();
+            case TraceNamespaces:
+                return NamespaceChild.TracePids();
+            case TraceTimes:
+                return NamespaceChild.TraceTimes();
+            case BindOnRequest:
+                return NamespaceChild.BindOnRequest();
+            case LookUpWithoutPrivileges:
+                return LookUpTests.LookUpWithoutPrivileges();
             default:
                 Console.Error.WriteLine($"There is no child '{name}'.");
                 return 64;

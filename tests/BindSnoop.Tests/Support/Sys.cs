@@ -165,6 +165,15 @@ internal static unsafe partial class Sys
         Check(result);
     }
 
+    /// <summary>Puts a file in the place of another in this mount namespace.</summary>
+    public static void CoverFile(string source, string target)
+    {
+        const nuint Bind = 0x1000;
+        const nuint PrivateBelow = 0x40000 | 0x4000;
+        Check(Mount("none", "/", "", PrivateBelow, 0));
+        Check(Mount(source, target, "", Bind, 0));
+    }
+
     public static void UnmountFileSystem(string target) => Check(Unmount(target, DetachMount));
 
     private static ushort AddressFamilyNumber(AddressFamily family) => family == AddressFamily.InterNetworkV6 ? (ushort)10 : (ushort)2;
