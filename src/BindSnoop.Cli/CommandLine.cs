@@ -12,10 +12,6 @@ namespace BindSnoop.Cli;
 /// <summary>Reads the command line, runs the command, and turns what goes wrong into messages and exit codes.</summary>
 internal static class CommandLine
 {
-    public const int Success = 0;
-    public const int Failure = 1;
-    public const int UsageError = 2;
-
     private const string Name = "bindsnoop";
 
     /// <summary>The root command, with all below it.</summary>
@@ -50,7 +46,7 @@ internal static class CommandLine
         {
             errors.ForEach(Complain);
             Messages.Write($"Try '{Name} --help'.");
-            return UsageError;
+            return ExitStatus.UsageError;
         }
 
         try
@@ -65,35 +61,35 @@ internal static class CommandLine
         {
             Complain(exception.Message);
             Advise(exception.RecommendedAction);
-            return UsageError;
+            return ExitStatus.UsageError;
         }
         catch (TraceException exception)
         {
             Complain(exception.Message);
             Advise(exception.RecommendedAction);
-            return Failure;
+            return ExitStatus.Failure;
         }
         catch (OutputException exception)
         {
             Complain(exception.Message);
-            return Failure;
+            return ExitStatus.Failure;
         }
         catch (ReaderGoneException)
         {
-            return Success;
+            return ExitStatus.Success;
         }
         catch (OutOfMemoryException)
         {
             // .NET also says so when it cannot start a thread, for want of descriptors or by a limit on threads.
             Complain("There is no memory left, or a limit on open files or threads is reached.");
             Advise("Raise the limits of this process ('ulimit -n', 'ulimit -u', 'ulimit -v'), or the memory of its cgroup.");
-            return Failure;
+            return ExitStatus.Failure;
         }
         catch (Exception exception)
         {
             Complain($"This should not have happened: {exception}");
             Advise("Please report it, with the lines above.");
-            return Failure;
+            return ExitStatus.Failure;
         }
     }
 
@@ -114,7 +110,7 @@ internal static class CommandLine
         {
             string version = typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
             StandardStream.Output.Write(Encoding.UTF8.GetBytes($"{Name} {version}\n"));
-            return Success;
+            return ExitStatus.Success;
         }
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Completions;
 using System.CommandLine.Invocation;
 using System.Text;
+using BindSnoop.Cli.Commands;
 using BindSnoop.Cli.Output;
 
 namespace BindSnoop.Cli;
@@ -75,7 +76,7 @@ internal static class Completion
             }
 
             StandardStream.Output.Write(Encoding.UTF8.GetBytes(BashScript(parseResult.RootCommandResult.Command)));
-            return CommandLine.Success;
+            return ExitStatus.Success;
         }
     }
 }

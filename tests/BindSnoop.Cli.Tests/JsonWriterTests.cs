@@ -57,7 +57,7 @@ public sealed class JsonWriterTests
         MemorySink sink = new();
         OutputBuffer output = new(sink);
         AcceptEvent accept = Made.Accept();
-        new AcceptJsonWriter(output).Write(accept);
+        new EventJsonWriter(output).Write(accept);
         output.Flush();
         AssertSame(accept, sink.Text);
     }
@@ -119,7 +119,7 @@ public sealed class JsonWriterTests
     {
         MemorySink sink = new();
         OutputBuffer output = new(sink);
-        new BindJsonWriter(output).Write(next);
+        new EventJsonWriter(output).Write(next);
         output.Flush();
         return sink.Text;
     }

@@ -42,7 +42,7 @@ internal sealed class AcceptCommand
         TraceOptions options = _run.Read(parsed, filter);
         OutputBuffer output = new(StandardStream.Output);
         IEventWriter<AcceptEvent> writer = parsed.GetValue(_json)
-            ? new AcceptJsonWriter(output)
+            ? new EventJsonWriter(output)
             : new ClassicAcceptWriter(output, parsed.GetValue(_time), parsed.GetValue(_timestamp), errors);
         TraceRun run = new("accepts", _run.ReadDuration(parsed), _run.ReadVerbose(parsed), _export.Read(parsed));
         return run.Trace(() => new AcceptTracer(options), output, writer, _run.ReadMaxEvents(parsed));

@@ -70,7 +70,7 @@ internal sealed class BindCommand
         }
 
         IEventWriter<BindEvent> writer = json
-            ? new BindJsonWriter(output)
+            ? new EventJsonWriter(output)
             : new ClassicBindWriter(output, new(
                 Timestamp: parsed.GetValue(_timestamp),
                 Uid: parsed.GetValue(_printUid),

@@ -71,7 +71,7 @@ internal sealed class SocketsCommand
         {
         }
 
-        return CommandLine.Success;
+        return ExitStatus.Success;
     }
 
     /// <exception cref="UsageException">A value is wrong.</exception>

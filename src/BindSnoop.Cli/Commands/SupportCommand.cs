@@ -42,7 +42,7 @@ internal sealed class SupportCommand
         {
         }
 
-        return found.Usable ? CommandLine.Success : CommandLine.Failure;
+        return found.Usable ? ExitStatus.Success : ExitStatus.Failure;
     }
 
     private static void WriteText(OutputBuffer output, TraceSupport found)

@@ -50,7 +50,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
             exports.Finish();
         }
 
-        return CommandLine.Success;
+        return ExitStatus.Success;
     }
 
     /// <summary>Counts, and prints the counts at the end.</summary>
@@ -88,7 +88,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
             exports.Finish();
         }
 
-        return CommandLine.Success;
+        return ExitStatus.Success;
     }
 
     private void Announce(Backend backend, IReadOnlyList<BackendRefusal> refusals)

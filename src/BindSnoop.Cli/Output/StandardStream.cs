@@ -1,4 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
+using BindSnoop.Interop;
+using BindSnoop.Names;
 
 namespace BindSnoop.Cli.Output;
 
@@ -22,25 +25,19 @@ internal interface IByteSink
 /// Standard output or error through write(2) itself: Console's streams keep quiet about a reader that is
 /// gone, and FileStream writes a file at offsets of its own, over what others write to it.
 /// </summary>
-internal sealed unsafe partial class StandardStream : IByteSink
+[SuppressMessage("Design", "CA1001", Justification = "The descriptors are not ours to close.")]
+internal sealed unsafe class StandardStream : IByteSink
 {
-    private const int EINTR = 4;
-    private const int EAGAIN = 11;
-    private const int EPIPE = 32;
-    private const short POLLOUT = 4;
-    private const short POLLERR = 8;
-    private const short POLLHUP = 16;
+    private readonly FileDescriptor _fd;
 
-    private readonly int _fd;
-
-    private StandardStream(int fd) => _fd = fd;
+    private StandardStream(int fd) => _fd = new FileDescriptor(fd, owned: false);
 
     public static StandardStream Output { get; } = new(1);
 
     public static StandardStream Error { get; } = new(2);
 
     /// <inheritdoc/>
-    public bool IsTerminal => isatty(_fd) != 0;
+    public bool IsTerminal => Libc.isatty(_fd) != 0;
 
     /// <summary>Writes all of it.</summary>
     /// <exception cref="ReaderGoneException">No one reads any more.</exception>
@@ -52,7 +49,7 @@ internal sealed unsafe partial class StandardStream : IByteSink
             nint written;
             fixed (byte* pointer = bytes)
             {
-                written = write(_fd, pointer, (nuint)bytes.Length);
+                written = Libc.write(_fd, pointer, (nuint)bytes.Length);
             }
 
             if (written >= 0)
@@ -63,13 +60,13 @@ internal sealed unsafe partial class StandardStream : IByteSink
 
             switch (Marshal.GetLastPInvokeError())
             {
-                case EINTR:
+                case Errno.EINTR:
                     break;
-                case EAGAIN:
-                    PollDescriptor writable = new() { Fd = _fd, Events = POLLOUT };
-                    _ = poll(&writable, 1, -1);
+                case Errno.EAGAIN:
+                    Libc.PollDescriptor writable = new() { Fd = _fd.Value, Events = Libc.POLLOUT };
+                    _ = Libc.poll(&writable, 1, -1);
                     break;
-                case EPIPE:
+                case Errno.EPIPE:
                     throw new ReaderGoneException();
                 case int errno:
                     throw new OutputException($"Writing the output failed: {Marshal.GetPInvokeErrorMessage(errno)}.");
@@ -89,12 +86,12 @@ internal sealed unsafe partial class StandardStream : IByteSink
 
         Thread watcher = new(() =>
         {
-            PollDescriptor closed = new() { Fd = _fd };
-            while (poll(&closed, 1, -1) < 0)
+            Libc.PollDescriptor closed = new() { Fd = _fd.Value };
+            while (Libc.poll(&closed, 1, -1) < 0)
             {
             }
 
-            if ((closed.ReturnedEvents & (POLLERR | POLLHUP)) != 0)
+            if ((closed.ReturnedEvents & (Libc.POLLERR | Libc.POLLHUP)) != 0)
             {
                 gone();
             }
@@ -103,22 +100,5 @@ internal sealed unsafe partial class StandardStream : IByteSink
             IsBackground = true,
         };
         watcher.Start();
-    }
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial nint write(int fd, byte* data, nuint size);
-
-    [LibraryImport("libc")]
-    private static partial int poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
-
-    [LibraryImport("libc")]
-    private static partial int isatty(int fd);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct PollDescriptor
-    {
-        public int Fd;
-        public short Events;
-        public short ReturnedEvents;
     }
 }

@@ -82,6 +82,25 @@ public sealed class AcceptEvent : TraceEvent
     /// <summary>The interface that the socket is bound to, or 0.</summary>
     public int InterfaceIndex => (int)_record.InterfaceIndex;
 
+    internal static EventDefinition<AcceptEvent> Definition { get; } = new("accept", "accept() on TCP sockets",
+    [
+        EventField<AcceptEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase),
+        EventField<AcceptEvent>.Number(nameof(ProtocolNumber), e => e.ProtocolNumber),
+        EventField<AcceptEvent>.Text(nameof(AddressFamily), e => e.AddressFamily, "network.type", AttributeForm.LowerCase),
+        EventField<AcceptEvent>.Text(nameof(LocalAddress), e => e.LocalAddress, "server.address"),
+        EventField<AcceptEvent>.Number(nameof(LocalPort), e => e.LocalPort, "server.port"),
+        EventField<AcceptEvent>.Text(nameof(RemoteAddress), e => e.RemoteAddress, "client.address"),
+        EventField<AcceptEvent>.Number(nameof(RemotePort), e => e.RemotePort, "client.port", AttributeForm.NonZero),
+        EventField<AcceptEvent>.Number(nameof(InterfaceIndex), e => e.InterfaceIndex),
+        EventField<AcceptEvent>.Text(nameof(InterfaceName), e => e.InterfaceName, "network.interface.name"),
+    ]);
+
+    internal override EventDefinition Kind => Definition;
+
+    internal override (int ProtocolNumber, string AddressFamily, int Port) LocalEnd => (ProtocolNumber, AddressFamily, LocalPort);
+
+    internal override void GiveFields(IFieldReader reader) => Definition.Give(this, reader);
+
     /// <inheritdoc/>
     public override string InterfaceName => base.InterfaceName;
 

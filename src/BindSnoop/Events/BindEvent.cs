@@ -40,13 +40,6 @@ public sealed class BindEvent : TraceEvent
         Existing = existing;
     }
 
-    /// <summary>
-    /// Whether this is no call, but a socket that was bound when the trace began. Then the process is one that holds it
-    /// (0 if none does), <see cref="TraceEvent.Uid"/> is of the socket, and what is known of calls only is not known: group
-    /// (4294967295), parent, mount namespace and requested address.
-    /// </summary>
-    public bool Existing { get; }
-
     /// <inheritdoc/>
     public override DateTime Time => base.Time;
 
@@ -82,6 +75,13 @@ public sealed class BindEvent : TraceEvent
 
     /// <inheritdoc/>
     public override string Comm => base.Comm;
+
+    /// <summary>
+    /// Whether this is no call, but a socket that was bound when the trace began. Then the process is one that holds it
+    /// (0 if none does), <see cref="TraceEvent.Uid"/> is of the socket, and what is known of calls only is not known: group
+    /// (4294967295), parent, mount namespace and requested address.
+    /// </summary>
+    public bool Existing { get; }
 
     /// <summary>The protocol's name, else its number; empty when the call named no socket (EBADF, ENOTSOCK).</summary>
     public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
@@ -139,6 +139,36 @@ public sealed class BindEvent : TraceEvent
         [.. Enumerable.Range(0, 32).Select(options => string.Concat("FTNRr".Select((letter, bit) => (options >> bit & 1) != 0 ? letter : '.')))];
 
     internal static string OptionText(BindOptions options) => s_optionStrings[(int)options & 31];
+
+    // Enum.ToString() takes longer than all the rest of an event.
+    private static readonly string[] s_optionNames = [.. Enumerable.Range(0, 32).Select(options => ((BindOptions)options).ToString())];
+
+    internal static EventDefinition<BindEvent> Definition { get; } = new("bind", "bind()",
+    [
+        EventField<BindEvent>.Flag(nameof(Existing), e => e.Existing),
+        EventField<BindEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase),
+        EventField<BindEvent>.Number(nameof(ProtocolNumber), e => e.ProtocolNumber),
+        EventField<BindEvent>.Text(nameof(SocketType), e => e.SocketType),
+        EventField<BindEvent>.Text(nameof(AddressFamily), e => e.AddressFamily, "network.type", AttributeForm.LowerCase),
+        EventField<BindEvent>.Text(nameof(Address), e => e.Address, "server.address"),
+        EventField<BindEvent>.Number(nameof(Port), e => e.Port, "server.port"),
+        EventField<BindEvent>.Text(nameof(RequestedAddress), e => e.RequestedAddress, "bindsnoop.requested_address"),
+        EventField<BindEvent>.Number(nameof(RequestedPort), e => e.RequestedPort, "bindsnoop.requested_port"),
+        EventField<BindEvent>.Text(nameof(Options), e => s_optionNames[e._record.Options & 31]),
+        EventField<BindEvent>.Text(nameof(OptionString), e => e.OptionString, "bindsnoop.options"),
+        EventField<BindEvent>.Flag(nameof(IPv6Only), e => e.IPv6Only),
+        EventField<BindEvent>.Number(nameof(InterfaceIndex), e => e.InterfaceIndex),
+        EventField<BindEvent>.Text(nameof(InterfaceName), e => e.InterfaceName, "network.interface.name"),
+    ])
+    {
+        ClaimsPorts = true,
+    };
+
+    internal override EventDefinition Kind => Definition;
+
+    internal override (int ProtocolNumber, string AddressFamily, int Port) LocalEnd => (ProtocolNumber, AddressFamily, Port);
+
+    internal override void GiveFields(IFieldReader reader) => Definition.Give(this, reader);
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -154,6 +154,15 @@ public abstract class TraceEvent
     /// <summary>The back end that saw it: Fentry, Kprobe or Tracepoint.</summary>
     public string Backend { get; }
 
+    /// <summary>Its kind.</summary>
+    internal abstract EventDefinition Kind { get; }
+
+    /// <summary>The socket's own end, as metrics count it.</summary>
+    internal abstract (int ProtocolNumber, string AddressFamily, int Port) LocalEnd { get; }
+
+    /// <summary>Hands over the values of all fields.</summary>
+    internal abstract void GiveFields(IFieldReader reader);
+
     internal static string FamilyName(int family) => family == (int)IPFamily.IPv4 ? nameof(IPFamily.IPv4) : nameof(IPFamily.IPv6);
 
     /// <summary>As inet_ntop(3) writes it, which .NET does not do of every IPv6 address.</summary>

@@ -30,8 +30,8 @@ internal sealed class FileDescriptor : SafeHandle
     {
     }
 
-    public FileDescriptor(int fd)
-        : base(-1, true) => SetHandle(fd);
+    public FileDescriptor(int fd, bool owned = true)
+        : base(-1, owned) => SetHandle(fd);
 
     // A C function returns an int, of which only the lower half of the register is defined.
     public override bool IsInvalid => (int)handle < 0;

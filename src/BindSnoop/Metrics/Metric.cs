@@ -7,12 +7,13 @@ namespace BindSnoop.Metrics;
 /// <param name="IsCounter">Only grows; else it goes up and down.</param>
 internal sealed record Metric(string Name, string Unit, string Description, bool IsCounter = true)
 {
-    public static Metric Binds { get; } = new("bindsnoop.binds", "{call}", "Calls of bind() by protocol, IP version and result.");
+    private static readonly Dictionary<EventDefinition, Metric> s_calls = EventDefinition.All.ToDictionary(
+        kind => kind, kind => new Metric($"bindsnoop.{kind.Call}s", "{call}", $"Calls of {kind.What} by protocol, IP version and result."));
+
+    public static Metric Binds { get; } = CallsOf(BindEvent.Definition);
 
     public static Metric PrivilegedBinds { get; } =
         new("bindsnoop.privileged_binds", "{call}", "Calls of bind() for ports below 1024 by result and class of user: root, system or user.");
-
-    public static Metric Accepts { get; } = new("bindsnoop.accepts", "{call}", "Calls of accept() on TCP sockets by protocol, IP version and result.");
 
     public static Metric Errors { get; } = new("bindsnoop.errors", "{call}", "Failed calls by call and error.");
 
@@ -23,5 +24,8 @@ internal sealed record Metric(string Name, string Unit, string Description, bool
 
     public static Metric Queued { get; } = new("bindsnoop.queued", "{event}", "Events that wait to be fetched from a background trace.", IsCounter: false);
 
-    public static IReadOnlyList<Metric> All { get; } = [Binds, PrivilegedBinds, Accepts, Errors, Received, Dropped, Queued];
+    public static IReadOnlyList<Metric> All { get; } = [Binds, PrivilegedBinds, .. s_calls.Values.Where(m => m != Binds), Errors, Received, Dropped, Queued];
+
+    /// <summary>The calls of one kind of event.</summary>
+    public static Metric CallsOf(EventDefinition kind) => s_calls[kind];
 }

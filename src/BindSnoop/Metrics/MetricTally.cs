@@ -24,21 +24,16 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
     /// <summary>Counts a call.</summary>
     public void Add(TraceEvent next)
     {
-        if (next is BindEvent bind)
-        {
-            // Zero asks the kernel to choose, and it chooses no privileged port.
-            string? user = bind.Port is > 0 and < FirstUnprivilegedPort ? UserClass(bind.Uid) : null;
-            Add(false, bind.ProtocolNumber, bind.AddressFamily, bind.ErrorCode, bind.Port, user, 1);
-        }
-        else if (next is AcceptEvent accept)
-        {
-            Add(true, accept.ProtocolNumber, accept.AddressFamily, accept.ErrorCode, accept.LocalPort, null, 1);
-        }
+        (int protocol, string family, int port) = next.LocalEnd;
+
+        // Zero asks the kernel to choose, and it chooses no privileged port.
+        string? user = next.Kind.ClaimsPorts && port is > 0 and < FirstUnprivilegedPort ? UserClass(next.Uid) : null;
+        Add(next.Kind, protocol, family, next.ErrorCode, port, user, 1);
     }
 
     /// <summary>Adds what was counted in the kernel, which does not tell users apart.</summary>
     public void Add(BindCount count) =>
-        Add(false, count.ProtocolNumber, count.AddressFamily, count.ErrorCode, count.Port, null, count.Count);
+        Add(BindEvent.Definition, count.ProtocolNumber, count.AddressFamily, count.ErrorCode, count.Port, null, count.Count);
 
     /// <summary>Writes the counts, as those of the trace if it has a name.</summary>
     public void WriteTo(MetricSet set, string? traceName)
@@ -50,7 +45,7 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
             {
                 KeyValuePair<string, string?> result = new("result", call.Error == 0 ? "success" : "failure");
                 set.Add(
-                    call.IsAccept ? Metric.Accepts : Metric.Binds,
+                    Metric.CallsOf(call.Kind),
                     count,
                     trace,
                     new("network.transport", s_protocols.GetValueOrDefault(call.Protocol, MetricSet.Other)),
@@ -60,7 +55,7 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
                 if (call.Error != 0)
                 {
                     string error = call.Error == Other ? MetricSet.Other : Errno.NameOf(call.Error);
-                    set.Add(Metric.Errors, count, trace, new("call", call.IsAccept ? "accept" : "bind"), new("error.type", error));
+                    set.Add(Metric.Errors, count, trace, new("call", call.Kind.Call), new("error.type", error));
                 }
 
                 if (call.UserClass is { } user)
@@ -79,10 +74,10 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
         _ => "user",
     };
 
-    private void Add(bool isAccept, int protocol, string addressFamily, int error, int port, string? userClass, long count)
+    private void Add(EventDefinition kind, int protocol, string addressFamily, int error, int port, string? userClass, long count)
     {
         Call call = new(
-            isAccept,
+            kind,
             s_protocols.ContainsKey(protocol) ? protocol : Other,
             addressFamily,
             Errno.IsKnown(error) ? error : Other,
@@ -94,5 +89,5 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
         }
     }
 
-    private readonly record struct Call(bool IsAccept, int Protocol, string AddressFamily, int Error, int Port, string? UserClass);
+    private readonly record struct Call(EventDefinition Kind, int Protocol, string AddressFamily, int Error, int Port, string? UserClass);
 }

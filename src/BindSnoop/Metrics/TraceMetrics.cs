@@ -72,7 +72,7 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
             set.Add(Metric.Dropped, overflowed, trace, new("reason", "queue"));
         }
 
-        if (!set.Wants(Metric.Binds, Metric.PrivilegedBinds, Metric.Accepts, Metric.Errors))
+        if (!set.Wants([Metric.PrivilegedBinds, Metric.Errors, .. EventDefinition.All.Select(Metric.CallsOf)]))
         {
             return;
         }

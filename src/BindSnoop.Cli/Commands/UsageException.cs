@@ -1,4 +1,4 @@
-namespace BindSnoop.Cli;
+namespace BindSnoop.Cli.Commands;
 
 /// <summary>A value on the command line that cannot be right.</summary>
 internal sealed class UsageException(TraceException inner) : Exception(inner.Message, inner)
