@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Headers;
 using BindSnoop.Cli.Output;
 
 namespace BindSnoop.Cli.Export;
@@ -16,6 +17,9 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(10);
+
+    // A receiver that asks for more is asked again all the same: it may be another one by then.
+    private static readonly TimeSpan s_longestAsked = TimeSpan.FromMinutes(5);
 
     // HTTP's and gRPC's status codes that mean "later": the receiver or what is before it is busy or away.
     private static readonly HttpStatusCode[] s_later =
@@ -40,7 +44,7 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
     private async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         byte[] body = await request.Content!.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
-        for (TimeSpan pause = s_firstPause; ; pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause)
+        for (int tries = 0; ; tries++)
         {
             HttpResponseMessage? response = null;
             Exception? failure = null;
@@ -75,9 +79,27 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
                 return response ?? throw new HttpRequestException(trouble, failure);
             }
 
+            TimeSpan pause = PauseBefore(tries + 1, response?.Headers.RetryAfter, DateTimeOffset.UtcNow, Random.Shared.NextDouble());
             response?.Dispose();
-            _end.Token.WaitHandle.WaitOne(pause);
+            await Task.Delay(pause, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    /// <summary>
+    /// How long to wait before another try: twice as long each time, and not all senders of a fleet at once after an
+    /// outage; but not before the receiver asked for (RFC 9110, 10.2.3).
+    /// </summary>
+    /// <param name="tries">How often it was tried.</param>
+    /// <param name="asked">What the receiver asked for.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="chance">From 0 to 1.</param>
+    internal static TimeSpan PauseBefore(int tries, RetryConditionHeaderValue? asked, DateTimeOffset now, double chance)
+    {
+        TimeSpan longest = s_firstPause * Math.Pow(2, Math.Min(tries - 1, 10));
+        TimeSpan pause = (longest < s_longestPause ? longest : s_longestPause) * ((1 + chance) / 2);
+        TimeSpan least = asked?.Delta ?? asked?.Date - now ?? TimeSpan.Zero;
+        least = least < s_longestAsked ? least : s_longestAsked;
+        return pause > least ? pause : least + (pause * chance);
     }
 
     /// <summary>The SDK may send a request but once, so that every try is one of its own.</summary>
