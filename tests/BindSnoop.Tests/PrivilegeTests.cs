@@ -20,9 +20,7 @@ public sealed class PrivilegeTests
 
     private static readonly string[] s_all = ["bpf", "perfmon", "dac_read_search", "sys_admin"];
 
-    public static IEnumerable<TheoryDataRow<Backend>> Backends() =>
-        new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint }
-            .Select(backend => new TheoryDataRow<Backend>(backend).WithTrait("Backend", backend.ToString()));
+    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.All();
 
     [Theory]
     [MemberData(nameof(Backends))]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -17,15 +18,13 @@ internal static class Requires
         "TraceFsUnavailable", "TracepointNotFound", "NoBackend", "KprobesUnavailable", "FtraceDisabled",
     ];
 
-    private static readonly Lazy<TraceException?> s_auto = new(() => TryOpen(Backend.Auto));
+    /// <summary>What became of each back end that was tried.</summary>
+    private static readonly ConcurrentDictionary<Backend, TraceException?> s_tried = new();
 
     /// <summary>Root, and a kernel on which some back end works.</summary>
     public static void Tracing()
     {
-        if (s_auto.Value is { } refusal)
-        {
-            Skip(Backend.Auto, refusal);
-        }
+        Tracing(Backend.Auto);
     }
 
     /// <summary>libbpf, without any privilege.</summary>
@@ -44,19 +43,19 @@ internal static class Requires
     /// <summary>Root, and a kernel on which this back end works.</summary>
     public static void Tracing(Backend backend)
     {
-        if (TryOpen(backend) is { } refusal)
+        if (Refusal(backend) is { } refusal)
         {
             Skip(backend, refusal);
         }
     }
 
+    /// <summary>Why tests of a back end are skipped here; null if they are to run.</summary>
+    public static string? WhyNot(Backend backend) => IsRequired(backend) ? null : Refusal(backend)?.Message;
+
     /// <summary>Skips the test, unless the back end was asked for.</summary>
     public static void Skip(Backend backend, TraceException refusal)
     {
-        string asked = Environment.GetEnvironmentVariable(MustWork) ?? "";
-        bool required = asked.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Any(name => backend == Backend.Auto || name.Equals(backend.ToString(), StringComparison.OrdinalIgnoreCase));
-        if (required)
+        if (IsRequired(backend))
         {
             Assert.Fail($"{backend} must work here ({MustWork}): {refusal.ErrorId}: {refusal.Message} {refusal.InnerException?.Message}");
         }
@@ -66,6 +65,12 @@ internal static class Requires
 
     /// <summary>Whether an exception says that a back end cannot be used here, as opposed to being at fault.</summary>
     public static bool IsRefusal(TraceException exception) => s_refusals.Contains(exception.ErrorId);
+
+    private static bool IsRequired(Backend backend) =>
+        (Environment.GetEnvironmentVariable(MustWork) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Any(name => backend == Backend.Auto || name.Equals(backend.ToString(), StringComparison.OrdinalIgnoreCase));
+
+    private static TraceException? Refusal(Backend backend) => s_tried.GetOrAdd(backend, TryOpen);
 
     private static TraceException? TryOpen(Backend backend)
     {
