@@ -1,26 +1,56 @@
 <#
 .SYNOPSIS
-    Builds, tests or packs BindSnoop.
+    Builds, runs, tests, publishes, packs or installs BindSnoop.
 .DESCRIPTION
-    Build makes the module output/BindSnoop and the command line output/bin/bindsnoop. Test is
-    "./build.sh test", which also installs what the tests need if it may. Package makes
-    output/BindSnoop.VERSION.nupkg of the module, as the PowerShell Gallery takes it, with a list of what it consists
-    of and was built with (SPDX) in _manifest.
+    What each task takes has to be there: build.sh installs that first, and then runs this. ArgumentList is up to the
+    task.
+
+    Build      makes the module output/BindSnoop and the command line output/bin/bindsnoop.
+    Run        builds, and shows binds as they happen: Get-BindEvent with the parameters given.
+    Test       builds, and runs every test, or those of the suites named (tests/Invoke-Tests.ps1).
+    Kernels    builds, and runs the tests on other kernels in virtual machines (tests/vm/run --help explains its
+               arguments).
+    Publish    makes output/publish/RID/bindsnoop, one file that needs no .NET; RID is linux-x64 or linux-arm64, by
+               default the one of this machine.
+    Install    publishes that of this machine, and copies it, its manual page and its completion into bin/ and share/
+               of the folder given, by default /usr/local.
+    Package    makes output/BindSnoop.VERSION.nupkg of the module, as the PowerShell Gallery takes it, with a list of
+               what it consists of and was built with (SPDX) in _manifest, and outputs its path.
 .EXAMPLE
     ./build.ps1
     Import-Module ./output/BindSnoop
 .EXAMPLE
+    ./build.ps1 Run -Port 8080 -IncludeError
+.EXAMPLE
+    ./build.ps1 Test Pester, BindSnoop.Hosting.Tests
+.EXAMPLE
+    ./build.ps1 Publish linux-arm64
+.EXAMPLE
     Publish-PSResource -NupkgPath (./build.ps1 -Task Package) -ApiKey $key
 #>
-[CmdletBinding()]
+[CmdletBinding(PositionalBinding = $false)]
 [OutputType([string])]
 param(
-    [ValidateSet('Build', 'Test', 'Package')]
+    [Parameter(Position = 0)]
+    [ValidateSet('Build', 'Run', 'Test', 'Kernels', 'Publish', 'Install', 'Package')]
     [string] $Task = 'Build',
 
-    # What Build makes. Tests and packages are of the Release build.
+    # What Build and Run make. All else is of the Release build.
     [ValidateSet('Release', 'Debug')]
-    [string] $Configuration = 'Release'
+    [string] $Configuration = 'Release',
+
+    [Parameter(ValueFromRemainingArguments)]
+    [ArgumentCompleter({
+            param($Command, $Parameter, $Word, $Ast, $Bound)
+            $null = $Command, $Parameter, $Ast
+            $values = switch ($Bound['Task']) {
+                'Publish' { 'linux-x64', 'linux-arm64' }
+                'Kernels' { (Get-Content -LiteralPath "$PSScriptRoot/tests/vm/kernels") -match '^\d' -replace ' .*' }
+                'Test' { (Get-ChildItem -Path "$PSScriptRoot/tests/*.Tests" -Directory).Name + 'Pester', 'publish', 'fleet', 'kernels' }
+            }
+            @($values) -like "$Word*"
+        })]
+    [object[]] $ArgumentList = @()
 )
 
 $ErrorActionPreference = 'Stop'
@@ -29,14 +59,79 @@ Set-StrictMode -Version Latest
 $output = Join-Path -Path $PSScriptRoot -ChildPath output
 $module = Join-Path -Path $output -ChildPath BindSnoop
 
-function Invoke-DotnetBuild([string] $Configuration, [string[]] $Project) {
-    foreach ($name in $Project) {
-        # To the host: the output is the task's result alone.
-        dotnet build "$PSScriptRoot/src/$name" --configuration $Configuration --nologo | Out-Host
-        if ($LASTEXITCODE -ne 0) {
-            throw "dotnet build of $name failed with status $LASTEXITCODE."
-        }
+# To standard error: a task's output is its result alone.
+function Show([string] $Text) {
+    [Console]::Error.WriteLine($Text)
+}
+
+# In this folder, whose global.json names the SDK; without the build servers, which would stay behind, as root at times.
+function Invoke-Dotnet([string] $Command, [string] $Project, [string[]] $Property) {
+    $options = @($Property) + "Configuration=$Configuration", 'UseSharedCompilation=false'
+    if ($env:CI -eq 'true' -and 'Native=true' -notin $Property) {
+        $options += 'RestoreLockedMode=true'
     }
+    Push-Location -LiteralPath $PSScriptRoot
+    try {
+        dotnet $Command $Project @($options -replace '^', '-p:') -nologo -verbosity:quiet -tl:off -nodeReuse:false @($Command -eq 'msbuild' ? '-restore', '-maxCpuCount' : @()) |
+            ForEach-Object { Show $_ }
+    }
+    finally {
+        Pop-Location
+    }
+    if ($LASTEXITCODE -ne 0) {
+        throw "dotnet $Command of $Project failed with status $LASTEXITCODE."
+    }
+}
+
+# "dotnet build", without the summary that it cannot be kept from.
+function Invoke-Build([string[]] $Project) {
+    foreach ($name in $Project) {
+        Invoke-Dotnet msbuild $name
+    }
+}
+
+# What root makes in somebody's folder is to stay theirs: they could not build again.
+function Restore-Owner {
+    if ((id -u) -eq 0 -and (stat -c %u $PSScriptRoot) -ne 0) {
+        find $PSScriptRoot -path "$PSScriptRoot/.git" -prune -o -user 0 -exec chown -h "--reference=$PSScriptRoot" '{}' +
+    }
+}
+
+function Get-RuntimeIdentifier {
+    "linux-$([System.Runtime.InteropServices.RuntimeInformation]::OSArchitecture)".ToLowerInvariant()
+}
+
+function Publish-CommandLine([string] $RuntimeIdentifier) {
+    if ($RuntimeIdentifier -notin 'linux-x64', 'linux-arm64') {
+        throw "Nothing can be published for '$RuntimeIdentifier': give linux-x64 or linux-arm64."
+    }
+    $folder = "$output/publish/$RuntimeIdentifier"
+    # What an earlier run has made is not to pass for what this one could not make.
+    Remove-Item -LiteralPath $folder -Recurse -ErrorAction Ignore
+    Invoke-Dotnet publish src/BindSnoop.Cli "RuntimeIdentifier=$RuntimeIdentifier", 'Native=true'
+    "$folder/bindsnoop"
+}
+
+function Install-CommandLine([string] $Prefix) {
+    $program = Publish-CommandLine (Get-RuntimeIdentifier)
+    install -D -m 755 $program "$Prefix/bin/bindsnoop"
+    install -D -m 644 "$PSScriptRoot/docs/man/bindsnoop.8" "$Prefix/share/man/man8/bindsnoop.8"
+    $completion = New-Item -ItemType Directory -Force -Path "$Prefix/share/bash-completion/completions"
+    & $program --completion bash | Set-Content -LiteralPath "$completion/bindsnoop"
+}
+
+# An argument as PowerShell source: names, numbers, lists and addresses as they are typed, the rest as a string.
+function ConvertTo-Source([object] $Argument) {
+    if ($Argument -is [array]) {
+        return @($Argument | ForEach-Object { ConvertTo-Source $_ }) -join ','
+    }
+    if ($Argument -is [bool]) {
+        return "`$$Argument"
+    }
+    if ($Argument -match '^([A-Za-z0-9_.,:/+=-]+|-[A-Za-z]+:\$(true|false))$') {
+        return "$Argument"
+    }
+    "'$($Argument -replace "'", "''")'"
 }
 
 # The description of the package in NuGet's terms. The tags are how the gallery
@@ -196,18 +291,53 @@ function New-ModulePackage {
     $path
 }
 
-switch ($Task) {
-    Build {
-        Invoke-DotnetBuild $Configuration BindSnoop.PowerShell, BindSnoop.Cli
+try {
+    switch ($Task) {
+        Build {
+            Invoke-Build src/BindSnoop.PowerShell, src/BindSnoop.Cli
+            Show "built $module and $output/bin/bindsnoop"
+        }
+        Run {
+            # Standard output is the events' alone, and in a pipe without colours.
+            if ([Console]::IsOutputRedirected) {
+                $PSStyle.OutputRendering = 'PlainText'
+            }
+            if (-not (Test-Path -LiteralPath $module)) {
+                Show 'building ...'
+            }
+            Invoke-Build src/BindSnoop.PowerShell
+            Restore-Owner
+            Import-Module -Name $module -Verbose:$false
+            & ([scriptblock]::Create("Get-BindEvent $(@($ArgumentList | ForEach-Object { ConvertTo-Source $_ }) -join ' ')"))
+        }
+        Test {
+            & "$PSScriptRoot/tests/Invoke-Tests.ps1" -Build { Invoke-Build BindSnoop.slnx } -Suite $ArgumentList
+            exit $LASTEXITCODE
+        }
+        Kernels {
+            Invoke-Build BindSnoop.slnx
+            $null = Publish-CommandLine (Get-RuntimeIdentifier)
+            & "$PSScriptRoot/tests/vm/run" @ArgumentList | Out-Host
+            exit $LASTEXITCODE
+        }
+        Publish {
+            Publish-CommandLine ($ArgumentList ? $ArgumentList[0] : (Get-RuntimeIdentifier))
+        }
+        Install {
+            Install-CommandLine ($ArgumentList ? $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($ArgumentList[0]) : '/usr/local')
+        }
+        Package {
+            # Nothing of earlier builds is to get in.
+            Remove-Item -LiteralPath $module -Recurse -ErrorAction Ignore
+            Invoke-Build src/BindSnoop.PowerShell
+            New-ModulePackage $module $output
+        }
     }
-    Test {
-        & "$PSScriptRoot/build.sh" test
-        exit $LASTEXITCODE
-    }
-    Package {
-        # Nothing of earlier builds is to get in.
-        Remove-Item -LiteralPath $module -Recurse -ErrorAction Ignore
-        Invoke-DotnetBuild Release BindSnoop.PowerShell
-        New-ModulePackage $module $output
-    }
+}
+catch {
+    # As one line, without where in this script.
+    $PSCmdlet.ThrowTerminatingError($_)
+}
+finally {
+    Restore-Owner
 }

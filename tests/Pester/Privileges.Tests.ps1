@@ -10,8 +10,6 @@ BeforeDiscovery {
 
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
-    $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
-
     # Runs a script in a PowerShell of an ordinary user, and gives what it says, through JSON.
     function Invoke-Unprivileged {
         param([Parameter(Mandatory)] [string] $Script)
@@ -21,12 +19,16 @@ BeforeAll {
             $module = [IO.Path]::Combine($TestDrive, 'module', $moduleName)
             if (-not (Test-Path $module)) {
                 Copy-Item -LiteralPath $modulePath -Destination (New-Item -ItemType Directory ([IO.Path]::Combine($TestDrive, 'module'))) -Recurse
+                # So is PowerShell itself, which as a .NET tool lies in root's home.
+                Copy-Item -LiteralPath $PSHOME -Destination ([IO.Path]::Combine($TestDrive, 'powershell')) -Recurse
                 chmod -R a+rX $TestDrive
             }
+            $pwsh = [IO.Path]::Combine($TestDrive, 'powershell', 'pwsh')
             $as = @((Find-Program setpriv), '--reuid', '65534', '--regid', '65534', '--clear-groups', '--inh-caps', '-all', '--bounding-set', '-all')
         }
         else {
             $module = $modulePath
+            $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
         }
         $command = $as + @('env', "HOME=$TestDrive/nobody", 'POWERSHELL_TELEMETRY_OPTOUT=1', 'NO_COLOR=1', $pwsh, '-NoLogo', '-NoProfile', '-NonInteractive', '-Command', "Import-Module '$module'; $Script")
         $program, $arguments = $command

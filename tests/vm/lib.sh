@@ -10,21 +10,6 @@ vm_guest_modules=(dummy veth vrf sctp l2tp_ip l2tp_ip6 overlay tun)
 say() { printf 'vm: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Names of the packages that lack a program (or library) the harness needs.
-vm_missing_packages() {
-    local entry
-    for entry in \
-        qemu-system-x86_64:qemu-system-x86 cpio:cpio depmod:kmod busybox:busybox-static \
-        mkfs.ext4:e2fsprogs jq:jq xz:xz-utils flock:util-linux setpriv:util-linux; do
-        command -v "${entry%%:*}" >/dev/null || printf '%s\n' "${entry##*:}"
-    done
-    # A busybox that needs libraries cannot be the whole of an initramfs.
-    if command -v busybox >/dev/null && ldd "$(command -v busybox)" >/dev/null 2>&1; then
-        printf 'busybox-static\n'
-    fi
-    vm_library libbpf.so.1 >/dev/null || printf 'libbpf1\n'
-}
-
 vm_library() {
     # awk reads to the end: leaving early would break ldconfig's pipe.
     ldconfig -p | awk -v name="$1" \
@@ -36,25 +21,8 @@ vm_need_tools() {
     PATH=$PATH:/usr/sbin:/sbin
     [[ $(uname -m) == x86_64 ]] ||
         die "this harness boots x86-64 guests with the machine's own libraries; it cannot run on $(uname -m)"
-    local packages
-    mapfile -t packages < <(vm_missing_packages | sort -u)
-    if ((${#packages[@]} > 0)); then
-        if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
-            die "missing: ${packages[*]} - install them first (apt-get install ${packages[*]})"
-        fi
-        say "installing ${packages[*]}"
-        local log
-        log=$(mktemp)
-        if ! { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}" ||
-            { apt-get update && DEBIAN_FRONTEND=noninteractive \
-                apt-get install -y --no-install-recommends "${packages[@]}"; }; } >"$log" 2>&1; then
-            tail -n 30 "$log" >&2
-            rm -f "$log"
-            die "could not install ${packages[*]}"
-        fi
-        rm -f "$log"
-        hash -r
-    fi
+    "$vm_dir/../../tools/packages" guests || exit
+    hash -r
     command -v dotnet >/dev/null || die "dotnet is not on PATH: the guests get this machine's .NET runtime"
     mkdir -p "$vm_cache"
 }
