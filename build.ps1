@@ -298,10 +298,6 @@ try {
             Show "built $module and $output/bin/bindsnoop"
         }
         Run {
-            # Standard output is the events' alone, and in a pipe without colours.
-            if ([Console]::IsOutputRedirected) {
-                $PSStyle.OutputRendering = 'PlainText'
-            }
             if (-not (Test-Path -LiteralPath $module)) {
                 Show 'building ...'
             }

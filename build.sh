@@ -59,6 +59,7 @@ help | -h | --help) usage; exit ;;
 *) usage >&2; exit 64 ;;
 esac
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1 POWERSHELL_TELEMETRY_OPTOUT=1
+[[ -t 1 && -t 2 ]] || export NO_COLOR=1
 "$root/tools/packages" "$task"
 find_dotnet
 find_pwsh

@@ -205,28 +205,24 @@ function Add-Check([string] $Name, [string] $Test, [bool] $Passed, [string] $Oth
     Add-Test $Name ($Passed ? 'passed' : 'failed') ($Passed ? '' : $Otherwise) $Test
 }
 
+# Starts in each lane one suite after the other, once what it needs has ended or is not to run.
 function Invoke-Lane([Collections.Generic.Queue[object][]] $Lane) {
-    $ended = [Collections.Generic.HashSet[string]]::new()
+    $open = [Collections.Generic.HashSet[string]]::new([string[]] @($Lane | ForEach-Object { $_ } | ForEach-Object Name))
     $current = [object[]]::new($Lane.Count)
-    do {
-        $waiting = $false
+    while ($open.Count -gt 0) {
         for ($i = 0; $i -lt $Lane.Count; $i++) {
             if ($current[$i] -and $current[$i].Process.HasExited) {
                 Complete-Suite $current[$i]
-                $null = $ended.Add($current[$i].Name)
+                $null = $open.Remove($current[$i].Name)
                 $current[$i] = $null
             }
-            if (-not $current[$i] -and $Lane[$i].Count -gt 0) {
-                $needs = $Lane[$i].Peek().Needs
-                if (-not $needs -or $needs -in $ended -or $needs -notin $Lane.Name + $current.Name) {
-                    $current[$i] = $Lane[$i].Dequeue()
-                    Start-Suite $current[$i]
-                }
+            if (-not $current[$i] -and $Lane[$i].Count -gt 0 -and -not $open.Contains($Lane[$i].Peek().Needs)) {
+                $current[$i] = $Lane[$i].Dequeue()
+                Start-Suite $current[$i]
             }
-            $waiting = $waiting -or $current[$i] -or $Lane[$i].Count -gt 0
         }
         Start-Sleep -Milliseconds 200
-    } while ($waiting)
+    }
 }
 
 # ---- all of it
