@@ -105,7 +105,7 @@ Describe 'Get-BindSocket' {
             $one = Get-BindSocket -Port $ports[0] -State Listen -ProcessId $PID
             $text = Show $one
             $text | Should -Match '(?m)^ +PID COMM +PROT +ADDR +PORT STATE +OPTS +IF *$'
-            $text | Should -Match "(?m)^ +$PID \S.* TCP +127\.0\.0\.1 +$($ports[0]) Listen +\.\.\.\.\. +0"
+            $text | Should -Match "(?m)^ +$PID \S.* TCP +127\.0\.0\.1 +$($ports[0]) Listen +\.\.\.R\. +0"
             Show ([Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize($one))) | Should -BeExactly $text
         }
 
