@@ -3,6 +3,7 @@
 #ifndef BINDSNOOP_FILTER_H
 #define BINDSNOOP_FILTER_H
 
+#include "cgroup.h"
 #include "config.h"
 #include "process.h"
 #include "record.h"
@@ -47,7 +48,6 @@ ADDRESS_FILTER_MAP(address_filter);
 ADDRESS_FILTER_MAP(remote_address_filter);
 
 /* Asked with bpf_current_task_under_cgroup(), which takes in the whole subtree. */
-#define MAX_CGROUPS 64
 struct {
 	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
 	__uint(max_entries, 1);
@@ -90,7 +90,7 @@ static __always_inline bool cgroup_matches(void)
 	for (__u32 i = 0; i < MAX_CGROUPS; i++) {
 		if (i >= config.cgroups)
 			break;
-		if (bpf_current_task_under_cgroup(&cgroup_filter, i) == 1)
+		if (bpf_current_task_under_cgroup(&cgroup_filter, i) == 1 || in_cgroup_made_anew(i))
 			return true;
 	}
 	return false;

@@ -177,10 +177,24 @@ struct cred {
 
 struct kernfs_node {
 	__u64 id;
+	const char *name;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
 };
 
 struct cgroup {
 	struct kernfs_node *kn;
+	int level;
+	struct cgroup_root *root;
+	struct cgroup *ancestors[];
+};
+
+/* Before 6.1. */
+struct cgroup___ids {
+	int level;
+	__u64 ancestor_ids[];
 };
 
 struct css_set {

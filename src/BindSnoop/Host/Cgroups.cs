@@ -64,7 +64,8 @@ internal static unsafe class Cgroups
             path);
     }
 
-    private static bool IsCgroup2(FileDescriptor directory)
+    /// <summary>Whether a directory is a cgroup of version 2.</summary>
+    public static bool IsCgroup2(FileDescriptor directory)
     {
         // struct statfs begins with the magic number and is smaller than this.
         long* buffer = stackalloc long[32];

@@ -136,6 +136,9 @@ internal static unsafe partial class Libc
     public static partial FileDescriptor socket(int family, int type, int protocol);
 
     [LibraryImport(Library, SetLastError = true)]
+    public static partial FileDescriptor openat(FileDescriptor directory, byte* path, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
     public static partial int clock_gettime(int clock, out TimeSpecification time);
 
     [LibraryImport(Library)]

@@ -11,19 +11,28 @@ internal sealed unsafe class Hooks
     private const nint PerfFlagCloseOnExec = 8;
 
     private readonly List<BpfLink> _links = [];
+    private readonly HashSet<string> _attached = [];
 
     /// <summary>Whether a program runs where a call begins, which another, at its end, depends on.</summary>
     public static bool IsEntry(string program) =>
         program.StartsWith("fentry_", StringComparison.Ordinal) || program.StartsWith("kprobe_", StringComparison.Ordinal) ||
         program.StartsWith("sys_enter_", StringComparison.Ordinal);
 
+    /// <summary>Attaches what is not attached yet.</summary>
+    /// <param name="loaded">What has the programs.</param>
+    /// <param name="only">Only these of them; null: all.</param>
     /// <exception cref="TraceException"><c>BpfAttachFailed</c>, or what tracefs lacks.</exception>
-    public void Attach(TracerObject loaded)
+    public void Attach(TracerObject loaded, IReadOnlyList<string>? only = null)
     {
         // Returns first, entries last, and off again the other way round: a call that only its entry was seen
         // of would count as lost.
         foreach ((nint program, string name) in loaded.Programs.Select(p => (p, TracerObject.NameOf(p))).OrderBy(p => IsEntry(p.Item2)))
         {
+            if (only?.Contains(name) == false || !_attached.Add(name))
+            {
+                continue;
+            }
+
             BpfLink link = Attach(program, name);
             if (link.IsInvalid)
             {

@@ -24,7 +24,7 @@ internal sealed class LoadedTracer : IDisposable
 
             // Only compiled programs can call functions of the kernel.
             Object = new TracerObject(definition.LoadObject(types.HasCast && Platform.Jit != false));
-            Object.Choose(HookPlan.Of(definition, backend, configuration.IncludeError, types));
+            Object.Choose(HookPlan.Of(definition, backend, configuration.IncludeError, types).Concat(configuration.Cgroups.Programs).ToHashSet());
             if (!Object.Programs.Any(p => Hooks.IsEntry(TracerObject.NameOf(p))))
             {
                 // Nothing to remember from an entry to a return.
@@ -33,10 +33,12 @@ internal sealed class LoadedTracer : IDisposable
 
             configuration.Configure(Object, types);
             Object.Load(refused);
+            _hooks.Attach(Object, configuration.Cgroups.Programs);
             configuration.Fill(Object);
         }
         catch
         {
+            _hooks.Detach();
             Object?.Dispose();
             throw;
         }

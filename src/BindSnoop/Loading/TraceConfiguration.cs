@@ -13,12 +13,9 @@ namespace BindSnoop.Loading;
 /// </summary>
 internal sealed class TraceConfiguration : IDisposable
 {
-    private const string CgroupMap = "cgroup_filter";
-
     private readonly TraceFilter _filter;
     private readonly Dictionary<string, int> _sizes = [];
     private readonly Dictionary<string, List<byte[]>> _keys = [];
-    private readonly List<FileDescriptor> _cgroups = [];
     private readonly Dictionary<string, FileDescriptor> _pinned = [];
     private TraceConfig _constants;
 
@@ -34,7 +31,7 @@ internal sealed class TraceConfiguration : IDisposable
             SetKeys("comm_filter", filter.Comm.Select(c => Padded(ThreadName.Parse(c))));
             SetKeys("address_filter", filter.Address.Select(KeyOf));
             SetKeys("remote_address_filter", filter.RemoteAddress.Select(KeyOf));
-            OpenCgroups(filter.Cgroup);
+            Cgroups = new CgroupFilter(filter.Cgroup);
             OpenPinned("cgroup_map", filter.CgroupMap, sizeof(ulong));
             OpenPinned("mount_namespace_map", filter.MountNamespaceMap, sizeof(uint));
         }
@@ -47,6 +44,9 @@ internal sealed class TraceConfiguration : IDisposable
 
     /// <summary>Whether failed calls are asked for.</summary>
     public bool IncludeError => _filter.IncludeError;
+
+    /// <summary>The cgroups that are asked for.</summary>
+    public CgroupFilter Cgroups { get; }
 
     /// <summary>For a trace that sends events.</summary>
     public static TraceConfiguration ForEvents(TraceOptions options)
@@ -80,6 +80,7 @@ internal sealed class TraceConfiguration : IDisposable
             target.Resize(map, size);
         }
 
+        Cgroups.Configure(target);
         foreach ((string map, FileDescriptor pinned) in _pinned)
         {
             target.Replace(map, pinned);
@@ -97,15 +98,13 @@ internal sealed class TraceConfiguration : IDisposable
             }
         }
 
-        for (int i = 0; i < _cgroups.Count; i++)
-        {
-            target.Set(CgroupMap, BitConverter.GetBytes(i), BitConverter.GetBytes(_cgroups[i].Value));
-        }
+        Cgroups.Fill(target);
     }
 
     public void Dispose()
     {
-        foreach (FileDescriptor opened in _cgroups.Concat(_pinned.Values))
+        Cgroups?.Dispose();
+        foreach (FileDescriptor opened in _pinned.Values)
         {
             opened.Dispose();
         }
@@ -192,26 +191,6 @@ internal sealed class TraceConfiguration : IDisposable
         {
             _sizes[map] = count;
         }
-    }
-
-    private void OpenCgroups(IReadOnlyList<string> paths)
-    {
-        if (paths.Count > TraceConfig.MaxCgroups)
-        {
-            throw new TraceException(
-                "TooManyCgroups",
-                TraceErrorKind.InvalidArgument,
-                $"{paths.Count} cgroups were given; {TraceConfig.MaxCgroups} is the most.",
-                "Give a common ancestor: a cgroup takes in all below it. Or put the ids into a pinned map.",
-                paths.Count);
-        }
-
-        foreach (string path in paths)
-        {
-            _cgroups.Add(Cgroups.Open(path));
-        }
-
-        SetSize(CgroupMap, paths.Count);
     }
 
     private void OpenPinned(string map, string? path, uint valueSize)

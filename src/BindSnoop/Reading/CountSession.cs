@@ -9,8 +9,8 @@ namespace BindSnoop.Reading;
 /// <summary>A tracer that counts calls in the kernel and sends nothing.</summary>
 internal sealed unsafe class CountSession : TraceSession
 {
-    private CountSession(LoadedTracer tracer)
-        : base(tracer)
+    private CountSession(LoadedTracer tracer, TraceFilter filter)
+        : base(tracer, filter)
     {
     }
 
@@ -19,7 +19,7 @@ internal sealed unsafe class CountSession : TraceSession
     /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>
     public static CountSession Open(TracerDefinition definition, TraceOptions options, out IReadOnlyList<BackendRefusal> refusals) => Open(
-        definition, options.Backend, () => TraceConfiguration.ForCounts(options), tracer => new CountSession(tracer), out refusals);
+        definition, options.Backend, () => TraceConfiguration.ForCounts(options), tracer => new CountSession(tracer, options.Filter), out refusals);
 
     /// <summary>The counts so far. No key is missed or there twice, for none is ever removed.</summary>
     public IReadOnlyList<(BindCountKey Key, long Count)> ReadCounts() => Reading(ReadMap);

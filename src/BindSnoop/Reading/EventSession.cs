@@ -8,13 +8,13 @@ internal sealed class EventSession : TraceSession
 {
     private readonly int _recordSize;
 
-    private EventSession(LoadedTracer tracer, int bufferSize)
-        : base(tracer)
+    private EventSession(LoadedTracer tracer, TraceOptions options)
+        : base(tracer, options.Filter)
     {
         _recordSize = tracer.Definition.RecordSize;
         try
         {
-            Buffer = new RingBuffer(tracer.Object.MapFd("events"), bufferSize, tracer.Object.MapFd(".data.reader"));
+            Buffer = new RingBuffer(tracer.Object.MapFd("events"), options.BufferSize, tracer.Object.MapFd(".data.reader"));
         }
         catch
         {
@@ -33,7 +33,7 @@ internal sealed class EventSession : TraceSession
         definition,
         options.Backend,
         () => TraceConfiguration.ForEvents(options),
-        tracer => new EventSession(tracer, options.BufferSize),
+        tracer => new EventSession(tracer, options),
         out refusals);
 
     /// <summary>Keeps the buffer in place for its reader: disposal meanwhile detaches, and frees it only afterwards.</summary>

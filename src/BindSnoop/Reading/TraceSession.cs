@@ -12,13 +12,15 @@ internal abstract class TraceSession : IDisposable
 {
     private readonly object _lock = new();
     private readonly CallAccounting _accounting;
+    private readonly CgroupWatch _cgroups;
 
     // Maps that a reader holds are not closed when they are disposed of, so none can tell.
     private bool _disposed;
 
-    protected TraceSession(LoadedTracer tracer)
+    protected TraceSession(LoadedTracer tracer, TraceFilter filter)
     {
         Tracer = tracer;
+        _cgroups = new CgroupWatch(tracer, filter.Cgroup);
         _accounting = new CallAccounting(tracer);
     }
 
@@ -31,6 +33,9 @@ internal abstract class TraceSession : IDisposable
 
     /// <summary>What became of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => Reading(() => _accounting.Read(Sent));
+
+    /// <summary>Which cgroups of the filter are gone or back, as far as that was not reported before; one sentence each.</summary>
+    public IReadOnlyList<string> ReadWarnings() => Reading(_cgroups.Look);
 
     /// <summary>The calls that have been entered and not left: under way, or their returns have been missed.</summary>
     public IReadOnlyList<CallKey> CallsUnderWay() => Reading(_accounting.CallsUnderWay);
@@ -54,6 +59,7 @@ internal abstract class TraceSession : IDisposable
                 Tracer.Detach();
                 DisposeReader();
                 _accounting.Dispose();
+                _cgroups.Dispose();
                 Tracer.Dispose();
             }
         }

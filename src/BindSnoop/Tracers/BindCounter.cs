@@ -43,6 +43,12 @@ public sealed class BindCounter : IDisposable
     /// <summary>What became of the calls so far; dropped are those for which the table had no room.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
 
+    /// <summary>
+    /// What has become of cgroups of the filter that was not reported before, one sentence each: such as that one no
+    /// longer exists.
+    /// </summary>
+    public IReadOnlyList<string> ReadWarnings() => _session.ReadWarnings();
+
     /// <summary>Stops counting; the counts can still be read.</summary>
     public void Stop() => _session.Detach();
 

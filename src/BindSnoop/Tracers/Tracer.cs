@@ -72,6 +72,12 @@ public abstract class Tracer<TEvent> : IDisposable
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
 
     /// <summary>
+    /// What has become of cgroups of the filter that was not reported before, one sentence each: such as that one no
+    /// longer exists.
+    /// </summary>
+    public IReadOnlyList<string> ReadWarnings() => _session.ReadWarnings();
+
+    /// <summary>
     /// The events as they come. Ends when the token is cancelled (at once), or when the duration is over or
     /// <see cref="Stop"/> was called (after detaching and handing out all that happened before). Disposal
     /// ends it too.
