@@ -240,6 +240,7 @@ int run_crowd(unsigned long threads);
 int run_sockets(void);
 int run_socket_churn(void);
 int run_socket_crowd(unsigned long processes, unsigned long sockets);
+int run_conflicts(unsigned seed, int cases, unsigned most, int ofProtocol);
 int run_hold(const char *address, const char *port);
 bool parse_number(const char *text, uint64_t most, uint64_t *value);
 _Noreturn void exec_fast(char **arguments);

@@ -24,6 +24,8 @@ static int usage(void)
 		"       bindtruth race address N           N calls, while a thread changes what each of them is made on\n"
 		"       bindtruth sockets --crowd PROCESSES SOCKETS\n"
 		"                                          so many sockets in each of so many processes, until then\n"
+		"       bindtruth conflicts SEED CASES HOLDERS PROTOCOL\n"
+		"                                          random binds to ports with random holders, and the kernel's answers\n"
 		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
 	return 2;
 }
@@ -66,6 +68,10 @@ int main(int count, char **arguments)
 	if (strcmp(verb, "sockets") == 0 && count == 3 && strcmp(arguments[0], "--crowd") == 0 &&
 		parse_number(arguments[1], 20000, &threads) && parse_number(arguments[2], 1000, &sockets))
 		return run_socket_crowd((unsigned long)threads, (unsigned long)sockets);
+	uint64_t seed, cases, holders, protocol;
+	if (strcmp(verb, "conflicts") == 0 && count == 4 && parse_number(arguments[0], UINT32_MAX, &seed) && parse_number(arguments[1], 40000, &cases) &&
+		parse_number(arguments[2], 16, &holders) && parse_number(arguments[3], 511, &protocol))
+		return run_conflicts((unsigned)seed, (int)cases, (unsigned)holders, (int)protocol);
 	if (strcmp(verb, "crowd") == 0 && count == 1 && parse_number(arguments[0], 1000, &threads))
 		return run_crowd((unsigned long)threads);
 	if (strcmp(verb, "hold") == 0 && count == 2)

@@ -22,6 +22,9 @@ public sealed record AddressPrefix
     /// <summary>How many leading bits count: up to 32 for IPv4, 128 for IPv6.</summary>
     public int Length { get; }
 
+    /// <summary>Whether it is of IPv4.</summary>
+    internal bool IsIPv4 => Address.AddressFamily == AddressFamily.InterNetwork;
+
     /// <summary>Whether it is one address and no more.</summary>
     internal bool IsWhole => Length == (Address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
 

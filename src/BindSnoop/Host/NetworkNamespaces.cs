@@ -60,4 +60,49 @@ internal static unsafe class NetworkNamespaces
         using FileDescriptor file = Libc.open(path, Libc.O_RDONLY | Libc.O_CLOEXEC);
         return file.IsInvalid || Libc.ioctl(file, NsGetType, 0) != Libc.CLONE_NEWNET ? null : (uint)Libc.InodeOf(file);
     }
+
+    /// <summary>The namespaces of all processes that can be looked at, and those with names, each with a path to it; names come first.</summary>
+    public static IReadOnlyDictionary<uint, string> Paths()
+    {
+        Dictionary<uint, string> paths = [];
+        foreach (string name in Names)
+        {
+            if (InodeOf($"{NamesFolder}/{name}") is { } inode)
+            {
+                paths.TryAdd(inode, $"{NamesFolder}/{name}");
+            }
+        }
+
+        foreach (string process in Directory.EnumerateDirectories("/proc"))
+        {
+            if (char.IsAsciiDigit(Path.GetFileName(process)[0]) && Namespaces.InodeOf($"{process}/ns/net") is not 0 and uint inode)
+            {
+                paths.TryAdd(inode, $"{process}/ns/net");
+            }
+        }
+
+        return paths;
+    }
+
+    /// <summary>Does something in a network namespace, on a thread of its own; false where it may not be entered or is gone.</summary>
+    /// <param name="action">Gets the namespace's file.</param>
+    public static bool TryEnter(uint inode, string path, Action<FileDescriptor> action)
+    {
+        bool entered = false;
+
+        // A thread that has changed its namespace can serve nothing else afterwards.
+        Thread thread = new(() =>
+        {
+            using FileDescriptor target = Libc.open(path, Libc.O_RDONLY | Libc.O_CLOEXEC);
+            if (!target.IsInvalid && Libc.InodeOf(target) == inode && Libc.setns(target, Libc.CLONE_NEWNET) == 0)
+            {
+                entered = true;
+                action(target);
+            }
+        });
+        thread.IsBackground = true;
+        thread.Start();
+        thread.Join();
+        return entered;
+    }
 }

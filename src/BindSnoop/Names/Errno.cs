@@ -27,6 +27,8 @@ internal static class Errno
     public const int ENOSYS = 38;
     public const int ELOOP = 40;
     public const int EOPNOTSUPP = 95;
+    public const int EADDRINUSE = 98;
+    public const int EADDRNOTAVAIL = 99;
 
     /// <summary>Of the kernel's own (include/linux/errno.h): programs were never to see it, and the C library has no text for it.</summary>
     public const int ENOTSUPP = 524;

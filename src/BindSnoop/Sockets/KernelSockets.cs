@@ -9,6 +9,9 @@ namespace BindSnoop.Sockets;
 /// </summary>
 internal sealed class KernelSockets
 {
+    /// <summary>What is said where a list could not be read to its end.</summary>
+    public const string ListsUnread = "Some of the kernel's lists changed too fast to be read: sockets that no process holds may be missing.";
+
     private readonly SocketProgram _program;
     private readonly List<string> _unseen;
     private readonly DateTime _time = DateTime.Now;
@@ -64,7 +67,7 @@ internal sealed class KernelSockets
         List<SocketRecord> listed = [];
         if (!_program.ReadTables(listed))
         {
-            _unseen.Add("Some of the kernel's lists changed too fast to be read: sockets that no process holds may be missing.");
+            _unseen.Add(ListsUnread);
         }
 
         Dictionary<ulong, SocketRecord> others = [];

@@ -26,6 +26,9 @@ internal static class Child
     /// <summary>Gives up root, and lists the sockets of a root's port and of its own.</summary>
     public const string ListSockets = "list-sockets";
 
+    /// <summary>Gives up root, and tests ports that a root's sockets hold.</summary>
+    public const string TestPort = "test-port";
+
     /// <summary>Begins to trace as root, gives that up, and ends the trace.</summary>
     public const string DropWhileTracing = "drop-while-tracing";
 
@@ -160,6 +163,9 @@ internal static class Child
                 return 0;
             case ListSockets:
                 SocketTests.ListWithoutPrivileges();
+                return 0;
+            case TestPort:
+                PortTestTests.TestPortWithoutPrivileges();
                 return 0;
             case TraceItself:
                 return PrivilegeTests.TraceItself();

@@ -112,6 +112,14 @@ internal static unsafe partial class Sys
         }
     }
 
+    /// <summary>Binds a socket without the option that .NET sets; returns 0 or the error.</summary>
+    public static int Bind(Socket socket, IPAddress address, ushort port)
+    {
+        byte* raw = stackalloc byte[28];
+        uint length = WriteAddress(raw, address, port);
+        return Bind((int)socket.Handle, raw, length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
     /// <summary>Renames an interface of the calling thread's network.</summary>
     public static void RenameInterface(string from, string to)
     {

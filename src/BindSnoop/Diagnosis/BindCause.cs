@@ -1,0 +1,21 @@
+namespace BindSnoop.Diagnosis;
+
+/// <summary>Why a bind failed, or would: the values of every property named Cause.</summary>
+internal static class BindCause
+{
+    public const string None = "";
+    public const string Listening = "Listening";
+    public const string Bound = "Bound";
+    public const string Connection = "Connection";
+    public const string TimeWait = "TimeWait";
+    public const string ReusePortOtherUser = "ReusePortOtherUser";
+    public const string KernelSocket = "KernelSocket";
+    public const string NoFreePort = "NoFreePort";
+    public const string PrivilegedPort = "PrivilegedPort";
+    public const string AddressNotLocal = "AddressNotLocal";
+    public const string AddressInOtherNamespace = "AddressInOtherNamespace";
+    public const string AddressTentative = "AddressTentative";
+    public const string WrongInterface = "WrongInterface";
+    public const string BadAddress = "BadAddress";
+    public const string Unknown = "Unknown";
+}
