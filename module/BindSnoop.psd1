@@ -25,6 +25,7 @@
         'Start-BindTrace'
         'Stop-BindTrace'
         'Test-BindPolicy'
+        'Test-BindPort'
     )
     VariablesToExport      = @()
     AliasesToExport        = @()

@@ -21,6 +21,7 @@ internal static class CommandLine
         Command root = BindCommand.Create(Name);
         root.Add(AcceptCommand.Create());
         root.Add(SocketsCommand.Create());
+        root.Add(WhyCommand.Create());
         root.Add(SupportCommand.Create());
         root.Add(Completion.CreateOption());
         root.Add(new HelpOption("--help", "-h") { Action = new HelpWithExamples(root) });

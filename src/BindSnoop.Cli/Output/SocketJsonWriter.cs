@@ -8,6 +8,13 @@ internal sealed class SocketJsonWriter(OutputBuffer output) : JsonLines(output)
     public void Write(BindSocket socket)
     {
         Utf8JsonWriter json = BeginObject();
+        WriteProperties(json, socket);
+        EndObject();
+    }
+
+    /// <summary>What stands between the braces.</summary>
+    public static void WriteProperties(Utf8JsonWriter json, BindSocket socket)
+    {
         json.WriteString(nameof(socket.Time), socket.Time);
         WriteNumber(json, nameof(socket.ProcessId), socket.ProcessId);
         json.WriteString(nameof(socket.Comm), socket.Comm);
@@ -64,7 +71,6 @@ internal sealed class SocketJsonWriter(OutputBuffer output) : JsonLines(output)
 
         json.WriteEndArray();
         json.WriteString(nameof(socket.Source), socket.Source);
-        EndObject();
     }
 
     private static void WriteNumber(Utf8JsonWriter json, string name, long? value)
