@@ -204,6 +204,7 @@ struct outcome {
 	struct task_struct *task; /* null where nobody has had to ask for it yet */
 	struct sock *sk;          /* null, like `common`, its head, where the descriptor is no socket */
 	const struct sock_common *common;
+	struct sock *owner;       /* the MPTCP socket that `sk` is part of; null where `sk` is the caller's own */
 	struct kind kind;
 	__u16 family;
 	int ret;
@@ -260,7 +261,9 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 		fill_origin(&record->origin, task, inode_of(typed, call->sk), LOAD(typed, net, ns.inum), call->ret);
 		bits = BYTE_OF(common, skc_reuse);
 		record->options = options_of(call->sk, common, bits);
-		record->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
+		record->ipv6_only = call->owner ?
+					    BPF_CORE_READ_BITFIELD_PROBED(&call->owner->__sk_common, skc_ipv6only) :
+					    BITS(common, skc_reuse, bits, skc_ipv6only);
 	} else {
 		fill_origin(&record->origin, task, 0, 0, call->ret);
 		record->options = 0;
@@ -317,7 +320,7 @@ static __always_inline int report(bool typed, const struct outcome *call)
 	return config.count ? count(call, &bound, interface_index) : emit(typed, call, &bound, interface_index);
 }
 
-enum function { INET_BIND, INET6_BIND, MPTCP_BIND, SECURITY_SOCKET_BIND, SYS_BIND };
+enum function { INET_BIND, INET6_BIND, MPTCP_BIND, SECURITY_SOCKET_BIND, SYS_BIND, RAW_BIND, RAWV6_BIND, PING_BIND };
 
 /*
  * Entries stay for the thread's next call, since to look one up costs a fraction of adding and deleting
@@ -396,6 +399,8 @@ static __always_inline void read_named_address(struct endpoint *named, __u16 soc
 		read_user_address(named, (void *)PT_REGS_PARM2_SYSCALL(regs), PT_REGS_PARM3_SYSCALL(regs), socket_family);
 }
 
+#include "bind_cgroup.h"
+
 /* One return of a function that has the socket and the kernel's copy of the address. */
 static __always_inline int function_returned(bool typed, enum function function, void *socket, void *address, int length,
 					     int ret)
@@ -412,6 +417,8 @@ static __always_inline int function_returned(bool typed, enum function function,
 		return filtered();
 	sock = socket_at(typed, socket, &copied);
 	call.sk = sock->sk;
+	if (reported_by_cgroup(call.sk, ret))
+		return 0;
 	call.common = head_of(typed, call.sk, &copy);
 	call.family = call.common->skc_family;
 	if (function == SECURITY_SOCKET_BIND && call.family != AF_INET && call.family != AF_INET6)
@@ -493,6 +500,8 @@ static __always_inline int system_call_entered(struct task_struct *task, int fd,
 	struct descriptor entered;
 	__u64 file, binding = 0;
 
+	if (config.cgroup_hooks == CGROUP_AND_ALL)
+		take_cgroup_mark();
 	if (!descriptors_shared(task))
 		return enter(SYS_BIND, (__u64)length << 32 | (__u32)fd, address, 0, 0);
 	entered = look_up(task, fd);
@@ -580,6 +589,8 @@ static __always_inline int system_call_returned(struct task_struct *task, const 
 	bool shared = entered && entered->args[FILE] & SHARED;
 	union sock_copy copy;
 
+	if (config.cgroup_hooks == CGROUP_AND_ALL && !ret && take_cgroup_mark())
+		return 0;
 	if (shared && (left.file | SHARED) != entered->args[FILE])
 		return missed();
 	call.sk = left.sk;
@@ -746,5 +757,64 @@ int sys_exit_bind(struct sys_exit *ctx)
 	}
 	return 0;
 }
+
+/* Those whose protocol binds by itself, beside the programs of the cgroup, which do not see them. */
+static __always_inline int own_bind_returned(struct sock *sk, void *address, int length, int ret)
+{
+	struct outcome call = { .ret = ret, .requested.family = NO_ADDRESS };
+	union sock_copy copy;
+
+	if (!call_wanted(ret))
+		return filtered();
+	call.sk = CAST(struct sock, sk);
+	call.common = head_of(false, call.sk, &copy);
+	call.family = call.common->skc_family;
+	call.kind = kind_of(false, call.sk);
+	if (request_matters(ret))
+		read_kernel_address(&call.requested, address, length, call.family);
+	return report(false, &call);
+}
+
+#define OWN_BIND(function, id)                                                                     \
+	SEC("fexit/" #function)                                                                    \
+	int BPF_PROG(fexit_##function, struct sock *sk, void *address, int length, int ret)        \
+	{                                                                                          \
+		return caller_wanted() ? own_bind_returned(sk, address, length, ret) : filtered(); \
+	}                                                                                          \
+	SEC("kprobe/" #function)                                                                   \
+	int BPF_KPROBE(kprobe_##function, void *sk, void *address, int length)                     \
+	{                                                                                          \
+		return caller_wanted() ? enter(id, (__u64)sk, (__u64)address, length, 0) : 0;         \
+	}                                                                                          \
+	SEC("kretprobe/" #function)                                                                \
+	int BPF_KRETPROBE(kretprobe_##function, int ret)                                           \
+	{                                                                                          \
+		struct call call;                                                                  \
+                                                                                                   \
+		if (!caller_wanted())                                                              \
+			return filtered();                                                         \
+		if (!leave(id, &call))                                                             \
+			return 0;                                                                  \
+		return own_bind_returned((void *)call.args[0], (void *)call.args[1], call.args[2], ret); \
+	}
+
+OWN_BIND(raw_bind, RAW_BIND)
+OWN_BIND(rawv6_bind, RAWV6_BIND)
+OWN_BIND(ping_bind, PING_BIND)
+
+#define NO_PORT(function)                                                                          \
+	SEC("fexit/" #function)                                                                    \
+	int BPF_PROG(fexit_##function##__no_port, struct socket *sock, void *address, int length, int ret) \
+	{                                                                                          \
+		return no_port_returned(ret);                                                      \
+	}                                                                                          \
+	SEC("kretprobe/" #function)                                                                \
+	int BPF_KRETPROBE(kretprobe_##function##__no_port, int ret)                                \
+	{                                                                                          \
+		return no_port_returned(ret);                                                      \
+	}
+
+NO_PORT(inet_bind)
+NO_PORT(inet6_bind)
 
 DESCRIBE(bind_record)

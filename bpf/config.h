@@ -5,6 +5,14 @@
 
 #include "kernel.h"
 
+/* Which hooks there are with those of the Cgroup back end. */
+enum cgroup_hooks {
+	NO_CGROUP,       /* it is another back end */
+	CGROUP_ALONE,
+	CGROUP_AND_OWN,  /* others for nothing but what cgroup programs cannot see of successes */
+	CGROUP_AND_ALL,  /* others for all calls, which leave out what cgroup programs have reported */
+};
+
 /* Set by user space before loading, so that the verifier drops the code of what is not asked for. */
 struct config {
 	__u64 protocols[8];   /* bit n: protocol n */
@@ -34,7 +42,8 @@ struct config {
 	__u8 freebind_bit;
 	__u8 transparent_bit;
 	__u8 bind_address_no_port_bit;
-	__u8 reserved[4];
+	__u8 cgroup_hooks; /* enum cgroup_hooks */
+	__u8 reserved[3];
 };
 
 const volatile struct config config SEC(".rodata.config") = {};

@@ -55,6 +55,12 @@ struct {
 	__type(value, __u32);
 } cgroup_filter SEC(".maps");
 
+/* The same by their ids, for cgroup programs, which may ask so only since 6.12. */
+FILTER_MAP(cgroup_id_filter, __u64, __u8);
+
+/* How deep a task is looked for below one of them; systemd and container engines stay below 20. */
+#define MAX_CGROUP_LEVEL 64
+
 static __always_inline bool in_bitmap(const volatile __u64 *bitmap, __u16 bit)
 {
 	return bitmap[(bit >> 6) & 1023] >> (bit & 63) & 1;
@@ -87,6 +93,23 @@ static __always_inline bool prefix_matches(void *filter, const struct endpoint *
 
 static __always_inline bool cgroup_matches(void)
 {
+	if (config.cgroup_hooks) {
+		for (int level = 0; level < MAX_CGROUP_LEVEL; level++) {
+			__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+
+			if (!id)
+				break;
+			if (bpf_map_lookup_elem(&cgroup_id_filter, &id))
+				return true;
+		}
+		for (__u32 i = 0; i < MAX_CGROUPS; i++) {
+			if (i >= config.cgroups)
+				break;
+			if (in_cgroup_made_anew(i))
+				return true;
+		}
+		return false;
+	}
 	for (__u32 i = 0; i < MAX_CGROUPS; i++) {
 		if (i >= config.cgroups)
 			break;

@@ -242,6 +242,7 @@ struct sock_common {
 	unsigned char skc_reuseport : 1;
 	unsigned char skc_ipv6only : 1;
 	int skc_bound_dev_if;
+	struct proto *skc_prot;
 	possible_net_t skc_net;
 };
 
@@ -318,6 +319,13 @@ struct packet_sock {
 struct proto_accept_arg {
 	int flags;
 	int err;
+};
+
+/* What the context of cgroup/bind4|6 is to the kernel. */
+struct bpf_sock_addr_kern {
+	struct sock *sk;
+	void *uaddr;
+	int uaddrlen;
 };
 
 #pragma clang attribute pop

@@ -35,7 +35,7 @@ public sealed class ArgumentTests
     [InlineData("--duration NaN", "'NaN' is not a time in seconds.", "Give a number")]
     [InlineData("--max-events 0", "'0' is not a possible number of events.", "Give a number from 1 to 9223372036854775807.")]
     [InlineData("--max-events 9223372036854775808", "'9223372036854775808' is not a possible number of events.", "Give a number from 1 to")]
-    [InlineData("--backend ftrace", "'ftrace' is not a back end.", "Give auto, fentry, kprobe or tracepoint.")]
+    [InlineData("--backend ftrace", "'ftrace' is not a back end.", "Give auto, cgroup, fentry, kprobe or tracepoint.")]
     [InlineData("--buffer-size 9T", "'9T' is not a size.", "Give a power of two")]
     [InlineData("--buffer-size 4096M", "'4096M' is not a size.", "Give a power of two")]
     [InlineData("--buffer-size 5000", "A buffer of 5000 bytes is not possible.", "Give a power of two")]

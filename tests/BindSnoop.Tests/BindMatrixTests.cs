@@ -6,11 +6,14 @@ namespace BindSnoop.Tests;
 /// <summary>Every case of the truth program under every back end, every field of every event.</summary>
 public sealed class BindMatrixTests
 {
-    private static readonly BindMatrix s_matrix = new();
+    private static readonly BindMatrix s_matrix = new(includeError: true);
+    private static readonly BindMatrix s_successes = new(includeError: false);
 
-    public static IEnumerable<TheoryDataRow<Backend, string>> Rows() => BackendRows.With(Truth.Cases);
+    public static IEnumerable<TheoryDataRow<Backend, string>> Rows() => BackendRows.OfBindsWith(Truth.Cases);
 
-    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.All();
+    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.OfBinds();
+
+    public static IEnumerable<TheoryDataRow<Backend, string>> CgroupRows() => Rows().Where(r => r.Data.Item1 == Backend.Cgroup);
 
     [Theory]
     [MemberData(nameof(Rows))]
@@ -24,13 +27,27 @@ public sealed class BindMatrixTests
     [MemberData(nameof(Backends))]
     public void NothingIsLost(Backend backend) => s_matrix.NothingIsLost(backend);
 
-    private sealed class BindMatrix() : Matrix<TruthLine, BindEvent>(new TraceFilter { IncludeError = true })
+    /// <summary>Successes alone: those of them that programs of the cgroup do not see come from hooks beside them, or not at all.</summary>
+    [Theory]
+    [MemberData(nameof(CgroupRows))]
+    public void CaseWithoutErrors(Backend backend, string name) => s_successes.Case(backend, name);
+
+    [Fact]
+    [Trait("Backend", nameof(Backend.Cgroup))]
+    public void NothingElseIsSeenWithoutErrors() => s_successes.NothingElseIsSeen(Backend.Cgroup);
+
+    [Fact]
+    [Trait("Backend", nameof(Backend.Cgroup))]
+    public void NothingIsLostWithoutErrors() => s_successes.NothingIsLost(Backend.Cgroup);
+
+    private sealed class BindMatrix(bool includeError) : Matrix<TruthLine, BindEvent>(new TraceFilter { IncludeError = includeError })
     {
         protected override Collector<BindEvent> Trace(TraceOptions options) => new Collector(options);
 
         protected override IReadOnlyList<TruthLine> MakeCalls() => Truth.Run();
 
-        protected override TruthLine? AsSeen(TruthLine line, Backend backend) => Seen.By(line, backend) ? line : null;
+        protected override TruthLine? AsSeen(TruthLine line, Backend backend) =>
+            (line.Error == 0 || Filter.IncludeError) && Seen.By(line, backend, Filter) ? line : null;
 
         protected override void Compare(TruthLine line, BindEvent actual, Comparison comparison)
         {

@@ -334,7 +334,7 @@ public sealed class FilterTests
         return new(
             new Collector(new TraceOptions { Filter = filter }),
             () => cases.Length > 0 ? Truth.Run(cases) : [],
-            (line, backend) => Seen.By(line, backend) ? line : null,
+            (line, backend) => Seen.By(line, backend, filter) ? line : null,
             also);
     }
 

@@ -18,9 +18,9 @@ public sealed class PrivilegeTests
 
     private const int SawItself = 0;
 
-    private static readonly string[] s_all = ["bpf", "perfmon", "dac_read_search", "sys_admin"];
+    private static readonly string[] s_all = ["bpf", "perfmon", "net_admin", "dac_read_search", "sys_admin"];
 
-    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.All();
+    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.OfBinds();
 
     [Theory]
     [MemberData(nameof(Backends))]
@@ -34,6 +34,7 @@ public sealed class PrivilegeTests
         string[] capabilities =
             backend == Backend.Tracepoint ? s_all
             : backend == Backend.Kprobe && onlyAdministrators ? ["bpf", "perfmon", "sys_admin"]
+            : backend == Backend.Cgroup ? ["bpf", "perfmon", "net_admin"]
             : ["bpf", "perfmon"];
         (int status, string output) = RunAsUser(backend, capabilities);
         Assert.True(status == SawItself, output);
@@ -45,12 +46,12 @@ public sealed class PrivilegeTests
     public void NoCapabilityIsSuperfluous(Backend backend)
     {
         Requires.Tracing(backend);
-        bool needsAdministrator = backend != Backend.Fentry &&
+        bool needsAdministrator = backend is not (Backend.Fentry or Backend.Cgroup) &&
             (int.Parse(File.ReadAllText("/proc/sys/kernel/perf_event_paranoid"), CultureInfo.InvariantCulture) > 2 ||
              (backend == Backend.Tracepoint && !Directory.Exists("/sys/kernel/tracing/events")));
 
         // CAP_SYS_ADMIN has the other two in it.
-        string[] least = [.. needsAdministrator ? new[] { "sys_admin" } : ["bpf", "perfmon"], .. backend == Backend.Tracepoint ? new[] { "dac_read_search" } : []];
+        string[] least = [.. needsAdministrator ? new[] { "sys_admin" } : ["bpf", "perfmon"], .. backend == Backend.Tracepoint ? new[] { "dac_read_search" } : [], .. backend == Backend.Cgroup ? new[] { "net_admin" } : []];
         Assert.Equal((SawItself, ""), RunAsUser(backend, least));
         foreach (string capability in least)
         {
@@ -89,15 +90,15 @@ public sealed class PrivilegeTests
         Requires.Tracing();
         using BindTracer tracer = new(new TraceOptions());
         Backend[] usable = [.. TraceSupport.Probe().Backends.Where(b => b.Usable).Select(b => b.Backend)];
-        Backend best = Platform.Preempts && usable.Contains(Backend.Kprobe) ? Backend.Kprobe : usable[0];
+        Backend[] order = Platform.Preempts
+            ? [Backend.Cgroup, Backend.Kprobe, Backend.Fentry, Backend.Tracepoint]
+            : [Backend.Fentry, Backend.Kprobe, Backend.Cgroup, Backend.Tracepoint];
+        Backend best = order.First(usable.Contains);
         Assert.Equal(best, tracer.Backend);
 
-        Backend[] expected = best switch
-        {
-            Backend.Tracepoint => [Backend.Fentry, Backend.Kprobe],
-            Backend.Kprobe => [Backend.Fentry],
-            _ => Platform.Preempts ? [Backend.Kprobe] : [],
-        };
+        // Those before it; and Fentry where it would lose what others do not.
+        Backend[] expected = [.. order.TakeWhile(b => b != best)
+            .Union(Platform.Preempts && best is (Backend.Cgroup or Backend.Kprobe) && usable.Contains(Backend.Fentry) ? [Backend.Fentry] : Array.Empty<Backend>()).Order()];
         Assert.Equal(expected, tracer.Refusals.Select(r => r.Backend).Order());
         Assert.All(tracer.Refusals, r => Assert.True(usable.Contains(r.Backend) == (r.Error.ErrorId == "ProgramsPreempted")));
         Assert.All(tracer.Refusals, r => Assert.NotEmpty(r.Error.RecommendedAction));

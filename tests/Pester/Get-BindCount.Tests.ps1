@@ -163,7 +163,7 @@ Describe 'Get-BindCount' {
             "$($result.Verbose[-1])" | Should -Be "Tracing through the $($used.Backend) back end."
         }
 
-        It 'Uses the back end asked for: <_>' -ForEach 'Fentry', 'Kprobe', 'Tracepoint' {
+        It 'Uses the back end asked for: <_>' -ForEach 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint' {
             $backend = $_
             $support = $global:BindSnoopTests.Backends | Where-Object { "$($_.Backend)" -eq $backend }
             if (-not $support.Usable) {

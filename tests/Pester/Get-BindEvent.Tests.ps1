@@ -95,7 +95,7 @@ Describe 'Get-BindEvent' {
                     $event.CgroupId | Should -Be $line.cgroupId
                     $event.CgroupPath | Should -BeExactly $line.cgroupPath
                 }
-                $event.Backend | Should -BeIn 'Fentry', 'Kprobe', 'Tracepoint'
+                $event.Backend | Should -BeIn 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint'
                 $event.Time.Kind | Should -Be 'Local'
             }
         }
@@ -500,12 +500,12 @@ Describe 'Get-BindEvent' {
             foreach ($line in $said | Select-Object -SkipLast 1) {
                 @($reasons | Where-Object { $line -like $_ }) | Should -HaveCount 1
             }
-            # Kprobe comes before Fentry on some kernels, and then may be named here, too.
-            $said.Count | Should -BeIn ($said[-1] -match 'Tracepoint' ? 3 : $said[-1] -match 'Kprobe' ? 2 : 1, 2)
+            # Cgroup and Kprobe come before Fentry on some kernels, which then may be named here, too.
+            $said.Count | Should -BeIn ($said[-1] -match 'Tracepoint' ? 4 : $said[-1] -match 'Cgroup' ? 2, 3 : $said[-1] -match 'Kprobe' ? 2, 3 : 1, 3)
             @($said | Select-Object -Unique) | Should -HaveCount $said.Count
         }
 
-        It 'Uses the back end asked for: <_>' -ForEach 'Fentry', 'Kprobe', 'Tracepoint' {
+        It 'Uses the back end asked for: <_>' -ForEach 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint' {
             $backend = $_
             $support = $global:BindSnoopTests.Backends | Where-Object { "$($_.Backend)" -eq $backend }
             if (-not $support.Usable) {

@@ -78,7 +78,7 @@ Describe 'Get-BindTrace' {
             $dns.Mode | Should -Be 'Count'
             foreach ($trace in $web, $dns, $db) {
                 $trace.State | Should -Be 'Running'
-                "$($trace.Backend)" | Should -BeIn 'Fentry', 'Kprobe', 'Tracepoint'
+                "$($trace.Backend)" | Should -BeIn 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint'
                 $trace.StartTime | Should -BeLessOrEqual ([datetime]::Now)
                 $trace.StartTime | Should -BeGreaterThan ([datetime]::Now.AddMinutes(-1))
                 $trace.StartTime.Kind | Should -Be 'Local'

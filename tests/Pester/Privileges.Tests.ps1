@@ -86,7 +86,7 @@ Describe 'Without privileges' {
         $said.Kernel | Should -Be (uname -r)
         $said.Usable | Should -BeFalse
         $said.Capabilities | Should -BeNullOrEmpty
-        $said.Backends.Backend | Should -Be 'Fentry', 'Kprobe', 'Tracepoint'
+        $said.Backends.Backend | Should -Be 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint'
         $said.Backends.Usable | Should -Not -Contain $true
         foreach ($backend in $said.Backends) {
             $backend.Reason | Should -Match 'CAP_BPF'

@@ -199,7 +199,7 @@ Describe 'Remoting over SSH' {
 
     It 'What a machine can do looks as it does there' {
         $support = Invoke-Command -Session $sessions[0] -ScriptBlock { Get-BindTraceSupport }
-        $support.Backends.Backend | Should -Be Fentry, Kprobe, Tracepoint
+        $support.Backends.Backend | Should -Be Fentry, Kprobe, Cgroup, Tracepoint
         ($support | Format-View) -join "`n" | Should -Match '(?m)^Tracepoint +(yes|no)'
     }
 

@@ -8,7 +8,7 @@ internal sealed class RunOptions
 {
     private readonly Option<string?> _duration = Value("--duration", "SECONDS", "End after this time; fractions are possible");
     private readonly Option<string?> _maxEvents = Value("--max-events", "NUMBER", "End after this many events");
-    private readonly Option<string?> _backend = Value("--backend", "NAME", "How to hook the kernel: auto (the default), fentry, kprobe or tracepoint", "auto", "fentry", "kprobe", "tracepoint");
+    private readonly Option<string?> _backend = Value("--backend", "NAME", "How to hook the kernel: auto (the default), cgroup, fentry, kprobe or tracepoint", "auto", "cgroup", "fentry", "kprobe", "tracepoint");
     private readonly Option<string?> _bufferSize = Value("--buffer-size", "BYTES", "Size of the buffer for events, a power of two; K and M may follow (default 8M)");
 
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Tell which back ends were tried, and what libbpf said" };
@@ -66,10 +66,11 @@ internal sealed class RunOptions
     private static Backend ParseBackend(string text) => text.ToUpperInvariant() switch
     {
         "AUTO" => Backend.Auto,
+        "CGROUP" => Backend.Cgroup,
         "FENTRY" => Backend.Fentry,
         "KPROBE" => Backend.Kprobe,
         "TRACEPOINT" => Backend.Tracepoint,
-        _ => throw Invalid("InvalidBackend", text, "a back end", "Give auto, fentry, kprobe or tracepoint."),
+        _ => throw Invalid("InvalidBackend", text, "a back end", "Give auto, cgroup, fentry, kprobe or tracepoint."),
     };
 
     private static int ParseSize(string text)

@@ -18,7 +18,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         using Exports exports = new(plan, events: true);
         using Tracer<TEvent> tracer = Attached(attach);
         exports.Begin(tracer.Metrics);
-        Announce(tracer.Backend, tracer.Refusals);
+        Announce(tracer.Backend, tracer.Blind, tracer.Refusals);
         using DropWatch drops = new(tracer.ReadStatistics);
         try
         {
@@ -60,7 +60,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         using Exports exports = new(plan, events: false);
         using BindCounter counter = Attached(() => new BindCounter(options));
         exports.Begin(counter.Metrics);
-        Announce(counter.Backend, counter.Refusals);
+        Announce(counter.Backend, counter.Blind, counter.Refusals);
         using DropWatch drops = new(counter.ReadStatistics);
         StandardStream.Output.WhenReaderIsGone(termination.Request);
         termination.Wait(duration);
@@ -91,12 +91,12 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         return ExitStatus.Success;
     }
 
-    private void Announce(Backend backend, IReadOnlyList<BackendRefusal> refusals)
+    private void Announce(Backend backend, string blind, IReadOnlyList<BackendRefusal> refusals)
     {
         Messages.Write($"Tracing {what} through {backend}... Hit Ctrl-C to end{(duration is null ? "." : " early.")}");
-        if (backend == Backend.Tracepoint)
+        if (blind.Length > 0)
         {
-            Messages.Write("Calls made through io_uring, and by 32-bit programs, are not seen this way.");
+            Messages.Write($"Not seen this way: {blind}");
         }
 
         foreach (BackendRefusal refusal in verbose ? refusals : [])

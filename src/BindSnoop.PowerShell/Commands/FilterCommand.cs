@@ -111,7 +111,7 @@ public abstract class FilterCommand : TraceCommand
     {
         duration = duration is { } time ? Try(() => TraceDuration.Check(time)) : null;
         using Tracer<TEvent> tracer = Try(start);
-        WriteBackend(tracer.Backend, tracer.Refusals);
+        WriteBackend(tracer.Backend, tracer.Blind, tracer.Refusals);
         Stopwatch sinceLossCheck = Stopwatch.StartNew();
         bool warned = false;
         void WarnOnce()

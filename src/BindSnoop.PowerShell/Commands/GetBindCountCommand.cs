@@ -60,7 +60,7 @@ public sealed class GetBindCountCommand : BindFilterCommand
 
         TimeSpan duration = Try(() => TraceDuration.Check(Duration));
         using BindCounter counter = Try(() => new BindCounter(ReadOptions() with { CountCapacity = Capacity }));
-        WriteBackend(counter.Backend, counter.Refusals);
+        WriteBackend(counter.Backend, counter.Blind, counter.Refusals);
         ProgressRecord progress = new(0, "Counting binds", " ");
         Stopwatch elapsed = Stopwatch.StartNew();
         while (elapsed.Elapsed < duration)

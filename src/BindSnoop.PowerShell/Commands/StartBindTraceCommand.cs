@@ -47,7 +47,7 @@ public sealed class StartBindTraceCommand : BindFilterCommand
 
         TraceOptions options = ReadOptions() with { CountCapacity = Capacity, IncludeExisting = IncludeExisting };
         BindTrace trace = Try(() => BindSnoopModule.Registry.Start(Name, Mode, options, MaxQueued));
-        WriteBackend(trace.Backend, trace.Refusals);
+        WriteBackend(trace.Backend, trace.Blind, trace.Refusals);
         WriteObject(trace);
     }
 }

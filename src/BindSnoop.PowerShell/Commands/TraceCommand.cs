@@ -70,7 +70,7 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     }
 
     /// <summary>Says which back end is in use, and why not another.</summary>
-    protected void WriteBackend(Backend backend, IReadOnlyList<BackendRefusal> refusals)
+    protected void WriteBackend(Backend backend, string blind, IReadOnlyList<BackendRefusal> refusals)
     {
         foreach (BackendRefusal refusal in refusals)
         {
@@ -79,6 +79,11 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
             {
                 WriteDebug(log.Message);
             }
+        }
+
+        if (blind.Length > 0)
+        {
+            WriteVerbose($"Not seen this way: {blind}");
         }
 
         WriteVerbose($"Tracing through the {backend} back end.");

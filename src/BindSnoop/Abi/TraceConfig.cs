@@ -39,9 +39,10 @@ internal struct TraceConfig
     public byte FreebindBit;
     public byte TransparentBit;
     public byte BindAddressNoPortBit;
+    public CgroupHooks CgroupHooks;
     public ReservedBytes Reserved;
 
-    [InlineArray(4)]
+    [InlineArray(3)]
     public struct ReservedBytes
     {
         private byte _first;

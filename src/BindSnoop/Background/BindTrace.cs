@@ -118,6 +118,9 @@ public sealed class BindTrace : IDisposable
     /// <summary>The back end in use.</summary>
     public Backend Backend => _tracer?.Backend ?? _counter!.Backend;
 
+    /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
+    public string Blind => _tracer?.Blind ?? _counter!.Blind;
+
     /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals => _tracer?.Refusals ?? _counter!.Refusals;
 

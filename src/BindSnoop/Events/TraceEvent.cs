@@ -192,6 +192,7 @@ public abstract class TraceEvent
     private static string BackendName(Backend backend) => backend switch
     {
         BindSnoop.Backend.Fentry => nameof(BindSnoop.Backend.Fentry),
+        BindSnoop.Backend.Cgroup => nameof(BindSnoop.Backend.Cgroup),
         BindSnoop.Backend.Kprobe => nameof(BindSnoop.Backend.Kprobe),
         _ => nameof(BindSnoop.Backend.Tracepoint),
     };

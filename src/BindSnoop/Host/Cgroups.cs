@@ -64,7 +64,7 @@ internal static unsafe class Cgroups
             path);
     }
 
-    /// <summary>Whether a directory is a cgroup of version 2.</summary>
+    /// <summary>Whether an open directory is of the version 2 hierarchy.</summary>
     public static bool IsCgroup2(FileDescriptor directory)
     {
         // struct statfs begins with the magic number and is smaller than this.

@@ -8,6 +8,7 @@ namespace BindSnoop.Host;
 internal static class Platform
 {
     private const int CapDacReadSearch = 2;
+    private const int CapNetAdmin = 12;
     public const int CapSysAdmin = 21;
     private const int CapPerfMon = 38;
     private const int CapBpf = 39;
@@ -17,7 +18,7 @@ internal static class Platform
 
     private static readonly (int Number, string Name)[] s_capabilities =
     [
-        (CapBpf, "CAP_BPF"), (CapPerfMon, "CAP_PERFMON"), (CapSysAdmin, "CAP_SYS_ADMIN"), (CapDacReadSearch, "CAP_DAC_READ_SEARCH"),
+        (CapBpf, "CAP_BPF"), (CapPerfMon, "CAP_PERFMON"), (CapSysAdmin, "CAP_SYS_ADMIN"), (CapNetAdmin, "CAP_NET_ADMIN"), (CapDacReadSearch, "CAP_DAC_READ_SEARCH"),
     ];
 
     /// <summary>What to do about <see cref="IsLockedDown"/>.</summary>
@@ -83,6 +84,13 @@ internal static class Platform
 
     /// <summary>Whether this process has what loading tracing programs takes.</summary>
     public static bool IsPrivileged => Has(CapSysAdmin) || (Has(CapBpf) && Has(CapPerfMon));
+
+    /// <summary>Whether this process has what cgroup programs take beyond <see cref="IsPrivileged"/>.</summary>
+    public static bool MayAttachToCgroups => Has(CapSysAdmin) || Has(CapNetAdmin);
+
+    /// <summary>Whether this process may open perf events, which kprobes and tracepoints take; Debian's kernels know a level 3.</summary>
+    public static bool MayOpenPerfEvents =>
+        Has(CapSysAdmin) || !int.TryParse(ReadFile("/proc/sys/kernel/perf_event_paranoid"), CultureInfo.InvariantCulture, out int level) || level <= 2;
 
     /// <summary>Fails early, with the reason, where nothing could work.</summary>
     public static void EnsureUsable()

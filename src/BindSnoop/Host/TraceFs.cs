@@ -9,14 +9,6 @@ namespace BindSnoop.Host;
 /// <summary>Reads tracepoint ids, which perf_event_open(2) wants, from tracefs.</summary>
 internal static unsafe class TraceFs
 {
-    // New system calls have one number on all architectures; glibc 2.36 is the first to wrap these two.
-    private const long SysFsOpen = 430;
-    private const long SysFsConfig = 431;
-    private const long SysFsMount = 432;
-    private const nint FsOpenCloseOnExec = 1;
-    private const nint FsConfigCommandCreate = 6;
-    private const nint FsMountCloseOnExec = 1;
-
     private static readonly string[] s_mountPoints = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
     /// <summary>The id of a tracepoint of category <c>syscalls</c>.</summary>
@@ -34,26 +26,8 @@ internal static unsafe class TraceFs
         }
 
         // Nobody mounted it, as in many containers: a mount that is attached nowhere will do.
-        using FileDescriptor detached = MountDetached(out int errno);
+        using FileDescriptor detached = DetachedMount.Of("tracefs", out int errno);
         return ReadId(detached, path, errno);
-    }
-
-    private static FileDescriptor MountDetached(out int errno)
-    {
-        fixed (byte* type = "tracefs\0"u8)
-        {
-            using FileDescriptor context = new((int)Libc.syscall5(SysFsOpen, (nint)type, FsOpenCloseOnExec, 0, 0, 0));
-            if (context.IsInvalid ||
-                Libc.syscall5(SysFsConfig, context.Value, FsConfigCommandCreate, 0, 0, 0) < 0)
-            {
-                errno = Marshal.GetLastPInvokeError();
-                return new FileDescriptor();
-            }
-
-            FileDescriptor mount = new((int)Libc.syscall5(SysFsMount, context.Value, FsMountCloseOnExec, 0, 0, 0));
-            errno = Marshal.GetLastPInvokeError();
-            return mount;
-        }
     }
 
     private static int ReadId(FileDescriptor root, string path, int errno)

@@ -14,6 +14,7 @@ internal static unsafe partial class LibBpf
         nameof(bpf_object__load), nameof(bpf_object__close), nameof(bpf_object__next_program), nameof(bpf_object__find_map_by_name),
         nameof(bpf_program__name), nameof(bpf_program__set_autoload), nameof(bpf_program__fd), nameof(bpf_program__attach_trace),
         nameof(bpf_program__attach_kprobe), nameof(bpf_program__attach_perf_event), nameof(bpf_program__attach_raw_tracepoint),
+        nameof(bpf_program__attach_cgroup),
         nameof(bpf_link__destroy), nameof(bpf_map__fd),
         nameof(bpf_map__set_max_entries), nameof(bpf_map__reuse_fd), nameof(bpf_map__initial_value), nameof(bpf_prog_load),
         nameof(bpf_obj_get), nameof(bpf_obj_get_info_by_fd), nameof(bpf_map_update_elem), nameof(bpf_map_lookup_elem), nameof(bpf_map_get_next_key),
@@ -98,6 +99,9 @@ internal static unsafe partial class LibBpf
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial BpfLink bpf_program__attach_raw_tracepoint(nint program, string name);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial BpfLink bpf_program__attach_cgroup(nint program, int cgroup);
 
     [LibraryImport(Library)]
     public static partial int bpf_link__destroy(nint link);

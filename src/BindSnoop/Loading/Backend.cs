@@ -4,8 +4,9 @@ namespace BindSnoop;
 public enum Backend
 {
     /// <summary>
-    /// The first of the others that works, in their order; on a kernel that preempts, <see cref="Kprobe"/> before
-    /// <see cref="Fentry"/>, which then leaves out events under heavy load.
+    /// The first of the others that works: <see cref="Fentry"/>, <see cref="Kprobe"/>, <see cref="Cgroup"/>,
+    /// <see cref="Tracepoint"/>; on a kernel that preempts <see cref="Cgroup"/>, <see cref="Kprobe"/>,
+    /// <see cref="Fentry"/>, <see cref="Tracepoint"/>, for <see cref="Fentry"/> then leaves out events under heavy load.
     /// </summary>
     Auto,
 
@@ -17,4 +18,10 @@ public enum Backend
 
     /// <summary>System call tracepoints: no io_uring, no 32-bit callers.</summary>
     Tracepoint,
+
+    /// <summary>
+    /// Programs at the root of the cgroup hierarchy, which the kernel runs within a bind: of bind() alone, and of
+    /// successes. Others stand beside them for the rest, where they can: see <see cref="TraceSupport"/>.
+    /// </summary>
+    Cgroup,
 }

@@ -5,11 +5,16 @@ namespace BindSnoop.Loading;
 /// <summary>Which back end a trace takes: the one asked for, or the first that works.</summary>
 internal static class BackendSelection
 {
+    private static readonly Backend[] s_preempting = [Backend.Cgroup, Backend.Kprobe, Backend.Fentry, Backend.Tracepoint];
+    private static readonly Backend[] s_others = [Backend.Fentry, Backend.Kprobe, Backend.Cgroup, Backend.Tracepoint];
+
     /// <summary>Opens with the back end asked for, or the best that works.</summary>
     /// <param name="asked">Perhaps <see cref="Backend.Auto"/>.</param>
+    /// <param name="hasCgroup">Whether <see cref="Backend.Cgroup"/> is one to think of.</param>
+    /// <param name="trampolinesWork">Whether <see cref="Backend.Fentry"/> would do, if it were not for what it loses.</param>
     /// <param name="open">Throws an exception that <see cref="TraceException.RefusesBackend"/> to have the next one tried.</param>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>
-    public static T Open<T>(Backend asked, Func<Backend, T> open, out IReadOnlyList<BackendRefusal> refusals)
+    public static T Open<T>(Backend asked, bool hasCgroup, Func<bool> trampolinesWork, Func<Backend, T> open, out IReadOnlyList<BackendRefusal> refusals)
     {
         List<BackendRefusal> refused = [];
         refusals = refused;
@@ -19,12 +24,12 @@ internal static class BackendSelection
         }
 
         bool preempts = Platform.Preempts;
-        foreach (Backend backend in preempts ? [Backend.Kprobe, Backend.Fentry, Backend.Tracepoint] : new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint })
+        foreach (Backend backend in (preempts ? s_preempting : s_others).Where(b => hasCgroup || b != Backend.Cgroup))
         {
             try
             {
                 T opened = open(backend);
-                if (preempts && backend == Backend.Kprobe)
+                if (preempts && backend is (Backend.Cgroup or Backend.Kprobe) && trampolinesWork())
                 {
                     refused.Add(new(Backend.Fentry, ProgramsPreempted()));
                 }

@@ -13,6 +13,9 @@ internal sealed class CgroupFilter : IDisposable
 {
     private const string ArrayMap = "cgroup_filter";
 
+    // By ids: for cgroup programs, which may not ask the array before 6.12.
+    private const string IdMap = "cgroup_id_filter";
+
     private readonly List<CgroupPath> _paths = [];
 
     /// <exception cref="TraceException"><c>TooManyCgroups</c>, <c>CgroupNotFound</c>.</exception>
@@ -51,6 +54,7 @@ internal sealed class CgroupFilter : IDisposable
         // Places of a path are noted and given up one by one: there are never more than it has names.
         int parts = Math.Max(1, _paths.Sum(p => p.Names.Count));
         target.Resize(ArrayMap, Math.Max(1, _paths.Count));
+        target.Resize(IdMap, Math.Max(1, _paths.Count));
         target.Resize(CgroupPlace.Map, parts);
         target.Resize(CgroupPart.Map, parts);
     }
@@ -77,6 +81,7 @@ internal sealed class CgroupFilter : IDisposable
             }
 
             target.Set(ArrayMap, BitConverter.GetBytes(i), BitConverter.GetBytes(directory.Value));
+            target.Set(IdMap, BitConverter.GetBytes(Libc.InodeOf(directory)), [1]);
         }
     }
 

@@ -12,10 +12,39 @@ internal static unsafe class HookProof
     private const ulong ReturnValueZero = 0xb7;
     private const ulong Exit = 0x95;
 
+    /// <summary>Which of the back ends that hook functions works here; null if none does.</summary>
+    /// <param name="preempts">Whether to think of <see cref="Backend.Kprobe"/> first.</param>
+    public static Backend? FirstOfFunctions(TracerDefinition definition, KernelTypes types, bool preempts)
+    {
+        foreach (Backend backend in preempts ? [Backend.Kprobe, Backend.Fentry] : new[] { Backend.Fentry, Backend.Kprobe })
+        {
+            if ((backend == Backend.Fentry || Platform.MayOpenPerfEvents) && Works(definition, backend, types))
+            {
+                return backend;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether hooks of this back end can be attached, and would be called.</summary>
+    public static bool Works(TracerDefinition definition, Backend backend, KernelTypes types)
+    {
+        try
+        {
+            Check(definition, backend, types, "");
+            return true;
+        }
+        catch (TraceException exception) when (exception.RefusesBackend)
+        {
+            return false;
+        }
+    }
+
     /// <exception cref="TraceException"><c>FtraceDisabled</c>, <c>KprobesUnavailable</c> or <c>BpfLoadFailed</c>.</exception>
     public static void Check(TracerDefinition definition, Backend backend, KernelTypes types, string refused)
     {
-        if (backend == Backend.Tracepoint)
+        if (backend is Backend.Tracepoint or Backend.Cgroup)
         {
             return;
         }

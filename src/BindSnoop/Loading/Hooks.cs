@@ -1,17 +1,20 @@
 using System.Runtime.InteropServices;
 using BindSnoop.Host;
 using BindSnoop.Interop;
+using BindSnoop.Names;
 
 namespace BindSnoop.Loading;
 
 /// <summary>What attaches the programs of a <see cref="TracerObject"/>, by what their names begin with.</summary>
 internal sealed unsafe class Hooks
 {
+    private const string CgroupPrefix = "cgroup_";
     private const int PerfTypeTracepoint = 2;
     private const nint PerfFlagCloseOnExec = 8;
 
     private readonly List<BpfLink> _links = [];
     private readonly HashSet<string> _attached = [];
+    private FileDescriptor? _cgroupRoot;
 
     /// <summary>Whether a program runs where a call begins, which another, at its end, depends on.</summary>
     public static bool IsEntry(string program) =>
@@ -24,24 +27,31 @@ internal sealed unsafe class Hooks
     /// <exception cref="TraceException"><c>BpfAttachFailed</c>, or what tracefs lacks.</exception>
     public void Attach(TracerObject loaded, IReadOnlyList<string>? only = null)
     {
-        // Returns first, entries last, and off again the other way round: a call that only its entry was seen
-        // of would count as lost.
-        foreach ((nint program, string name) in loaded.Programs.Select(p => (p, TracerObject.NameOf(p))).OrderBy(p => IsEntry(p.Item2)))
+        try
         {
-            if (only?.Contains(name) == false || !_attached.Add(name))
+            foreach ((nint program, string name) in loaded.Programs.Select(p => (p, TracerObject.NameOf(p))).OrderBy(p => OrderOf(p.Item2)))
             {
-                continue;
-            }
+                if (only?.Contains(name) == false || !_attached.Add(name))
+                {
+                    continue;
+                }
 
-            BpfLink link = Attach(program, name);
-            if (link.IsInvalid)
-            {
-                int errno = Marshal.GetLastPInvokeError();
-                link.Dispose();
-                throw BpfError.From("BpfAttachFailed", $"Attaching {name} failed", -errno, refusesBackend: true);
-            }
+                BpfLink link = Attach(program, name);
+                if (link.IsInvalid)
+                {
+                    int errno = Marshal.GetLastPInvokeError();
+                    link.Dispose();
+                    throw name.StartsWith(CgroupPrefix, StringComparison.Ordinal) && errno == Errno.EPERM
+                        ? CgroupTaken()
+                        : BpfError.From("BpfAttachFailed", $"Attaching {name} failed", -errno, refusesBackend: true);
+                }
 
-            _links.Add(link);
+                _links.Add(link);
+            }
+        }
+        finally
+        {
+            _cgroupRoot?.Dispose();
         }
     }
 
@@ -55,10 +65,34 @@ internal sealed unsafe class Hooks
         _links.Clear();
     }
 
-    private static BpfLink Attach(nint program, string name)
+    /// <summary>
+    /// Returns before entries, and off again the other way round: a call that only its entry was seen of would count
+    /// as lost. Last the cgroup's programs, and of those the ones that look at what the others have noted down.
+    /// </summary>
+    private static int OrderOf(string program) =>
+        program.StartsWith(CgroupPrefix + "post_", StringComparison.Ordinal) ? 3
+        : program.StartsWith(CgroupPrefix, StringComparison.Ordinal) ? 2
+        : IsEntry(program) ? 1
+        : 0;
+
+    // What is attached without BPF_F_ALLOW_MULTI lets nobody else attach to the same cgroup.
+    private static TraceException CgroupTaken() => new(
+        "CgroupTaken",
+        TraceErrorKind.ResourceExists,
+        Platform.MayAttachToCgroups
+            ? "Another program is attached to the root of the cgroup hierarchy in a way that allows no second one."
+            : "Attaching to a cgroup takes CAP_NET_ADMIN, which this process does not have.",
+        Platform.MayAttachToCgroups
+            ? "'bpftool cgroup show /sys/fs/cgroup' shows it: let its owner attach it with 'multi'; or use another back end."
+            : "Run as root, or give it that capability; or use another back end.")
+    {
+        RefusesBackend = true,
+    };
+
+    private BpfLink Attach(nint program, string name)
     {
         int separator = name.IndexOf('_', StringComparison.Ordinal);
-        string function = name[(separator + 1)..];
+        string function = name[(separator + 1)..].Replace(CgroupDefinition.NoPortSuffix, "", StringComparison.Ordinal);
         return name[..separator] switch
         {
             "fentry" or "fexit" => LibBpf.bpf_program__attach_trace(program),
@@ -66,6 +100,7 @@ internal sealed unsafe class Hooks
             "kretprobe" => LibBpf.bpf_program__attach_kprobe(program, true, function),
             "sys" => AttachTracepoint(program, name),
             "raw" => LibBpf.bpf_program__attach_raw_tracepoint(program, function),
+            "cgroup" => LibBpf.bpf_program__attach_cgroup(program, (_cgroupRoot ??= CgroupRoot.Open()).Value),
             _ => throw new InvalidOperationException($"Nothing is known of what {name} hooks."),
         };
     }

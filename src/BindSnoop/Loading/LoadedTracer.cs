@@ -24,14 +24,21 @@ internal sealed class LoadedTracer : IDisposable
 
             // Only compiled programs can call functions of the kernel.
             Object = new TracerObject(definition.LoadObject(types.HasCast && Platform.Jit != false));
-            Object.Choose(HookPlan.Of(definition, backend, configuration.IncludeError, types).Concat(configuration.Cgroups.Programs).ToHashSet());
+            HookPlan plan = HookPlan.Of(definition, backend, configuration, types);
+            Blind = plan.Blind;
+            Object.Choose(plan.Programs.Concat(configuration.Cgroups.Programs).ToHashSet());
             if (!Object.Programs.Any(p => Hooks.IsEntry(TracerObject.NameOf(p))))
             {
                 // Nothing to remember from an entry to a return.
                 Object.Resize("calls", 1);
             }
 
-            configuration.Configure(Object, types);
+            if (definition.Cgroup is { } cgroup && !cgroup.Entries.Any(plan.Programs.Contains))
+            {
+                Object.Resize("cgroup_calls", 1);
+            }
+
+            configuration.Configure(Object, types, plan.CgroupHooks);
             Object.Load(refused);
             _hooks.Attach(Object, configuration.Cgroups.Programs);
             configuration.Fill(Object);
@@ -54,6 +61,9 @@ internal sealed class LoadedTracer : IDisposable
 
     public TracerObject Object { get; }
 
+    /// <summary>Which calls that are asked for it does not see; empty if it sees all.</summary>
+    public string Blind { get; }
+
     /// <summary>Whether its programs run no more.</summary>
     public bool IsDetached { get; private set; }
 
@@ -65,6 +75,8 @@ internal sealed class LoadedTracer : IDisposable
     {
         return BackendSelection.Open(
             backend,
+            definition.Cgroup is not null,
+            () => HookProof.Works(definition, Backend.Fentry, TracerDefinition.KernelTypes),
             candidate =>
             {
                 LoadedTracer tracer = new(definition, candidate, configuration);

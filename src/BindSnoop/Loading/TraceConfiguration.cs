@@ -48,6 +48,12 @@ internal sealed class TraceConfiguration : IDisposable
     /// <summary>The cgroups that are asked for.</summary>
     public CgroupFilter Cgroups { get; }
 
+    /// <summary>Whether the address that was requested has a say in what is reported of a success.</summary>
+    public bool RequestMatters => _constants.Count == 0 || _filter.Port.Count > 0 || _filter.Address.Count > 0 || _filter.RequestedOnly;
+
+    /// <summary>Whether a protocol of this sort is asked for by name or number.</summary>
+    public bool NamesAny(Func<ushort, bool> sort) => _filter.Protocol.Any(sort);
+
     /// <summary>For a trace that sends events.</summary>
     public static TraceConfiguration ForEvents(TraceOptions options)
     {
@@ -66,9 +72,10 @@ internal sealed class TraceConfiguration : IDisposable
     }
 
     /// <summary>Before loading: constants, sizes, pinned maps.</summary>
-    public void Configure(TracerObject target, KernelTypes types)
+    public void Configure(TracerObject target, KernelTypes types, CgroupHooks cgroupHooks)
     {
         TraceConfig constants = _constants;
+        constants.CgroupHooks = cgroupHooks;
         constants.FreebindBit = (byte)(types.InetFlag("FREEBIND") ?? 0);
         constants.TransparentBit = (byte)(types.InetFlag("TRANSPARENT") ?? 0);
         constants.BindAddressNoPortBit = (byte)(types.InetFlag("BIND_ADDRESS_NO_PORT") ?? 0);

@@ -14,12 +14,14 @@ namespace BindSnoop.Loading;
 /// <param name="Functions">What to hook by trampoline or kprobe.</param>
 /// <param name="SystemCalls">What to hook by tracepoint.</param>
 /// <param name="RawTracepoints">What every back end hooks besides, if failures are wanted.</param>
+/// <param name="Cgroup">What to hook by programs of the cgroup; null if nothing of it runs in them.</param>
 internal sealed record TracerDefinition(
     string ObjectName,
     int RecordSize,
     IReadOnlyList<HookedFunction> Functions,
     IReadOnlyList<string> SystemCalls,
-    IReadOnlyList<string> RawTracepoints)
+    IReadOnlyList<string> RawTracepoints,
+    CgroupDefinition? Cgroup = null)
 {
     public static TracerDefinition Bind { get; } = new(
         "bind",
@@ -32,7 +34,12 @@ internal sealed record TracerDefinition(
             new("__sys_bind", ErrorsOnly: true),
         ],
         ["bind"],
-        []);
+        [],
+        new CgroupDefinition(
+            ["cgroup_bind4", "cgroup_bind6"],
+            ["cgroup_post_bind4", "cgroup_post_bind6"],
+            ["raw_bind", "rawv6_bind", "ping_bind"],
+            ["inet_bind", "inet6_bind"]));
 
     public static TracerDefinition Accept { get; } = new(
         "accept",
@@ -50,7 +57,7 @@ internal sealed record TracerDefinition(
 
     // A failure to read is not kept: /sys may be mounted later.
     private static readonly Lazy<KernelTypes> s_kernelTypes =
-        new(() => KernelTypes.Load(All.SelectMany(d => d.Functions).Select(f => f.Name)), LazyThreadSafetyMode.PublicationOnly);
+        new(() => KernelTypes.Load(All.SelectMany(d => d.Functions.Select(f => f.Name).Concat(d.Cgroup?.OwnFunctions ?? []))), LazyThreadSafetyMode.PublicationOnly);
 
     /// <summary>What the running kernel has of all that any tracer hooks; read once in the life of the process.</summary>
     /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>

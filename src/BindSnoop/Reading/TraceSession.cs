@@ -26,6 +26,9 @@ internal abstract class TraceSession : IDisposable
 
     public Backend Backend => Tracer.Backend;
 
+    /// <summary>Which calls that are asked for it does not see; empty if it sees all.</summary>
+    public string Blind => Tracer.Blind;
+
     protected LoadedTracer Tracer { get; }
 
     /// <summary>How many records are, or were, in the ring buffer.</summary>

@@ -40,7 +40,7 @@ public sealed class TraceSupport
     /// <summary>The kernel's compiler for BPF: Enabled, Disabled, or Unknown where it does not tell.</summary>
     public string Jit { get; private init; } = "";
 
-    /// <summary>Those of CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN and CAP_DAC_READ_SEARCH that are in effect.</summary>
+    /// <summary>Those of CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_DAC_READ_SEARCH that are in effect.</summary>
     public IReadOnlyList<string> Capabilities { get; private init; } = [];
 
     /// <summary>The lockdown mode: none, integrity, confidentiality; empty where there is none.</summary>
@@ -75,7 +75,7 @@ public sealed class TraceSupport
         Lockdown = Platform.Lockdown,
         MemoryLockLimit = Platform.MemoryLockLimit(),
         CgroupMountPoint = Cgroups.MountPoint ?? "",
-        Backends = new[] { Backend.Fentry, Backend.Kprobe, Backend.Tracepoint }.Select(ProbeBackend).ToArray(),
+        Backends = new[] { Backend.Fentry, Backend.Kprobe, Backend.Cgroup, Backend.Tracepoint }.Select(ProbeBackend).ToArray(),
     };
 
     private static BackendSupport ProbeBackend(Backend backend)
@@ -84,8 +84,8 @@ public sealed class TraceSupport
         try
         {
             TraceOptions options = new() { Backend = backend, BufferSize = Environment.SystemPageSize };
-            EventSession.Open(TracerDefinition.Bind, options, out _).Dispose();
-            return new(backend, true, "", "", blind);
+            using EventSession session = EventSession.Open(TracerDefinition.Bind, options, out _);
+            return new(backend, true, "", "", backend == Backend.Cgroup ? session.Blind : blind);
         }
         catch (TraceException exception)
         {

@@ -50,6 +50,9 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>The back end in use.</summary>
     public Backend Backend => _session.Backend;
 
+    /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
+    public string Blind => _session.Blind;
+
     /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals { get; }
 

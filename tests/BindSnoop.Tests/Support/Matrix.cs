@@ -113,13 +113,24 @@ internal abstract class Matrix<TLine, TEvent>(TraceFilter filter)
 /// <summary>The rows of theories over the back ends. One that cannot be used here has a single row, which says why not.</summary>
 internal static class BackendRows
 {
+    // Accepts are seen by these.
     private static readonly Backend[] s_backends = [Backend.Fentry, Backend.Kprobe, Backend.Tracepoint];
 
-    public static IEnumerable<TheoryDataRow<Backend>> All() =>
-        s_backends.Select(backend => new TheoryDataRow<Backend>(backend) { Skip = Requires.WhyNot(backend) }.WithTrait("Backend", backend.ToString()));
+    private static readonly Backend[] s_bindBackends = [.. s_backends, Backend.Cgroup];
 
-    public static IEnumerable<TheoryDataRow<Backend, T>> With<T>(IEnumerable<T> values) =>
-        from backend in s_backends
+    public static IEnumerable<TheoryDataRow<Backend>> All() => Rows(s_backends);
+
+    public static IEnumerable<TheoryDataRow<Backend>> OfBinds() => Rows(s_bindBackends);
+
+    public static IEnumerable<TheoryDataRow<Backend, T>> With<T>(IEnumerable<T> values) => Rows(s_backends, values);
+
+    public static IEnumerable<TheoryDataRow<Backend, T>> OfBindsWith<T>(IEnumerable<T> values) => Rows(s_bindBackends, values);
+
+    private static IEnumerable<TheoryDataRow<Backend>> Rows(IEnumerable<Backend> backends) =>
+        backends.Select(backend => new TheoryDataRow<Backend>(backend) { Skip = Requires.WhyNot(backend) }.WithTrait("Backend", backend.ToString()));
+
+    private static IEnumerable<TheoryDataRow<Backend, T>> Rows<T>(IEnumerable<Backend> backends, IEnumerable<T> values) =>
+        from backend in backends
         let whyNot = Requires.WhyNot(backend)
         from value in whyNot is null ? values : values.Take(1)
         select new TheoryDataRow<Backend, T>(backend, value) { Skip = whyNot }.WithTrait("Backend", backend.ToString());

@@ -16,6 +16,7 @@ internal static class Requires
     [
         "NotPrivileged", "LibBpfNotFound", "BtfNotFound", "BpfLoadFailed", "BpfAttachFailed", "FunctionNotFound",
         "TraceFsUnavailable", "TracepointNotFound", "NoBackend", "KprobesUnavailable", "FtraceDisabled",
+        "CgroupTaken", "CgroupRootNotVisible", "CgroupsUnavailable",
     ];
 
     /// <summary>What became of each back end that was tried.</summary>
@@ -51,6 +52,9 @@ internal static class Requires
 
     /// <summary>Why tests of a back end are skipped here; null if they are to run.</summary>
     public static string? WhyNot(Backend backend) => IsRequired(backend) ? null : Refusal(backend)?.Message;
+
+    /// <summary>Whether a back end can be used here.</summary>
+    public static bool Works(Backend backend) => Refusal(backend) is null;
 
     /// <summary>Skips the test, unless the back end was asked for.</summary>
     public static void Skip(Backend backend, TraceException refusal)

@@ -6,9 +6,36 @@ internal static class Seen
     /// <summary>Stands for a port that the truth cannot know.</summary>
     public const int SomePort = -1;
 
-    public static bool By(TruthLine line, Backend backend) =>
+    // Whether functions can be hooked beside the programs of the cgroup.
+    private static readonly Lazy<bool> s_besideCgroup = new(() => Requires.Works(Backend.Fentry) || Requires.Works(Backend.Kprobe));
+
+    public static bool By(TruthLine line, Backend backend, TraceFilter filter) =>
         // Neither a socket nor an address that would make it a bind of IP.
-        line.Family is not null && IsHooked(line, backend);
+        line.Family is not null &&
+        (backend == Backend.Cgroup ? line.Shown && IsSeenWithCgroup(line, filter) : IsHooked(line, backend));
+
+    private static bool IsSeenWithCgroup(TruthLine line, TraceFilter filter)
+    {
+        // Left out anyway.
+        if (line.Error != 0 && !filter.IncludeError)
+        {
+            return true;
+        }
+
+        bool ofTheCgroup = line.Error == 0 && !BindsByItself(line) &&
+            !(line.Options[2] == 'N' && line.RequestedPort == 0);
+        if (ofTheCgroup)
+        {
+            return true;
+        }
+
+        // With failures every call is looked at, by functions or else by tracepoints.
+        return filter.IncludeError
+            ? s_besideCgroup.Value || line.Via == "syscall"
+            : s_besideCgroup.Value && line.Protocol is not (115 or 132);
+    }
+
+    private static bool BindsByItself(TruthLine line) => line.Type == "RAW" || line.Protocol is 1 or 58 or 115 or 132;
 
     /// <summary>What a back end makes of an accept; null if there is to be no event.</summary>
     public static AcceptLine? As(AcceptLine line, Backend backend, TraceFilter filter)
