@@ -247,7 +247,7 @@ public sealed class TraceTests
     }
 
     [Fact]
-    public void What_could_not_be_kept_is_told()
+    public void What_was_lost_is_counted()
     {
         const int Binds = 3000;
         using Tool tool = Tool.Trace("--json", "-p", s_self, "--buffer-size", "4096");
@@ -263,7 +263,7 @@ public sealed class TraceTests
         Assert.Equal(0, tool.WaitForEnd());
         Assert.InRange(tool.Lines.Count, 1, Binds - 1);
         Assert.EndsWith(
-            $"bindsnoop: warning: {Binds - tool.Lines.Count} of {Binds} events were dropped; narrower filters or a larger --buffer-size help.\n",
+            $"bindsnoop: warning: {Binds - tool.Lines.Count} calls were lost in all, of {Binds}: they came faster than they were read. A larger --buffer-size or a narrower filter helps.\n",
             tool.Errors,
             StringComparison.Ordinal);
     }
@@ -298,6 +298,65 @@ public sealed class TraceTests
         DateTime after = DateTime.UtcNow;
         Assert.Equal(0, tool.WaitForEnd());
         Assert.InRange(Assert.Single(tool.Json).GetProperty("Time").GetDateTime().ToUniversalTime(), before.AddSeconds(-1), after.AddSeconds(1));
+    }
+
+    /// <summary>Whatever ends it.</summary>
+    [Theory]
+    [InlineData(Native.SIGINT, null)]
+    [InlineData(Native.SIGTERM, null)]
+    [InlineData(0, "| head -n 3000")]
+    [InlineData(0, "--max-events 3000")]
+    [InlineData(0, "--duration 3")]
+    public void The_total_of_what_was_lost_comes_last(int signal, string? how)
+    {
+        Tool.RequireTracing();
+        using CancellationTokenSource end = new();
+        Thread binder = new(() =>
+        {
+            while (!end.IsCancellationRequested)
+            {
+                BindOnce("127.0.0.1");
+            }
+        });
+        binder.Start();
+        try
+        {
+            using Tool tool = how is null
+                ? Tool.Trace("-p", s_self, "--buffer-size", "4096")
+                : Tool.Shell($"\"$0\" -p {s_self} --buffer-size 4096 {how}");
+            if (how is null)
+            {
+                tool.WaitForErrors(" lost so far: ");
+                tool.Signal(signal);
+                Assert.Equal(0, tool.WaitForEnd());
+            }
+
+            Assert.Matches("^bindsnoop: warning: [0-9]+ calls were lost in all, of [0-9]+: .*--buffer-size", tool.Errors.Split('\n')[^2]);
+        }
+        finally
+        {
+            end.Cancel();
+            binder.Join();
+        }
+    }
+
+    [Fact]
+    public void More_losses_give_more_warnings()
+    {
+        using Tool tool = Tool.Trace("--json", "-p", s_self, "--buffer-size", "4096");
+        List<long> lost = [];
+        for (long end = Environment.TickCount64 + 60_000; lost.Count < 3 && Environment.TickCount64 < end;)
+        {
+            for (int i = 0; i < 1000; i++)
+            {
+                BindOnce("127.0.0.1");
+            }
+
+            lost = [.. tool.Errors.Split('\n').Where(l => l.Contains(" lost so far: ", StringComparison.Ordinal)).Select(l => long.Parse(l.Split(' ')[2], CultureInfo.InvariantCulture))];
+        }
+
+        Assert.True(lost.Count >= 3, $"{lost.Count} warnings");
+        Assert.Equal(lost.Distinct().Order(), lost);
     }
 
     /// <summary>Binds a socket to a port that the kernel chooses, and gives the port.</summary>

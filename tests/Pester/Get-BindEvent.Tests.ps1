@@ -423,6 +423,25 @@ Describe 'Get-BindEvent' {
             ($trace | Get-BindEvent).Port | Should -Be 20021
         }
 
+        It 'Ends under a steady load, with what was there' {
+            $trace = Start-BindTrace -Comm $truthComm -MaxQueued 2000
+            $load = Start-Program $global:BindSnoopTests.Truth, load, --seconds, 600
+            try {
+                Wait-Until { $trace.Queued -ge 2000 }
+                $result = Start-Traced -Traces 0 -Parameter @{ Trace = $trace } { param($Trace) Get-BindEvent -Trace $Trace | ForEach-Object { Start-Sleep -Milliseconds 1; $_ } } | Complete-Traced -Seconds 60
+                $result.Failure | Should -BeNullOrEmpty
+                $result.Output | Should -HaveCount 2000
+                $trace.State | Should -Be 'Running'
+                # Nobody could have taken them all.
+                "$($result.Warnings)" | Should -Match "^\d+ calls are missing from what the trace '$($trace.Name)' collected: .*-MaxQueued"
+            }
+            finally {
+                $load.Kill()
+                $load.Dispose()
+                $trace | Remove-BindTrace
+            }
+        }
+
         It '-Wait follows until the trace is stopped: <How>' -TestCases @(
             @{ How = 'one trace'; Names = @('one') }
             @{ How = 'several'; Names = @('one', 'two') }
@@ -520,15 +539,15 @@ Describe 'Get-BindEvent' {
         }
 
         It 'Warns of lost events, with their number: <How>' -TestCases @(
-            @{ How = 'at the end of -Duration'; Ends = @{ Duration = 2 } }
-            # Fewer than the buffer holds, so that they come however fast the rest of the load is over.
+            @{ How = 'at the end of -Duration'; Ends = @{ Duration = 3 } }
+            # Fewer than come before the rest is lost.
             @{ How = 'at the end of -MaxEvents'; Ends = @{ MaxEvents = 10 } }
         ) {
             Invoke-Exact {
-                # A small buffer, and a pipeline that takes its time.
+                # A small buffer, emptied every millisecond.
                 $result = Invoke-Traced -Parameter @{ Comm = $truthComm; Ends = $Ends } {
                     param($Comm, $Ends)
-                    Get-BindEvent -Comm $Comm -BufferSize 4096 @Ends | ForEach-Object { Start-Sleep -Milliseconds 1; $_ }
+                    Get-BindEvent -Comm $Comm -BufferSize 4096 @Ends | ForEach-Object { if ($Ends.MaxEvents) { Start-Sleep -Milliseconds 100 }; $_ }
                 } {
                     Invoke-Load -Count 20000
                 }
@@ -536,9 +555,8 @@ Describe 'Get-BindEvent' {
                 $received = $result.Output.Count
                 $received | Should -BeGreaterThan 0
                 $received | Should -BeLessThan $made
-                $result.Warnings.Count | Should -Be 1
-                "$($result.Warnings[0])" | Should -Match '^\d+ calls were lost.*-BufferSize'
-                $lost = [long]("$($result.Warnings[0])" -replace ' .*')
+                "$($result.Warnings[-1])" | Should -Match '^\d+ calls were lost in all, of \d+: .*-BufferSize'
+                $lost = [long]("$($result.Warnings[-1])" -replace ' .*')
                 if ($Ends.Duration) {
                     $lost | Should -Be ($made - $received)
                 }
@@ -549,18 +567,78 @@ Describe 'Get-BindEvent' {
             }
         }
 
-        It 'Warns of lost events while a trace without an end goes on' {
-            $traced = Start-Traced { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 | ForEach-Object { Start-Sleep -Milliseconds 1; $_ } } -Parameter @{ Comm = $truthComm }
+        It 'Says how many were lost in all after <How>' -TestCases @(
+            @{ How = 'Select-Object -First'; Script = { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 | Select-Object -First 3000 } }
+            @{ How = 'an exception downstream'; Script = { param($Comm) $n = 0; Get-BindEvent -Comm $Comm -BufferSize 4096 | ForEach-Object { if (++$n -eq 3000) { throw 'enough' } } } }
+            @{ How = 'an error downstream that stops'; Script = { param($Comm) $n = 0; Get-BindEvent -Comm $Comm -BufferSize 4096 | ForEach-Object { if (++$n -eq 3000) { Write-Error enough -ErrorAction Stop } } } }
+            @{ How = 'a break downstream'; Script = { param($Comm) $n = 0; foreach ($i in 1) { Get-BindEvent -Comm $Comm -BufferSize 4096 | ForEach-Object { if (++$n -eq 3000) { break } } } } }
+            @{ How = 'Ctrl-C'; Script = { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 }; Stop = $true }
+        ) {
+            $traced = Start-Traced $Script -Parameter @{ Comm = $truthComm }
+            try {
+                $null = Invoke-Load -Count 100000 -Threads 2
+            }
+            finally {
+                $result = $traced | Complete-Traced -Stop:([bool]$Stop)
+            }
+            "$($result.Warnings[-1])" | Should -Match '^\d+ calls were lost in all, of \d+: .*-BufferSize'
+            @($result.Warnings -like '*in all*') | Should -HaveCount 1
+        }
+
+        It 'Does not warn where warnings are not wanted, even when it is stopped' {
+            $traced = Start-Traced { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 -WarningAction SilentlyContinue } -Parameter @{ Comm = $truthComm }
             try {
                 $null = Invoke-Load -Count 20000
-                Wait-Until { $traced.Shell.Streams.Warning.Count -gt 0 }
+            }
+            finally {
+                $result = $traced | Complete-Traced -Stop
+            }
+            $result.Warnings | Should -BeNullOrEmpty
+        }
+
+        It 'Warns of lost events while a trace without an end goes on, and again when more were lost' {
+            $traced = Start-Traced { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 } -Parameter @{ Comm = $truthComm }
+            try {
+                foreach ($number in 1..2) {
+                    Wait-Until {
+                        $null = Invoke-Load -Count 20000
+                        $traced.Shell.Streams.Warning.Count -ge $number
+                    }
+                }
                 $traced.Handle.IsCompleted | Should -BeFalse
             }
             finally {
                 $result = $traced | Complete-Traced -Stop
             }
-            $result.Warnings.Count | Should -Be 1
-            "$($result.Warnings[0])" | Should -Match '^\d+ calls were lost'
+            $result.Warnings.Count | Should -BeGreaterOrEqual 3
+            $result.Warnings | Select-Object -SkipLast 1 | ForEach-Object { "$_" | Should -Match '^\d+ calls were lost so far: ' }
+            $numbers = @($result.Warnings | ForEach-Object { [long]("$_" -replace ' .*') })
+            $numbers | Should -Be @($numbers | Sort-Object)
+            $numbers[1] | Should -BeGreaterThan $numbers[0]
+        }
+
+        It 'Loses nothing though the pipeline is slower than the binds' {
+            Invoke-Exact {
+                $traced = Start-Traced { param($Comm) $n = 0; Get-BindEvent -Comm $Comm -Verbose | ForEach-Object { $n++; if ($n -le 400) { Start-Sleep -Milliseconds 10 } ; if ($n -eq 200000) { $n } } | Select-Object -First 1 } -Parameter @{ Comm = $truthComm }
+                $made = (Invoke-Load -Count 200000 -Threads 2).made
+                $result = $traced | Complete-Traced -Seconds 120
+                $result.Failure | Should -BeNullOrEmpty
+                $result.Output | Should -Be $made
+                $result.Warnings | Should -BeNullOrEmpty
+                # More than the buffer has room for.
+                $said = @($result.Verbose | ForEach-Object { "$_" }) -match 'waited in memory'
+                [long]($said[-1] -replace '\D') | Should -BeGreaterThan 80000
+            }
+        }
+
+        It 'Ends where the documentation says that PowerShell ends it: <Form>' -TestCases @(
+            @{ Form = 'Get-BindEvent -Comm COMM | Select-Object -First 1 | head -n 1' }
+            @{ Form = 'Get-BindEvent -Comm COMM -MaxEvents 1 | head -n 1' }
+            @{ Form = 'Get-BindEvent -Comm COMM | Select-Object -First 1' }
+        ) {
+            $traced = Start-Traced { param($Form, $Comm) Invoke-Expression ($Form -replace 'COMM', $Comm) } -Parameter @{ Form = $Form; Comm = $truthComm }
+            $null = Invoke-Load -Count 1000
+            ($traced | Complete-Traced).Failure | Should -BeNullOrEmpty
         }
 
         It 'Does not warn where nothing was lost' {

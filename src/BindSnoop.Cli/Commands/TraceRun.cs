@@ -19,19 +19,17 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         using Tracer<TEvent> tracer = Attached(attach);
         exports.Begin(tracer.Metrics);
         Announce(tracer.Backend, tracer.Blind, tracer.Refusals);
-        using DropWatch drops = new(tracer.ReadStatistics);
         try
         {
             termination.OnRequest(tracer.Stop);
             StandardStream.Output.WhenReaderIsGone(termination.Request);
             tracer.BeforeWait = output.Flush;
-            tracer.BeforeSleep = drops.Look;
+            tracer.OnLoss = Warn;
             writer = exports.WriterFor(writer);
             writer.Begin();
             foreach (TEvent next in tracer.Read(duration))
             {
                 writer.Write(next);
-                drops.LookNowAndThen();
                 if (--maxEvents == 0)
                 {
                     break;
@@ -46,6 +44,13 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         }
         finally
         {
+            // Whatever ended it, and before what may take until somebody loses patience.
+            Warn(tracer.ReadTotalLoss());
+            if (verbose)
+            {
+                Messages.Write($"At most {tracer.MostReadAhead} events waited in memory, of up to {tracer.ReadAheadCapacity}.");
+            }
+
             termination.OnRequest(null);
             exports.Finish();
         }
@@ -61,10 +66,11 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         using BindCounter counter = Attached(() => new BindCounter(options));
         exports.Begin(counter.Metrics);
         Announce(counter.Backend, counter.Blind, counter.Refusals);
-        using DropWatch drops = new(counter.ReadStatistics);
         StandardStream.Output.WhenReaderIsGone(termination.Request);
         termination.Wait(duration);
         counter.Stop();
+        IReadOnlyList<BindCount> counts = counter.Read();
+        Warn(counter.ReadLoss(counts));
         try
         {
             // Before what may fail, or take until somebody loses patience.
@@ -76,7 +82,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
                     output.EndLine();
                 }
 
-                write(counter.Read());
+                write(counts);
                 output.Flush();
             }
         }
@@ -90,6 +96,21 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
 
         return ExitStatus.Success;
     }
+
+    private static void Warn(LossReport? loss)
+    {
+        if (loss is not null)
+        {
+            Messages.Write($"bindsnoop: warning: {loss.Message} {HelpAgainst(loss.Cause)}");
+        }
+    }
+
+    private static string HelpAgainst(LossCause cause) => cause switch
+    {
+        LossCause.NotRun => "Another --backend may see them.",
+        LossCause.TableFull => "A narrower filter helps.",
+        _ => "A larger --buffer-size or a narrower filter helps.",
+    };
 
     private void Announce(Backend backend, string blind, IReadOnlyList<BackendRefusal> refusals)
     {

@@ -97,9 +97,13 @@ public abstract class BindPolicyCommand : TraceCommand
         }
 
         // What comes meanwhile is for the next time: under a steady load there would be no end.
-        for (int left = trace.Queued; left > 0 && !StopToken.IsCancellationRequested && trace.TryTake(out BindEvent? next); left--)
+        foreach (BindEvent next in trace.TakeQueued())
         {
             TakeObject(next, $"An event of the trace '{name}'");
+            if (StopToken.IsCancellationRequested)
+            {
+                break;
+            }
         }
 
         if (trace.Dropped is > 0 and long dropped)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Management.Automation;
 using BindSnoop.Host;
 using BindSnoop.Names;
@@ -10,8 +9,6 @@ namespace BindSnoop.PowerShell;
 public abstract class FilterCommand : TraceCommand
 {
     internal const string LiveSet = "Live";
-
-    private static readonly TimeSpan s_lossCheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly List<int> _processIds = [];
 
@@ -112,37 +109,28 @@ public abstract class FilterCommand : TraceCommand
         duration = duration is { } time ? Try(() => TraceDuration.Check(time)) : null;
         using Tracer<TEvent> tracer = Try(start);
         WriteBackend(tracer.Backend, tracer.Blind, tracer.Refusals);
-        Stopwatch sinceLossCheck = Stopwatch.StartNew();
-        bool warned = false;
-        void WarnOnce()
+        WriteVerbose($"Up to {tracer.ReadAheadCapacity} events wait in memory while the pipeline is busy.");
+        tracer.OnLoss = WriteLoss;
+        try
         {
-            sinceLossCheck.Restart();
-            warned = warned || WarnOfLoss(tracer.ReadStatistics());
-        }
-
-        // A trace without an end must tell of losses too, but not of every one of them.
-        if (duration is null)
-        {
-            tracer.BeforeSleep = WarnOnce;
-        }
-
-        foreach (TEvent next in tracer.Read(duration, StopToken))
-        {
-            write(next);
-            if (--maxEvents == 0)
+            foreach (TEvent next in tracer.Read(duration, StopToken))
             {
-                break;
-            }
-
-            if (duration is null && !warned && sinceLossCheck.Elapsed > s_lossCheckInterval)
-            {
-                WarnOnce();
+                write(next);
+                if (--maxEvents == 0)
+                {
+                    break;
+                }
             }
         }
-
-        if (!StopToken.IsCancellationRequested)
+        finally
         {
-            WarnOnce();
+            // Whatever ended it: Select-Object -First, an exception downstream and Ctrl-C come by here, too.
+            if (!Stopping)
+            {
+                WriteVerbose($"At most {tracer.MostReadAhead} events waited in memory.");
+            }
+
+            WriteLoss(tracer.ReadTotalLoss());
         }
     }
 

@@ -40,7 +40,7 @@ public sealed class GetBindCountCommand : BindFilterCommand
         {
             try
             {
-                Write(trace.ReadCounts(), () => trace.Dropped, trace.Options.CountCapacity);
+                Write(trace.ReadCounts(), trace.ReadLoss);
                 WriteFailure(trace);
             }
             catch (TraceException exception)
@@ -80,17 +80,12 @@ public sealed class GetBindCountCommand : BindFilterCommand
         counter.Stop();
         progress.RecordType = ProgressRecordType.Completed;
         WriteProgress(progress);
-        Write(counter.Read(), () => counter.ReadStatistics().Dropped, Capacity);
+        Write(counter.Read(), counter.ReadLoss);
     }
 
-    private void Write(IReadOnlyList<BindCount> counts, Func<long> readDropped, int capacity)
+    private void Write(IReadOnlyList<BindCount> counts, Func<IReadOnlyList<BindCount>, LossReport?> readLoss)
     {
         WriteObject(counts, enumerateCollection: true);
-        if (readDropped() is var dropped and > 0)
-        {
-            WriteWarning(counts.Count >= capacity
-                ? $"{dropped} calls are not in the counts: the table has room for {capacity} combinations. Give a larger -Capacity or a narrower filter."
-                : $"{dropped} calls may be missing from the counts: the kernel was too busy to look at them.");
-        }
+        WriteLoss(readLoss(counts));
     }
 }

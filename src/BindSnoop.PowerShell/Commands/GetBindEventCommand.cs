@@ -87,26 +87,21 @@ public sealed class GetBindEventCommand : BindFilterCommand
 
     private void HandOver()
     {
-        long left = MaxEvents;
-        bool more = true;
-        while (more && left > 0 && !StopToken.IsCancellationRequested)
+        try
         {
-            more = false;
-            foreach (BindTrace trace in _traces)
+            long left = MaxEvents;
+            foreach ((BindTrace trace, BindEvent next) in Wait ? BindTrace.Follow(_traces, StopToken) : Queued())
             {
-                // Before looking: what a trace collects while it is being stopped must not be passed over.
-                more |= Wait && trace.State == BindTraceState.Running;
-                while (left > 0 && !StopToken.IsCancellationRequested && trace.TryTake(out BindEvent? next))
+                Write(next, trace.Filter.IncludeError);
+                if (--left == 0)
                 {
-                    left--;
-                    Write(next, trace.Filter.IncludeError);
+                    break;
                 }
             }
-
-            if (more && left > 0)
-            {
-                WaitForMore(ref left);
-            }
+        }
+        finally
+        {
+            _traces.ForEach(t => WriteLoss(t.TakeLoss()));
         }
 
         if (!StopToken.IsCancellationRequested)
@@ -115,15 +110,20 @@ public sealed class GetBindEventCommand : BindFilterCommand
         }
     }
 
-    private void WaitForMore(ref long left)
+    private IEnumerable<(BindTrace Trace, BindEvent Event)> Queued()
     {
-        // One trace wakes this thread itself; several are looked at in turn.
-        TimeSpan patience = _traces.Count == 1 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(50);
-        BindTrace first = _traces.First(t => t.State == BindTraceState.Running || t == _traces[^1]);
-        if (first.Take(out BindEvent? next, patience, StopToken))
+        // As it is now in all of them, not when their turn has come.
+        var queued = _traces.Select(t => (Trace: t, Events: t.TakeQueued())).ToList();
+        foreach ((BindTrace trace, IEnumerable<BindEvent> events) in queued)
         {
-            left--;
-            Write(next, first.Filter.IncludeError);
+            foreach (BindEvent next in events)
+            {
+                yield return (trace, next);
+                if (StopToken.IsCancellationRequested)
+                {
+                    yield break;
+                }
+            }
         }
     }
 

@@ -89,18 +89,38 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
         WriteVerbose($"Tracing through the {backend} back end.");
     }
 
-    /// <summary>Warns about lost calls, and tells whether there were any.</summary>
-    protected bool WarnOfLoss(TraceStatistics statistics)
+    /// <summary>
+    /// Warns of lost calls. When the pipeline is being stopped, no cmdlet may write any more; then it goes to the
+    /// host itself, if warnings are wanted.
+    /// </summary>
+    private protected void WriteLoss(LossReport? loss)
     {
-        long dropped = statistics.Dropped;
-        if (dropped > 0)
+        if (loss is null)
         {
-            string lost = dropped == 1 ? "1 call was lost" : $"{dropped} calls were lost";
-            WriteWarning(statistics.IsMostlyMissed
-                ? $"{lost}: the kernel did not run the program that tells of it. Another -Backend may see it."
-                : $"{lost}: {(dropped == 1 ? "it came faster than it was" : "they came faster than they were")} read. A larger -BufferSize or a narrower filter helps.");
+            return;
         }
 
-        return dropped > 0;
+        string warning = $"{loss.Message} {HelpAgainst(loss.Cause)}";
+        try
+        {
+            WriteWarning(warning);
+        }
+        catch (PipelineStoppedException) when (Stopping)
+        {
+            object? preference = MyInvocation.BoundParameters.TryGetValue("WarningAction", out object? own) ? own : GetVariableValue("WarningPreference");
+            if (!LanguagePrimitives.TryConvertTo(preference, out ActionPreference action) ||
+                action is not (ActionPreference.SilentlyContinue or ActionPreference.Ignore))
+            {
+                Host.UI.WriteWarningLine(warning);
+            }
+        }
     }
+
+    private static string HelpAgainst(LossCause cause) => cause switch
+    {
+        LossCause.BufferFull => "A larger -BufferSize or a narrower filter helps.",
+        LossCause.NotRun => "Another -Backend may see them.",
+        LossCause.TableFull => "A larger -Capacity or a narrower filter helps.",
+        _ => "A larger -MaxQueued, a narrower filter, or Get-BindEvent -Wait helps.",
+    };
 }

@@ -1,33 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
+using BindSnoop.Background;
+using BindSnoop.Loading;
 using BindSnoop.Metrics;
+using BindSnoop.Names;
 
 namespace BindSnoop;
-
-/// <summary>What a background trace collects.</summary>
-public enum BindTraceMode
-{
-    /// <summary>Every event, in a queue.</summary>
-    Event,
-
-    /// <summary>Only counts, kept in the kernel.</summary>
-    Count,
-}
-
-/// <summary>What a background trace is doing.</summary>
-public enum BindTraceState
-{
-    /// <summary>Attached and collecting.</summary>
-    Running,
-
-    /// <summary>Detached; what was collected is still there.</summary>
-    Stopped,
-
-    /// <summary>Ended by an error.</summary>
-    Failed,
-
-    /// <summary>Gone, with all that it had collected.</summary>
-    Removed,
-}
 
 /// <summary>
 /// A trace that runs in the background: it collects events into a bounded queue, from which the oldest
@@ -39,44 +16,25 @@ public sealed class BindTrace : IDisposable
     public const int DefaultMaxQueued = 100_000;
 
     private readonly object _lock = new();
-    private readonly Queue<BindEvent> _queue = new();
-    private readonly BindTracer? _tracer;
-    private readonly BindCounter? _counter;
-    private readonly Thread? _reader;
-    private BindTraceState _state = BindTraceState.Running;
+    private readonly BackgroundTrace _trace;
     private TraceStatistics _lastStatistics = new(0, 0, 0);
-    private long _received;
-    private long _overflowed;
+    private long _reportedLoss;
+    private bool _removed;
 
     internal BindTrace(string name, int id, BindTraceMode mode, TraceOptions options, int maxQueued)
+        : this(name, id, mode, options, maxQueued, Begin(mode, options with { TraceName = name }, maxQueued))
     {
-        if (maxQueued < 1)
-        {
-            throw new TraceException(
-                "InvalidMaxQueued",
-                TraceErrorKind.InvalidArgument,
-                $"A queue of {maxQueued} events is not possible.",
-                "Give at least 1.",
-                maxQueued);
-        }
+    }
 
+    internal BindTrace(string name, int id, BindTraceMode mode, TraceOptions options, int maxQueued, BackgroundTrace trace)
+    {
         Name = name;
         Id = id;
         Mode = mode;
         Options = options;
         MaxQueued = maxQueued;
         StartTime = DateTime.Now;
-        options = options with { TraceName = name };
-        if (mode == BindTraceMode.Count)
-        {
-            _counter = new BindCounter(options);
-            return;
-        }
-
-        _tracer = new BindTracer(options);
-        _tracer.Metrics.ReadQueue = () => (_queue.Count, Volatile.Read(ref _overflowed));
-        _reader = new Thread(Collect) { IsBackground = true, Name = $"BindTrace {name}" };
-        _reader.Start();
+        _trace = trace;
     }
 
     /// <summary>A unique name.</summary>
@@ -95,13 +53,16 @@ public sealed class BindTrace : IDisposable
         {
             lock (_lock)
             {
-                return _state;
+                return _removed ? BindTraceState.Removed
+                    : _trace.Error is not null ? BindTraceState.Failed
+                    : _trace.HasEnded ? BindTraceState.Stopped
+                    : BindTraceState.Running;
             }
         }
     }
 
     /// <summary>What ended it, if <see cref="State"/> is Failed.</summary>
-    public Exception? Error { get; private set; }
+    public Exception? Error => _trace.Error;
 
     /// <summary>
     /// The same as an error for whoever wants its events: what it collected is not all there was. Null if it did
@@ -116,13 +77,13 @@ public sealed class BindTrace : IDisposable
         error);
 
     /// <summary>The back end in use.</summary>
-    public Backend Backend => _tracer?.Backend ?? _counter!.Backend;
+    public Backend Backend => _trace.Backend;
 
     /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
     public string Blind => _tracer?.Blind ?? _counter!.Blind;
 
     /// <summary>The back ends that were not taken before, and why.</summary>
-    public IReadOnlyList<BackendRefusal> Refusals => _tracer?.Refusals ?? _counter!.Refusals;
+    public IReadOnlyList<BackendRefusal> Refusals => _trace.Refusals;
 
     /// <summary>What it traces.</summary>
     public TraceFilter Filter => Options.Filter;
@@ -137,115 +98,124 @@ public sealed class BindTrace : IDisposable
     public DateTime StartTime { get; }
 
     /// <summary>How many events it got from the kernel, or calls it counted there.</summary>
-    public long Received
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return Mode == BindTraceMode.Event ? _received : Statistics.Emitted;
-            }
-        }
-    }
+    public long Received => _trace.CountReceived(Statistics);
 
     /// <summary>How many were lost: in the kernel, or because nobody fetched them in time.</summary>
-    public long Dropped
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return Statistics.Dropped + _overflowed;
-            }
-        }
-    }
+    public long Dropped => Statistics.Dropped + _trace.Overflowed;
 
     /// <summary>How many events wait to be fetched.</summary>
-    public int Queued
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _queue.Count;
-            }
-        }
-    }
+    public int Queued => _trace.Queued;
 
-    /// <summary>What it tells in metrics.</summary>
-    internal TraceMetrics Metrics => _tracer?.Metrics ?? _counter!.Metrics;
+    /// <summary>What it shows in metrics.</summary>
+    internal TraceMetrics Metrics => _trace.Metrics;
 
     private TraceStatistics Statistics
     {
         get
         {
-            if (_state is not BindTraceState.Removed)
+            lock (_lock)
             {
-                _lastStatistics = _tracer?.ReadStatistics() ?? _counter!.ReadStatistics();
+                return _removed ? _lastStatistics : _trace.ReadStatistics();
             }
-
-            return _lastStatistics;
-        }
-    }
-
-    /// <summary>Takes the oldest event out of the queue, if there is one.</summary>
-    public bool TryTake([NotNullWhen(true)] out BindEvent? next)
-    {
-        lock (_lock)
-        {
-            return _queue.TryDequeue(out next);
         }
     }
 
     /// <summary>
-    /// Takes the oldest event, waiting for it while the trace runs. Returns false when the trace has ended
-    /// and everything was taken, when the time is up, or when the token is cancelled.
+    /// The events of several traces as they come, each with its trace, until all have ended and everything was
+    /// taken, or the token is cancelled.
     /// </summary>
-    public bool Take([NotNullWhen(true)] out BindEvent? next, TimeSpan timeout, CancellationToken cancellationToken)
+    public static IEnumerable<(BindTrace Trace, BindEvent Event)> Follow(IReadOnlyList<BindTrace> traces, CancellationToken cancellationToken)
     {
-        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(static held => PulseAll(held!), _lock);
-        long deadline = timeout == Timeout.InfiniteTimeSpan ? long.MaxValue : Environment.TickCount64 + (long)timeout.TotalMilliseconds;
-        lock (_lock)
+        Task<bool>[] waits = [.. traces.Select(t => t._trace.WaitAsync(cancellationToken))];
+        while (true)
         {
-            while (!_queue.TryDequeue(out next))
+            for (int i = 0; i < waits.Length; i++)
             {
-                long left = deadline - Environment.TickCount64;
-                if (_state != BindTraceState.Running || cancellationToken.IsCancellationRequested || left <= 0)
+                // One that has found the end or was cancelled stays as it is.
+                if (!waits[i].IsCompletedSuccessfully || !waits[i].Result)
                 {
-                    return false;
+                    continue;
                 }
 
-                Monitor.Wait(_lock, (int)Math.Min(left, int.MaxValue));
+                // Not more than there are now, or the other traces would have to wait for a busy one.
+                foreach (BindEvent next in traces[i].TakeQueued())
+                {
+                    yield return (traces[i], next);
+                    if (cancellationToken.IsCancellationRequested)
+                    {
+                        yield break;
+                    }
+                }
+
+                waits[i] = traces[i]._trace.WaitAsync(cancellationToken);
             }
 
-            return true;
+            Task<bool>[] open = [.. waits.Where(w => !w.IsCompleted || (w.IsCompletedSuccessfully && w.Result))];
+            if (open.Length == 0)
+            {
+                yield break;
+            }
+
+            // Cancellation ends each of them.
+            Task.WaitAny(open, CancellationToken.None);
         }
     }
+
+    /// <summary>Takes the oldest event out of the queue, if there is one.</summary>
+    public bool TryTake([NotNullWhen(true)] out BindEvent? next) => _trace.TryTake(out next);
+
+    /// <summary>
+    /// Takes as many events as are queued at this moment, oldest first, and not what comes meanwhile: this ends
+    /// however fast more come. What is not enumerated stays.
+    /// </summary>
+    public IEnumerable<BindEvent> TakeQueued()
+    {
+        return Take(Queued);
+
+        IEnumerable<BindEvent> Take(int count)
+        {
+            for (; count > 0 && TryTake(out BindEvent? next); count--)
+            {
+                yield return next;
+            }
+        }
+    }
+
+    /// <summary>
+    /// How many calls are missing from its events, if more are than this said the last time; else null. Who takes
+    /// events asks afterwards.
+    /// </summary>
+    public LossReport? TakeLoss()
+    {
+        LossReport? loss = LossReport.OfQueue(Name, Statistics, _trace.Overflowed);
+        return loss is not null && loss.Lost > Interlocked.Exchange(ref _reportedLoss, loss.Lost) ? loss : null;
+    }
+
+    /// <summary>How many calls are not in the counts that were read; null if all are.</summary>
+    public LossReport? ReadLoss(IReadOnlyList<BindCount> counts) => LossReport.OfCounts(Statistics.Dropped, counts.Count, Options.CountCapacity);
 
     /// <summary>The counts so far, highest first; of a trace in Count mode.</summary>
     /// <exception cref="TraceException"><c>NotCounting</c>, <c>TraceRemoved</c>.</exception>
     public IReadOnlyList<BindCount> ReadCounts()
     {
-        if (_counter is null)
-        {
-            throw new TraceException(
-                "NotCounting",
-                TraceErrorKind.InvalidOperation,
-                $"The trace '{DisplayText.Escape(Name)}' collects events, not counts.",
-                "Start it with -Mode Count; or group its events: Get-BindEvent -Trace … | Group-Object Address, Port.",
-                Name);
-        }
-
         lock (_lock)
         {
-            return _state != BindTraceState.Removed
-                ? _counter.Read()
-                : throw new TraceException(
+            if (_removed && Mode == BindTraceMode.Count)
+            {
+                throw new TraceException(
                     "TraceRemoved",
                     TraceErrorKind.InvalidOperation,
                     $"The trace '{DisplayText.Escape(Name)}' was removed, and its counts with it.",
-                    "Read the counts before removing a trace; Stop-BindTrace keeps them.",
+                    "Read the counts before removing a trace; stopping it keeps them.",
                     Name);
+            }
+
+            return _trace.ReadCounts() ?? throw new TraceException(
+                "NotCounting",
+                TraceErrorKind.InvalidOperation,
+                $"The trace '{DisplayText.Escape(Name)}' collects events, not counts.",
+                "Start one that counts, or group its events by address and port.",
+                Name);
         }
     }
 
@@ -254,7 +224,7 @@ public sealed class BindTrace : IDisposable
     {
         lock (_lock)
         {
-            if (_state != BindTraceState.Removed)
+            if (!_removed)
             {
                 Metrics.WriteTo(set, tally);
             }
@@ -262,13 +232,7 @@ public sealed class BindTrace : IDisposable
     }
 
     /// <summary>Detaches. What happened before is still collected, and what was collected stays.</summary>
-    public void Stop()
-    {
-        _counter?.Stop();
-        _tracer?.Stop();
-        _reader?.Join();
-        Become(BindTraceState.Stopped);
-    }
+    public void Stop() => _trace.Stop();
 
     /// <summary>Stops and frees everything; the queue is emptied.</summary>
     public void Dispose()
@@ -276,68 +240,27 @@ public sealed class BindTrace : IDisposable
         Stop();
         lock (_lock)
         {
-            if (_state == BindTraceState.Removed)
+            if (!_removed)
             {
-                return;
+                _lastStatistics = _trace.ReadStatistics();
+                _removed = true;
+                _trace.Dispose();
             }
-
-            _ = Statistics;
-            _state = BindTraceState.Removed;
-            _queue.Clear();
-            _tracer?.Dispose();
-            _counter?.Dispose();
         }
     }
 
-    private static void PulseAll(object held)
+    private static BackgroundTrace Begin(BindTraceMode mode, TraceOptions options, int maxQueued)
     {
-        lock (held)
+        if (maxQueued < 1)
         {
-            Monitor.PulseAll(held);
+            throw new TraceException(
+                "InvalidMaxQueued",
+                TraceErrorKind.InvalidArgument,
+                $"A queue of {maxQueued} events is not possible.",
+                "Give at least 1.",
+                maxQueued);
         }
-    }
 
-    private void Collect()
-    {
-        try
-        {
-            foreach (BindEvent next in _tracer!.Read())
-            {
-                lock (_lock)
-                {
-                    _received++;
-                    if (_queue.Count == MaxQueued)
-                    {
-                        _queue.Dequeue();
-                        _overflowed++;
-                    }
-
-                    _queue.Enqueue(next);
-                    Monitor.Pulse(_lock);
-                }
-            }
-
-            Become(BindTraceState.Stopped);
-        }
-#pragma warning disable CA1031 // Whatever it is, it belongs to the trace; on this thread it would end the process.
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            Error = exception;
-            Become(BindTraceState.Failed);
-        }
-    }
-
-    private void Become(BindTraceState state)
-    {
-        lock (_lock)
-        {
-            if (_state == BindTraceState.Running)
-            {
-                _state = state;
-            }
-
-            Monitor.PulseAll(_lock);
-        }
+        return mode == BindTraceMode.Count ? new CountTrace(options) : new EventTrace(new BindTracer(options), maxQueued);
     }
 }

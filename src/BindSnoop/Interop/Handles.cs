@@ -68,36 +68,3 @@ internal sealed unsafe class MemoryMap : SafeHandle
 
     protected override bool ReleaseHandle() => Libc.munmap(handle, _length) == 0;
 }
-
-/// <summary>Keeps what handles own from being released, though they may be disposed of meanwhile.</summary>
-internal sealed class HandleHold : IDisposable
-{
-    private readonly Stack<SafeHandle> _held = new();
-
-    /// <exception cref="ObjectDisposedException">One of them is disposed of already.</exception>
-    public HandleHold(params ReadOnlySpan<SafeHandle> handles)
-    {
-        try
-        {
-            foreach (SafeHandle handle in handles)
-            {
-                bool added = false;
-                handle.DangerousAddRef(ref added);
-                _held.Push(handle);
-            }
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
-    }
-
-    public void Dispose()
-    {
-        while (_held.TryPop(out SafeHandle? handle))
-        {
-            handle.DangerousRelease();
-        }
-    }
-}

@@ -9,6 +9,9 @@ public sealed record TraceOptions
     /// <summary>The default of <see cref="CountCapacity"/>.</summary>
     public const int DefaultCountCapacity = 65536;
 
+    /// <summary>The default of <see cref="ReadAhead"/>: some hundred megabytes if it is ever full.</summary>
+    public const int DefaultReadAhead = 1024 * 1024;
+
     /// <summary>What to trace.</summary>
     public TraceFilter Filter { get; init; } = new();
 
@@ -20,6 +23,12 @@ public sealed record TraceOptions
 
     /// <summary>Begin with what is bound already (binds only); see <see cref="BindEvent.Existing"/>.</summary>
     public bool IncludeExisting { get; init; }
+
+    /// <summary>
+    /// How many events may wait in this process for whoever takes them, beside those in the buffer; in steps of 256.
+    /// While so many wait nothing is read.
+    /// </summary>
+    public int ReadAhead { get; init; } = DefaultReadAhead;
 
     /// <summary>How many different combinations of address, port, protocol and result can be counted.</summary>
     public int CountCapacity { get; init; } = DefaultCountCapacity;

@@ -1,4 +1,3 @@
-using BindSnoop.Interop;
 using BindSnoop.Loading;
 
 namespace BindSnoop.Reading;
@@ -35,9 +34,6 @@ internal sealed class EventSession : TraceSession
         () => TraceConfiguration.ForEvents(options),
         tracer => new EventSession(tracer, options),
         out refusals);
-
-    /// <summary>Keeps the buffer in place for its reader: disposal meanwhile detaches, and frees it only afterwards.</summary>
-    public HandleHold HoldBuffer() => new([Tracer.Object.Handle, .. Buffer.Handles]);
 
     protected override void DisposeReader() => Buffer?.Dispose();
 }

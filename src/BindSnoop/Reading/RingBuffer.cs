@@ -63,17 +63,11 @@ internal sealed unsafe class RingBuffer : IDisposable
         _position = Volatile.Read(ref *_consumer);
     }
 
-    /// <summary>What the reader looks at.</summary>
-    public SafeHandle[] Handles => [_consumerPage, _producerPages, _waitingPage, _interrupt];
-
     /// <summary>How many bytes were ever put in, each record with its header and padding.</summary>
     public long Produced => (long)Volatile.Read(ref *_producer);
 
     /// <summary>Whether everything that was put in has been read.</summary>
     public bool IsEmpty => _position == Volatile.Read(ref *_producer);
-
-    /// <summary>Whether the next <see cref="Wait"/> may last until the kernel wakes it.</summary>
-    public bool IsQuiet => _emptyLooks > LooksBeforeSleep;
 
     /// <summary>How many bytes a record takes.</summary>
     public static long RoomFor(int recordSize) => (recordSize + HeaderSize + 7) & ~7L;

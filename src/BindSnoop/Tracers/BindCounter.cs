@@ -11,6 +11,7 @@ namespace BindSnoop;
 public sealed class BindCounter : IDisposable
 {
     private readonly CountSession _session;
+    private readonly int _capacity;
 
     /// <summary>Begins to count.</summary>
     public BindCounter(TraceOptions options)
@@ -25,6 +26,7 @@ public sealed class BindCounter : IDisposable
                 options.CountCapacity);
         }
 
+        _capacity = options.CountCapacity;
         _session = CountSession.Open(TracerDefinition.Bind, options, out IReadOnlyList<BackendRefusal> refusals);
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics, Read);
@@ -51,6 +53,9 @@ public sealed class BindCounter : IDisposable
     /// longer exists.
     /// </summary>
     public IReadOnlyList<string> ReadWarnings() => _session.ReadWarnings();
+
+    /// <summary>How many calls are not in the counts that were read; null if all are.</summary>
+    public LossReport? ReadLoss(IReadOnlyList<BindCount> counts) => LossReport.OfCounts(ReadStatistics().Dropped, counts.Count, _capacity);
 
     /// <summary>Stops counting; the counts can still be read.</summary>
     public void Stop() => _session.Detach();

@@ -6,27 +6,24 @@ using BindSnoop.Reading;
 namespace BindSnoop;
 
 /// <summary>
-/// A running trace that hands events to one reading thread. It is attached when the constructor returns,
-/// and nothing of it is left in the kernel after disposal.
+/// A running trace. A thread of its own reads the events, from when somebody first asks for them; whoever asks gets
+/// them on his own thread, one at a time. It is attached when the constructor returns, and nothing of it is left in
+/// the kernel after disposal.
 /// </summary>
 public abstract class Tracer<TEvent> : IDisposable
     where TEvent : TraceEvent
 {
-    // Often enough that a step of the wall clock is noticed soon, seldom enough to cost nothing.
-    private const int BatchSize = 256;
-
-    // More than there are records under way at a time: each processor has one at most, nearly always.
-    private const int HeldBack = 64;
-
     private readonly EventSession _session;
-
-    // Those before _next are handed out, those before _ready may be, those from there on are held back.
-    private readonly TEvent[] _batch = new TEvent[BatchSize];
-    private int _next;
-    private int _ready;
-    private int _read;
+    private readonly ReadAhead<TEvent> _ahead;
+    private readonly LossWatch _losses;
+    private readonly CancellationTokenSource _abandoned = new();
+    private readonly object _lock = new();
+    private readonly TimeOrder<TEvent> _order = new();
     private readonly EventEnricher _enricher = new();
     private long? _firstKernelTime;
+    private Thread? _reader;
+    private bool _disposed;
+    private long _deadline = long.MaxValue;
     private volatile bool _stopRequested;
 
     private protected Tracer(TracerDefinition definition, TraceOptions options)
@@ -41,7 +38,10 @@ public abstract class Tracer<TEvent> : IDisposable
                 options.BufferSize);
         }
 
+        ReadAheadCapacity = options.ReadAhead;
+        _ahead = new(options.ReadAhead);
         _session = EventSession.Open(definition, options, out IReadOnlyList<BackendRefusal> refusals);
+        _losses = new(ReadStatisticsIfAny, TimeProvider.System);
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics);
         TraceMeter.Add(Metrics);
@@ -56,23 +56,32 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals { get; }
 
+    /// <summary>How many events may wait in this process.</summary>
+    public int ReadAheadCapacity { get; }
+
+    /// <summary>How many events were waiting in this process at the worst moment so far.</summary>
+    public int MostReadAhead => _ahead.MostWaiting;
+
     /// <summary>
-    /// Called by the reading thread when it has handed out all there is, before it waits for more: the
+    /// Called on the thread that takes the events when it has got all there are, before it waits for more: the
     /// moment to flush what was written.
     /// </summary>
     public Action? BeforeWait { get; set; }
 
     /// <summary>
-    /// Called by the reading thread when nothing has come for some milliseconds, before it sleeps until something
-    /// does: the moment to look at what was lost.
+    /// Called on the thread that takes the events when more calls were lost than were reported before; ever more
+    /// seldom while that goes on.
     /// </summary>
-    public Action? BeforeSleep { get; set; }
+    public Action<LossReport>? OnLoss { get; set; }
 
-    /// <summary>What it tells in metrics.</summary>
+    /// <summary>What it shows in metrics.</summary>
     internal TraceMetrics Metrics { get; }
 
     /// <summary>What became of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
+
+    /// <summary>How many calls were lost in all; null if none was. To be asked at the end, however that came about.</summary>
+    public LossReport? ReadTotalLoss() => LossReport.OfEvents(ReadStatistics(), isTotal: true);
 
     /// <summary>
     /// What has become of cgroups of the filter that was not reported before, one sentence each: such as that one no
@@ -83,55 +92,25 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>
     /// The events as they come. Ends when the token is cancelled (at once), or when the duration is over or
     /// <see cref="Stop"/> was called (after detaching and handing out all that happened before). Disposal
-    /// ends it too.
+    /// ends it too. What it has not handed out stays for the next time.
     /// </summary>
     public IEnumerable<TEvent> Read(TimeSpan? duration = null, CancellationToken cancellationToken = default)
     {
-        using HandleHold hold = _session.HoldBuffer();
-        using CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
-            static buffer => ((RingBuffer)buffer!).Interrupt(), _session.Buffer);
-        foreach (TEvent existing in Existing)
+        Volatile.Write(ref _deadline, duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue);
+        BeginReading(_ahead);
+        while (!cancellationToken.IsCancellationRequested && !_abandoned.IsCancellationRequested)
         {
-            if (cancellationToken.IsCancellationRequested)
-            {
-                yield break;
-            }
-
-            _firstKernelTime ??= existing.KernelTime;
-            existing.FirstKernelTime = _firstKernelTime.Value;
-            yield return existing;
-        }
-
-        long deadline = duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue;
-        while (!cancellationToken.IsCancellationRequested && !_stopRequested)
-        {
-            // Looked at before every event: under load there may always be one more.
-            long left = deadline == long.MaxValue ? long.MaxValue : deadline - Environment.TickCount64;
-            if (left <= 0)
-            {
-                break;
-            }
-
-            if (TryRead() is { } next)
+            if (_ahead.TryTake(out TEvent? next))
             {
                 yield return next;
+                Report(_losses.LookNowAndThen());
                 continue;
             }
 
             BeforeWait?.Invoke();
-            if (_session.Buffer.IsQuiet)
+            if (!WaitForMore(cancellationToken))
             {
-                BeforeSleep?.Invoke();
-            }
-
-            _session.Buffer.Wait(left == long.MaxValue ? -1 : (int)Math.Min(left, int.MaxValue));
-        }
-
-        if (!cancellationToken.IsCancellationRequested)
-        {
-            foreach (TEvent last in Drain())
-            {
-                yield return last;
+                break;
             }
         }
     }
@@ -150,6 +129,29 @@ public abstract class Tracer<TEvent> : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Begins to read, on a thread of its own, if that has not begun yet.</summary>
+    /// <exception cref="ObjectDisposedException">There is nothing to read from any more.</exception>
+    internal void BeginReading(IRecordSink<TEvent> sink)
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_reader is null)
+            {
+                _reader = new Thread(() => ReadInto(sink)) { IsBackground = true, Name = "event reader" };
+                _reader.Start();
+            }
+            else
+            {
+                // There may be another deadline.
+                _session.Buffer.Interrupt();
+            }
+        }
+    }
+
+    /// <summary>Waits until a reading that was begun has ended, and everything was put where it goes.</summary>
+    internal void JoinReader() => _reader?.Join();
+
     /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
     internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
 
@@ -164,81 +166,173 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>Releases everything.</summary>
     protected virtual void Dispose(bool disposing)
     {
-        if (disposing)
+        if (!disposing)
         {
-            Stop();
-            TraceMeter.Remove(Metrics);
-            _session.Dispose();
+            return;
         }
-    }
 
-    private TEvent? TryRead()
-    {
-        TEvent next;
-        do
+        lock (_lock)
         {
-            if (_next == _ready && !ReadBatch())
+            if (_disposed)
             {
-                return null;
+                return;
             }
 
-            next = _batch[_next++];
-            Metrics.Count(next);
+            _disposed = true;
         }
-        while (IsKnown(next));
 
-        _firstKernelTime ??= next.KernelTime;
-        next.FirstKernelTime = _firstKernelTime.Value;
-        return next;
+        _abandoned.Cancel();
+        Stop();
+        JoinReader();
+        TraceMeter.Remove(Metrics);
+        _session.Dispose();
+        _abandoned.Dispose();
     }
 
-    /// <summary>
-    /// Takes what there is, and puts it in the order of time: records lie in the order in which their room was
-    /// reserved, moments before their times were taken.
-    /// </summary>
-    private bool ReadBatch()
+    /// <summary>Waits for the next event; false if there will be none.</summary>
+    private bool WaitForMore(CancellationToken cancellationToken)
     {
-        int count = _read - _ready;
-        Array.Copy(_batch, _ready, _batch, 0, count);
-        ReadOnlySpan<byte> record = _session.Buffer.Read();
+        Task<bool> more = _ahead.WaitAsync(cancellationToken);
+
+        while (_losses.Patience is { } patience && Task.WaitAny([more], patience) < 0)
+        {
+            Report(_losses.Look());
+        }
+
+        try
+        {
+            return more.GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private TraceStatistics ReadStatisticsIfAny()
+    {
+        try
+        {
+            return ReadStatistics();
+        }
+        catch (ObjectDisposedException)
+        {
+            // By another thread, which ends this one's reading.
+            return new TraceStatistics(0, 0, 0);
+        }
+    }
+
+    private void Report(LossReport? loss)
+    {
+        if (loss is not null)
+        {
+            OnLoss?.Invoke(loss);
+        }
+    }
+
+    /// <summary>The reading thread.</summary>
+    private void ReadInto(IRecordSink<TEvent> sink)
+    {
+        Exception? failure = null;
+        try
+        {
+            foreach (TEvent[] batch in Existing.Chunk(TimeOrder<TEvent>.Capacity))
+            {
+                HandOver(batch, sink);
+            }
+
+            while (!_stopRequested && MillisecondsLeft != 0)
+            {
+                if (!ReadBatch(sink))
+                {
+                    _session.Buffer.Wait(MillisecondsLeft);
+                }
+            }
+
+            Drain(sink);
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody wants the rest.
+        }
+#pragma warning disable CA1031 // Whatever it is, it belongs to whoever takes the events; on this thread it would end the process.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            failure = exception;
+        }
+
+        sink.Complete(failure);
+    }
+
+    // -1: without end.
+    private int MillisecondsLeft
+    {
+        get
+        {
+            long deadline = Volatile.Read(ref _deadline);
+            return deadline == long.MaxValue ? -1 : (int)Math.Clamp(deadline - Environment.TickCount64, 0, int.MaxValue);
+        }
+    }
+
+    /// <summary>Reads what there is, up to one batch, and hands it over; false if there was nothing.</summary>
+    private bool ReadBatch(IRecordSink<TEvent> sink)
+    {
+        RingBuffer buffer = _session.Buffer;
+        ReadOnlySpan<byte> record = buffer.Read();
         if (!record.IsEmpty)
         {
             _enricher.BeginBatch();
         }
 
-        for (; !record.IsEmpty; record = count < BatchSize ? _session.Buffer.Read() : default)
+        for (; !record.IsEmpty; record = _order.IsFull ? default : buffer.Read())
         {
             TEvent next = Decode(record, _enricher);
-            int place = count++;
-            for (; place > 0 && _batch[place - 1].KernelTime > next.KernelTime; place--)
+            Metrics.Count(next);
+            if (!IsKnown(next))
             {
-                _batch[place] = _batch[place - 1];
+                _order.Add(next, next.KernelTime);
             }
-
-            _batch[place] = next;
         }
 
-        // Of a batch that was not filled up nothing is to come but what is yet to happen.
-        _next = 0;
-        _read = count;
-        _ready = count < BatchSize ? count : count - HeldBack;
-        Array.Clear(_batch, count, BatchSize - count);
-        return count > 0;
+        TEvent[] batch = _order.Take();
+        if (batch.Length == 0)
+        {
+            return false;
+        }
+
+        HandOver(batch, sink);
+        return true;
     }
 
-    private IEnumerable<TEvent> Drain()
+    private void HandOver(TEvent[] batch, IRecordSink<TEvent> sink)
+    {
+        _firstKernelTime ??= batch[0].KernelTime;
+        foreach (TEvent next in batch)
+        {
+            next.FirstKernelTime = _firstKernelTime.Value;
+        }
+
+        // However long the taker takes, the trace ends on time.
+        if (!sink.Put(batch, MillisecondsLeft, _abandoned.Token))
+        {
+            _session.Detach();
+            sink.Put(batch, Timeout.Infinite, _abandoned.Token);
+        }
+    }
+
+    private void Drain(IRecordSink<TEvent> sink)
     {
         _session.Detach();
 
         // A program that was running at the moment of detaching may not have finished its record.
         for (int looks = 0; looks < 100; looks++)
         {
-            while (TryRead() is { } last)
+            while (ReadBatch(sink))
             {
-                yield return last;
             }
 
-            if (_session.Buffer.IsEmpty)
+            if (_session.Buffer.IsEmpty || _abandoned.IsCancellationRequested)
             {
                 break;
             }

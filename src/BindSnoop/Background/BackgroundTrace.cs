@@ -1,0 +1,51 @@
+using System.Diagnostics.CodeAnalysis;
+using BindSnoop.Loading;
+using BindSnoop.Metrics;
+
+namespace BindSnoop.Background;
+
+/// <summary>What a <see cref="BindTrace"/> does in one of its modes. All members are safe from any thread.</summary>
+internal abstract class BackgroundTrace : IDisposable
+{
+    /// <summary>The back end in use.</summary>
+    public abstract Backend Backend { get; }
+
+    /// <summary>The back ends that were not taken before, and why.</summary>
+    public abstract IReadOnlyList<BackendRefusal> Refusals { get; }
+
+    /// <summary>What it shows in metrics.</summary>
+    public abstract TraceMetrics Metrics { get; }
+
+    /// <summary>What ended it, if it was not asked to end.</summary>
+    public virtual Exception? Error => null;
+
+    /// <summary>Whether it collects no more.</summary>
+    public abstract bool HasEnded { get; }
+
+    /// <summary>How many calls it lost after the kernel had handed them over.</summary>
+    public virtual long Overflowed => 0;
+
+    /// <summary>How many events wait to be fetched.</summary>
+    public virtual int Queued => 0;
+
+    /// <summary>What became of the calls so far.</summary>
+    public abstract TraceStatistics ReadStatistics();
+
+    /// <summary>How many events it got from the kernel, or calls it counted there.</summary>
+    public abstract long CountReceived(TraceStatistics statistics);
+
+    /// <summary>Takes the oldest event, if there is one.</summary>
+    public abstract bool TryTake([NotNullWhen(true)] out BindEvent? next);
+
+    /// <summary>Gives true when there is an event to take, and false when none will come any more.</summary>
+    public abstract Task<bool> WaitAsync(CancellationToken cancellationToken);
+
+    /// <summary>The counts so far, highest first; null if it does not count.</summary>
+    public virtual IReadOnlyList<BindCount>? ReadCounts() => null;
+
+    /// <summary>Detaches. What happened before is still collected.</summary>
+    public abstract void Stop();
+
+    /// <summary>Stops and frees everything.</summary>
+    public abstract void Dispose();
+}

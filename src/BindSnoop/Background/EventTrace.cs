@@ -1,0 +1,93 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Channels;
+using BindSnoop.Loading;
+using BindSnoop.Metrics;
+using BindSnoop.Reading;
+
+namespace BindSnoop.Background;
+
+/// <summary>
+/// Collects events in the background, into a bounded queue from which the oldest are dropped, and counted, when it
+/// is full.
+/// </summary>
+internal sealed class EventTrace : BackgroundTrace, IRecordSink<BindEvent>
+{
+    private readonly Tracer<BindEvent> _tracer;
+    private readonly Channel<BindEvent> _queue;
+    private long _received;
+    private long _overflowed;
+    private volatile Exception? _error;
+    private volatile bool _hasEnded;
+
+    public EventTrace(Tracer<BindEvent> tracer, int maxQueued)
+    {
+        _tracer = tracer;
+        _queue = Channel.CreateBounded<BindEvent>(
+            new BoundedChannelOptions(maxQueued)
+            {
+                FullMode = BoundedChannelFullMode.DropOldest,
+                SingleWriter = true,
+                // Who waits is only woken.
+                AllowSynchronousContinuations = true,
+            },
+            _ => Interlocked.Increment(ref _overflowed));
+        _tracer.Metrics.ReadQueue = () => (Queued, Overflowed);
+        _tracer.BeginReading(this);
+    }
+
+    public override Backend Backend => _tracer.Backend;
+
+    public override IReadOnlyList<BackendRefusal> Refusals => _tracer.Refusals;
+
+    public override TraceMetrics Metrics => _tracer.Metrics;
+
+    public override Exception? Error => _error;
+
+    public override bool HasEnded => _hasEnded;
+
+    public override long Overflowed => Volatile.Read(ref _overflowed);
+
+    public override int Queued => _queue.Reader.Count;
+
+    public override TraceStatistics ReadStatistics() => _tracer.ReadStatistics();
+
+    public override long CountReceived(TraceStatistics statistics) => Volatile.Read(ref _received);
+
+    public override bool TryTake([NotNullWhen(true)] out BindEvent? next) => _queue.Reader.TryRead(out next);
+
+    public override Task<bool> WaitAsync(CancellationToken cancellationToken) => _queue.Reader.WaitToReadAsync(cancellationToken).AsTask();
+
+    public override void Stop()
+    {
+        _tracer.Stop();
+        _tracer.JoinReader();
+    }
+
+    public override void Dispose()
+    {
+        _tracer.Dispose();
+        while (_queue.Reader.TryRead(out _))
+        {
+        }
+    }
+
+    bool IRecordSink<BindEvent>.Put(BindEvent[] records, int timeoutMilliseconds, CancellationToken cancellationToken)
+    {
+        foreach (BindEvent next in records)
+        {
+            _queue.Writer.TryWrite(next);
+            Interlocked.Increment(ref _received);
+        }
+
+        return true;
+    }
+
+    void IRecordSink<BindEvent>.Complete(Exception? error)
+    {
+        _error = error;
+        _hasEnded = true;
+
+        // Without the error: what was collected until then is still there to be taken, and Error shows it.
+        _queue.Writer.TryComplete();
+    }
+}
