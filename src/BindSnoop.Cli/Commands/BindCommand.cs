@@ -12,6 +12,7 @@ internal sealed class BindCommand
     private readonly Option<bool> _printUid = new("--print-uid", "-U") { Description = "Print the user id" };
     private readonly Option<bool> _count = new("--count") { Description = "Count per address and port in the kernel; print the counts at the end" };
     private readonly Option<bool> _existing = new("--existing") { Description = "Begin with the sockets that are bound already" };
+    private readonly Option<bool> _explain = new("--explain") { Description = "Explain failures: who is in the way, and what would help (implies -E)" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
     private readonly FilterOptions _filter = new();
     private readonly RunOptions _run = new();
@@ -25,7 +26,7 @@ internal sealed class BindCommand
     {
         BindCommand bind = new();
         Command command = new(name, "Trace calls of bind(): who bound which address and port, who failed to.");
-        foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._existing, bind._json })
+        foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._existing, bind._explain, bind._json })
         {
             command.Add(option);
         }
@@ -39,8 +40,9 @@ internal sealed class BindCommand
 
     private int Invoke(ParseResult parsed)
     {
-        TraceOptions options = _run.Read(parsed, _filter.Read(parsed, parsed.GetValue(_errors)));
-        options = options with { IncludeExisting = parsed.GetValue(_existing) };
+        bool explain = parsed.GetValue(_explain);
+        bool errors = explain || parsed.GetValue(_errors);
+        TraceOptions options = _run.Read(parsed, _filter.Read(parsed, errors)) with { IncludeExisting = parsed.GetValue(_existing), Explain = explain };
         TimeSpan? duration = _run.ReadDuration(parsed);
         long maxEvents = _run.ReadMaxEvents(parsed);
         bool json = parsed.GetValue(_json);
@@ -55,6 +57,15 @@ internal sealed class BindCommand
                     TraceErrorKind.InvalidArgument,
                     "--existing does not go together with --count.",
                     "'bindsnoop sockets' lists what is bound already."));
+            }
+
+            if (explain)
+            {
+                throw new UsageException(new TraceException(
+                    "ExplainWithCount",
+                    TraceErrorKind.InvalidArgument,
+                    "--explain does not go together with --count.",
+                    "Leave one of them out; 'bindsnoop why PORT' explains why a port cannot be bound."));
             }
 
             if (maxEvents != long.MaxValue)
@@ -74,9 +85,16 @@ internal sealed class BindCommand
             : new ClassicBindWriter(output, new(
                 Timestamp: parsed.GetValue(_timestamp),
                 Uid: parsed.GetValue(_printUid),
-                Errors: parsed.GetValue(_errors),
+                Errors: errors,
                 Wide: parsed.GetValue(_wide)));
-        return run.Trace(() => Attach(options), output, writer, maxEvents);
+        BindTracer? tracer = null;
+        int status = run.Trace(() => tracer = Attach(options), output, writer, maxEvents);
+        if (tracer is { NotExplained: > 0 and var rest })
+        {
+            Messages.Write($"{(rest == 1 ? "1 failure was" : $"{rest} failures were")} not explained: binds failed faster than they could be looked into, or the trace ended before.");
+        }
+
+        return status;
     }
 
     private static BindTracer Attach(TraceOptions options)

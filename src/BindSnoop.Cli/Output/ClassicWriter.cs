@@ -9,6 +9,9 @@ internal sealed class ClassicBindWriter(OutputBuffer output, ClassicColumns colu
     /// <summary>In place of a value that the call did not give.</summary>
     internal const string Nothing = "-";
 
+    // Of what explains the line above.
+    private const int Indent = 4;
+
     private readonly int _pidWidth = columns.Wide ? 10 : 8;
     private readonly int _protocolMost = columns.Wide ? int.MaxValue : 4;
     private readonly int _addressWidth = columns.Wide ? 39 : 15;
@@ -104,6 +107,12 @@ internal sealed class ClassicBindWriter(OutputBuffer output, ClassicColumns colu
         output.Byte((byte)' ');
         output.Right(next.InterfaceIndex, 2);
         output.EndLine();
+        if (next.Explanation is { } explanation)
+        {
+            output.Left("", Indent);
+            output.Left(explanation, 0);
+            output.EndLine();
+        }
     }
 
     /// <summary><c>%-9.6f</c>, of microseconds.</summary>

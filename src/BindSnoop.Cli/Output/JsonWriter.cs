@@ -55,6 +55,25 @@ internal sealed class EventJsonWriter(OutputBuffer output) : JsonLines(output), 
     public void Flag(EventField field, bool value) => _json.WriteBoolean(field.JsonName, value);
 
     public void Time(EventField field, DateTime value) => _json.WriteString(field.JsonName, value);
+
+    public void Sockets(EventField field, IReadOnlyList<BindSocket>? value)
+    {
+        if (value is null)
+        {
+            _json.WriteNull(field.JsonName);
+            return;
+        }
+
+        _json.WriteStartArray(field.JsonName);
+        foreach (BindSocket socket in value)
+        {
+            _json.WriteStartObject();
+            SocketJsonWriter.WriteProperties(_json, socket);
+            _json.WriteEndObject();
+        }
+
+        _json.WriteEndArray();
+    }
 }
 
 /// <summary>Counts as JSON; the names are those of <see cref="BindCount"/>.</summary>

@@ -14,7 +14,11 @@ public sealed class GetBindEventCommand : BindFilterCommand
     /// <summary>The type name that makes the default view show results.</summary>
     private const string WithErrorTypeName = "BindSnoop.BindEvent#IncludeError";
 
+    /// <summary>The type name that makes it show explanations.</summary>
+    private const string ExplainedTypeName = "BindSnoop.BindEvent#Explain";
+
     private readonly List<BindTrace> _traces = [];
+    private BindTracer? _tracer;
 
     /// <summary>How long to trace; a number is seconds. Without it: until Ctrl-C.</summary>
     [Parameter(ParameterSetName = LiveSet)]
@@ -24,6 +28,10 @@ public sealed class GetBindEventCommand : BindFilterCommand
     /// <summary>Begins with the sockets that are bound already.</summary>
     [Parameter(ParameterSetName = LiveSet)]
     public SwitchParameter IncludeExisting { get; set; }
+
+    /// <summary>Explains failures: why, who is in the way, and what would help.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public SwitchParameter Explain { get; set; }
 
     /// <summary>Ends after so many events.</summary>
     [Parameter]
@@ -71,18 +79,22 @@ public sealed class GetBindEventCommand : BindFilterCommand
         else if (!NothingToTrace)
         {
             Stream(StartTracer, Duration, MaxEvents, next => Write(next, IncludeError));
+            if (!StopToken.IsCancellationRequested && _tracer is { NotExplained: > 0 and var rest })
+            {
+                WriteWarning($"{(rest == 1 ? "1 failure was" : $"{rest} failures were")} not explained: binds failed faster than they could be looked into, or the trace ended before.");
+            }
         }
     }
 
     private BindTracer StartTracer()
     {
-        BindTracer tracer = new(ReadOptions() with { IncludeExisting = IncludeExisting });
+        BindTracer tracer = new(ReadOptions() with { IncludeExisting = IncludeExisting, Explain = Explain });
         foreach (string unseen in tracer.Unseen)
         {
             WriteWarning(unseen);
         }
 
-        return tracer;
+        return _tracer = tracer;
     }
 
     private void HandOver()
@@ -127,5 +139,5 @@ public sealed class GetBindEventCommand : BindFilterCommand
         }
     }
 
-    private void Write(BindEvent next, bool withError) => WriteEvent(next, withError ? WithErrorTypeName : null);
+    private void Write(BindEvent next, bool withError) => WriteEvent(next, Explain ? ExplainedTypeName : withError ? WithErrorTypeName : null);
 }

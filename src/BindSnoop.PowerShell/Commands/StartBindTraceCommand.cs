@@ -28,6 +28,10 @@ public sealed class StartBindTraceCommand : BindFilterCommand
     [Parameter]
     public SwitchParameter IncludeExisting { get; set; }
 
+    /// <summary>Explains failures (not in Count mode): why, who is in the way, and what would help.</summary>
+    [Parameter]
+    public SwitchParameter Explain { get; set; }
+
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
@@ -45,7 +49,17 @@ public sealed class StartBindTraceCommand : BindFilterCommand
                 "Get-BindSocket lists what is bound already.")));
         }
 
-        TraceOptions options = ReadOptions() with { CountCapacity = Capacity, IncludeExisting = IncludeExisting };
+        if (Explain && Mode == BindTraceMode.Count)
+        {
+            ThrowTerminatingError(ToErrorRecord(new TraceException(
+                "ExplainWithCount",
+                TraceErrorKind.InvalidArgument,
+                "-Explain does not go together with -Mode Count.",
+                "Test-BindPort explains why a port cannot be bound.")));
+        }
+
+        TraceOptions options = ReadOptions() with { CountCapacity = Capacity, IncludeExisting = IncludeExisting, Explain = Explain };
+        options = options with { Filter = options.Filter with { IncludeError = IncludeError || Explain } };
         BindTrace trace = Try(() => BindSnoopModule.Registry.Start(Name, Mode, options, MaxQueued));
         WriteBackend(trace.Backend, trace.Blind, trace.Refusals);
         WriteObject(trace);

@@ -44,14 +44,17 @@ internal static class AddressRules
             return null;
         }
 
+        return new BindFault(BindCause.PrivilegedPort, Errno.EACCES, ExplainPrivilege(state));
+    }
+
+    /// <summary>What a port below the namespace's threshold takes.</summary>
+    public static string ExplainPrivilege(NetworkState state)
+    {
         string owner = state.Owners is [var first, ..] && first.Inode != Namespaces.InodeOf("/proc/self/ns/user")
             ? string.Create(CultureInfo.InvariantCulture, $" in the user namespace {first.Inode}") : "";
-        return new BindFault(
-            BindCause.PrivilegedPort,
-            Errno.EACCES,
-            string.Create(
-                CultureInfo.InvariantCulture,
-                $"ports below {state.UnprivilegedStart} take CAP_NET_BIND_SERVICE{owner}, which the binder does not have; grant it (AmbientCapabilities= in a unit, or setcap), choose a port from {state.UnprivilegedStart} on, or lower net.ipv4.ip_unprivileged_port_start"));
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"ports below {state.UnprivilegedStart} take CAP_NET_BIND_SERVICE{owner}, which the binder does not have; grant it (AmbientCapabilities= in a unit, or setcap), choose a port from {state.UnprivilegedStart} on, or lower net.ipv4.ip_unprivileged_port_start");
     }
 
     private static BindFault? CheckIPv4(BindRequest request, AddressValue address, uint networkNamespace, NetworkState state)

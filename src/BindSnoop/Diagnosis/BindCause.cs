@@ -17,5 +17,9 @@ internal static class BindCause
     public const string AddressTentative = "AddressTentative";
     public const string WrongInterface = "WrongInterface";
     public const string BadAddress = "BadAddress";
+    public const string HolderGone = "HolderGone";
+    public const string SecurityPolicy = "SecurityPolicy";
+    public const string AlreadyBound = "AlreadyBound";
+    public const string NotASocket = "NotASocket";
     public const string Unknown = "Unknown";
 }

@@ -93,7 +93,8 @@ internal static class PortSearch
             holders);
     }
 
-    private static string CauseOf(in BindClaim claim, BindSocket holder) =>
+    /// <summary>The cause that a holder is.</summary>
+    public static string CauseOf(in BindClaim claim, BindSocket holder) =>
         holder.HeldBy == nameof(HeldBy.Kernel) ? BindCause.KernelSocket
         : BindRules.SharesPort(claim, holder) == true ? BindCause.ReusePortOtherUser
         : holder.HeldBy == nameof(HeldBy.TimeWait) ? BindCause.TimeWait

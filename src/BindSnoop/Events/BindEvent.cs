@@ -135,6 +135,23 @@ public sealed class BindEvent : TraceEvent
     /// <inheritdoc/>
     public override string InterfaceName => base.InterfaceName;
 
+    /// <summary>
+    /// Of a failure that was to be explained: why, in a word, such as Listening or PrivilegedPort; else null. Reading this,
+    /// <see cref="Explanation"/> or <see cref="Holders"/> waits until it is known, some milliseconds after the call.
+    /// </summary>
+    public string? Cause => Found?.Cause;
+
+    /// <summary>One sentence: why, and what would help; null if it was not to be explained.</summary>
+    public string? Explanation => Found?.Explanation;
+
+    /// <summary>The sockets in the way, as they were just after the call; null if it was not to be explained.</summary>
+    public IReadOnlyList<BindSocket>? Holders => Found?.Holders;
+
+    /// <summary>What is being found out about a failure; null if nothing is.</summary>
+    internal Task<BindFinding>? Finding { get; set; }
+
+    private BindFinding? Found => Finding?.GetAwaiter().GetResult();
+
     private static readonly string[] s_optionStrings =
         [.. Enumerable.Range(0, 32).Select(options => string.Concat("FTNRr".Select((letter, bit) => (options >> bit & 1) != 0 ? letter : '.')))];
 
@@ -159,6 +176,9 @@ public sealed class BindEvent : TraceEvent
         EventField<BindEvent>.Flag(nameof(IPv6Only), e => e.IPv6Only),
         EventField<BindEvent>.Number(nameof(InterfaceIndex), e => e.InterfaceIndex),
         EventField<BindEvent>.Text(nameof(InterfaceName), e => e.InterfaceName, "network.interface.name"),
+        EventField<BindEvent>.Text(nameof(Cause), e => e.Cause, "bindsnoop.cause"),
+        EventField<BindEvent>.Text(nameof(Explanation), e => e.Explanation, "bindsnoop.explanation"),
+        EventField<BindEvent>.Sockets(nameof(Holders), e => e.Holders),
     ])
     {
         ClaimsPorts = true,

@@ -36,6 +36,11 @@ internal interface IFieldReader
 
     /// <summary>A local time.</summary>
     void Time(EventField field, DateTime value);
+
+    /// <summary>Sockets, which only formats have that nest; null: there are none to speak of.</summary>
+    void Sockets(EventField field, IReadOnlyList<BindSocket>? value)
+    {
+    }
 }
 
 /// <summary>A field of an event: what it is called in each place where events go.</summary>
@@ -73,6 +78,9 @@ internal sealed class EventField<TEvent> : EventField
         LookUpCache<string, string> known = new(4096, Timeout.InfiniteTimeSpan);
         return Text(name, next => known.TryGet(from(next), out string? value) ? value : known.Remember(from(next), read(next)), attribute);
     }
+
+    public static EventField<TEvent> Sockets(string name, Func<TEvent, IReadOnlyList<BindSocket>?> read) =>
+        new(name, (next, field, reader) => reader.Sockets(field, read(next)));
 
     public static EventField<TEvent> Number(string name, Func<TEvent, long> read, string? attribute = null, AttributeForm form = AttributeForm.Plain) =>
         new(name, (next, field, reader) => reader.Number(field, read(next))) { Attribute = attribute, Form = form };

@@ -30,6 +30,9 @@ public sealed record TraceOptions
     /// </summary>
     public int ReadAhead { get; init; } = DefaultReadAhead;
 
+    /// <summary>Explain binds that fail (binds only): <see cref="BindEvent.Cause"/>. Failed calls are traced then, too.</summary>
+    public bool Explain { get; init; }
+
     /// <summary>How many different combinations of address, port, protocol and result can be counted.</summary>
     public int CountCapacity { get; init; } = DefaultCountCapacity;
 

@@ -1,4 +1,5 @@
 using BindSnoop.Abi;
+using BindSnoop.Diagnosis;
 using BindSnoop.Loading;
 
 namespace BindSnoop;
@@ -7,6 +8,7 @@ namespace BindSnoop;
 public sealed class BindTracer : Tracer<BindEvent>
 {
     private readonly ExistingBinds? _existing;
+    private readonly BindExplainer? _explainer;
 
     /// <summary>Attaches, and then looks at what there is if that is asked for.</summary>
     /// <exception cref="TraceException">An option is wrong, or no back end works.</exception>
@@ -25,7 +27,12 @@ public sealed class BindTracer : Tracer<BindEvent>
                 throw;
             }
         }
+
+        _explainer = options.Explain ? new BindExplainer() : null;
     }
+
+    /// <summary>How many failures were not explained, as they came faster than they could be looked into.</summary>
+    public long NotExplained => _explainer?.Skipped ?? 0;
 
     /// <summary>What of the existing sockets could not be seen, one sentence for each reason.</summary>
     public IReadOnlyList<string> Unseen => _existing?.Unseen ?? [];
@@ -41,12 +48,28 @@ public sealed class BindTracer : Tracer<BindEvent>
             ExistingBinds.EnsureFilterable(options.Filter);
         }
 
-        return options;
+        return options.Explain ? options with { Filter = options.Filter with { IncludeError = true } } : options;
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+        {
+            _explainer?.Dispose();
+        }
     }
 
     private protected override BindEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher)
     {
         ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);
-        return new BindEvent(bind, enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend));
+        BindEvent next = new(bind, enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend));
+        if (next.ErrorCode != 0)
+        {
+            _explainer?.Begin(next);
+        }
+
+        return next;
     }
 }

@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Net;
+using BindSnoop.Host;
+using BindSnoop.Names;
+
+namespace BindSnoop.Diagnosis;
+
+/// <summary>Why binds failed, by their errors and by the sockets that were there just after.</summary>
+internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
+{
+    private readonly Dictionary<uint, NetworkState?> _states = [];
+
+    /// <summary>Whether the sockets that are there matter.</summary>
+    public static bool NeedsSockets(BindEvent failed) => failed.ErrorCode is Errno.EADDRINUSE or Errno.EINVAL;
+
+    /// <summary>Whether those of all ports do.</summary>
+    public static bool NeedsEveryPort(BindEvent failed) =>
+        failed.ErrorCode == Errno.EINVAL || (failed.ErrorCode == Errno.EADDRINUSE && failed.RequestedPort == 0);
+
+    /// <summary>Explains one failure.</summary>
+    public BindFinding Explain(BindEvent failed) => failed.ErrorCode switch
+    {
+        Errno.EADDRINUSE => ExplainInUse(failed),
+        Errno.EACCES => ExplainRefusal(failed),
+        Errno.EADDRNOTAVAIL or Errno.ENODEV => ExplainAddress(failed),
+        Errno.EINVAL => ExplainInvalid(failed),
+        Errno.EPERM => Finding(BindCause.SecurityPolicy, "a BPF program of the process's cgroup, a seccomp filter or a security module refused it; ask whoever set these up"),
+        Errno.EBADF => Finding(BindCause.NotASocket, "the descriptor is not open; the program closed it before, or never opened it"),
+        Errno.ENOTSOCK => Finding(BindCause.NotASocket, "the descriptor is not that of a socket; the program mixed up descriptors"),
+        Errno.EAFNOSUPPORT => Finding(BindCause.BadAddress, "the address is not of the socket's family; the program must give an address of that IP version"),
+        Errno.EFAULT => Finding(BindCause.BadAddress, "the address could not be read from the program's memory; the program gave a wrong pointer"),
+        _ => Finding(BindCause.Unknown, $"the kernel refused it: {Errno.Describe(failed.ErrorCode)}"),
+    };
+
+    private static BindFinding Finding(string cause, string explanation, IReadOnlyList<BindSocket>? holders = null) =>
+        new(cause, HolderText.Sentence(explanation, holders ?? []), holders ?? []);
+
+    private static BindFinding Finding(PortVerdict verdict) => Finding(verdict.Cause, verdict.Explanation, verdict.Holders);
+
+    private static BindClaim ClaimOf(BindEvent failed, IPAddress address, uint? uid) => new(
+        failed.NetworkNamespace,
+        failed.ProtocolNumber,
+        AddressValue.Of(address),
+        failed.RequestedPort,
+        failed.IPv6Only,
+        (uint)failed.InterfaceIndex,
+        failed.Options.HasFlag(BindOptions.ReuseAddress),
+        failed.Options.HasFlag(BindOptions.ReusePort),
+        uid);
+
+    private BindFinding ExplainInUse(BindEvent failed)
+    {
+        if (AddressOf(failed) is not { } address)
+        {
+            return Finding(BindCause.Unknown, "the address that was asked for is not known");
+        }
+
+        IEnumerable<BindSocket> others = sockets.Where(s => s.NetworkNamespace == failed.NetworkNamespace && (failed.Inode == 0 || s.Inode != failed.Inode));
+        if (failed.RequestedPort == 0)
+        {
+            return StateOf(failed) is { } state && PortSearch.OfAnyPort(ClaimOf(failed, address, failed.Uid), state, [.. others]) is { Available: false } full
+                ? Finding(full)
+                : Finding(BindCause.NoFreePort, "the kernel found no free port in net.ipv4.ip_local_port_range; there is one again by now");
+        }
+
+        BindSocket[] there = [.. others];
+        PortVerdict verdict = PortSearch.OfPort(ClaimOf(failed, address, failed.Uid), there);
+        if (verdict.Available == true)
+        {
+            // The user of a socket is who made it, and that may be another than who binds it.
+            BindClaim anybody = ClaimOf(failed, address, null);
+            BindSocket[] possible = [.. there.Where(s => BindRules.Conflicts(anybody, s) != false)];
+            return possible.Length > 0
+                ? Finding(BindCause.ReusePortOtherUser, HolderText.Explain(anybody, BindCause.ReusePortOtherUser, possible), possible)
+                : Finding(BindCause.HolderGone, "what held the port was gone a moment later; try again");
+        }
+
+        return verdict.Available is null
+            ? Finding(verdict.Holders.Count > 0 ? PortSearch.CauseOf(ClaimOf(failed, address, failed.Uid), verdict.Holders[0]) : BindCause.Unknown, verdict.Explanation, verdict.Holders)
+            : Finding(verdict);
+    }
+
+    private BindFinding ExplainRefusal(BindEvent failed)
+    {
+        NetworkState? state = StateOf(failed);
+        if (state is not null && failed.RequestedPort > 0 && failed.RequestedPort < state.UnprivilegedStart &&
+            BindPrivilege.Of(ProcessOf(failed), state) != true)
+        {
+            return Finding(BindCause.PrivilegedPort, AddressRules.ExplainPrivilege(state));
+        }
+
+        return Finding(
+            BindCause.SecurityPolicy,
+            $"{(state is null ? "a security module such as SELinux, AppArmor or Landlock refused it, or the port takes CAP_NET_BIND_SERVICE" : "a security module such as SELinux, AppArmor or Landlock refused it")}; see its messages in the audit log or the kernel's log");
+    }
+
+    private BindFinding ExplainAddress(BindEvent failed)
+    {
+        if (AddressOf(failed) is not { } address || StateOf(failed) is not { } state)
+        {
+            return Finding(BindCause.AddressNotLocal, "the address was not local in the network namespace of the process; bind to one that 'ip address' shows there");
+        }
+
+        BindRequest request = new()
+        {
+            Address = address,
+            Port = (ushort)failed.RequestedPort,
+            Protocol = (ushort)failed.ProtocolNumber,
+            IPv6Only = failed.IPv6Only,
+            InterfaceIndex = (uint)failed.InterfaceIndex,
+        };
+        return AddressRules.Check(request, failed.NetworkNamespace, state, isPrivileged: true) is { } fault ? Finding(fault.Cause, fault.Explanation)
+            : failed.ErrorCode == Errno.ENODEV ? Finding(BindCause.WrongInterface, "there is no interface of the number that the address names")
+            : Finding(BindCause.AddressNotLocal, "the address was not local then, and is now; try again, or order the program behind network-online.target");
+    }
+
+    private BindFinding ExplainInvalid(BindEvent failed)
+    {
+        if (failed.RequestedAddress is null)
+        {
+            return Finding(BindCause.BadAddress, "the address is shorter than one of the socket's family; the program gave a wrong length");
+        }
+
+        if (failed.Inode != 0 && sockets.FirstOrDefault(s => s.Inode == failed.Inode && s.Port != 0) is { } bound)
+        {
+            return Finding(BindCause.AlreadyBound, $"the socket is bound to {bound.Endpoint} already, and a socket can be bound once; the program must make another socket");
+        }
+
+        return StateOf(failed) is { } state && AddressOf(failed) is { } address && AddressRules.Check(
+            new() { Address = address, Port = (ushort)failed.RequestedPort, Protocol = (ushort)failed.ProtocolNumber, IPv6Only = failed.IPv6Only, InterfaceIndex = (uint)failed.InterfaceIndex },
+            failed.NetworkNamespace,
+            state,
+            isPrivileged: true) is { Cause: BindCause.BadAddress } fault
+            ? Finding(fault.Cause, fault.Explanation)
+            : Finding(BindCause.Unknown, "the kernel called it invalid: the socket was bound or closed already, or cannot be bound to such an address");
+    }
+
+    private NetworkState? StateOf(BindEvent failed)
+    {
+        if (!_states.TryGetValue(failed.NetworkNamespace, out NetworkState? state))
+        {
+            string path = $"{ProcessOf(failed)}/ns/net";
+            state = failed.NetworkNamespace != NetworkNamespaces.Own && Namespaces.InodeOf(path) == failed.NetworkNamespace
+                ? NetworkState.ReadAt(failed.NetworkNamespace, path)
+                : NetworkState.Read(failed.NetworkNamespace);
+            _states.Add(failed.NetworkNamespace, state);
+        }
+
+        return state;
+    }
+
+    // An id of the machine's is another process's here.
+    private static string ProcessOf(BindEvent failed) =>
+        failed.IsHostProcessId ? "/proc/unknown" : string.Create(CultureInfo.InvariantCulture, $"/proc/{failed.ProcessId}");
+
+    private static IPAddress? AddressOf(BindEvent failed) =>
+        failed.RequestedAddress is { } text && IPAddress.TryParse(text, out IPAddress? address) ? address : null;
+}

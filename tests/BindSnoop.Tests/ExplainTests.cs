@@ -1,0 +1,144 @@
+using System.Net;
+using System.Net.Sockets;
+using BindSnoop.Diagnosis;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>Failures of a trace, and what is said of them.</summary>
+public sealed class ExplainTests
+{
+    private static readonly TraceOptions s_own = new() { Explain = true, Filter = new() { ProcessId = [(uint)Environment.ProcessId] } };
+
+    [Fact]
+    public void FailuresAreExplained()
+    {
+        Requires.Tracing();
+        using Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        ushort port = (ushort)((IPEndPoint)listener.LocalEndPoint!).Port;
+        using Socket bound = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        bound.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        using BindTracer tracer = new(s_own);
+        Assert.Equal(Sys.EAddrInUse, Sys.BindOnce("127.0.0.1", port));
+        Assert.NotEqual(0, Sys.BindOnce("192.0.2.250", 0));
+        Assert.NotEqual(0, Sys.BindOnce("ff02::1", 0));
+        Assert.NotEqual(0, Sys.Bind(bound, IPAddress.Loopback, 0));
+        Assert.Equal(0, Sys.BindOnce("127.0.0.1", 0));
+        BindEvent[] events = [.. tracer.Read().Take(5)];
+        Assert.Equal(["Listening", "AddressNotLocal", "BadAddress", "AlreadyBound", null], events.Select(e => e.Cause));
+        Assert.Equal(Environment.ProcessId, Assert.Single(events[0].Holders!).ProcessId);
+        Assert.Contains($"(pid {Environment.ProcessId}, ", events[0].Explanation, StringComparison.Ordinal);
+        Assert.Contains($"listens on TCP 127.0.0.1:{port}; ", events[0].Explanation, StringComparison.Ordinal);
+        Assert.Empty(events[1].Holders!);
+        Assert.Null(events[4].Explanation);
+        Assert.Null(events[4].Holders);
+        Assert.Equal(0, tracer.NotExplained);
+    }
+
+    [Fact]
+    public void WithoutAskingNothingIsExplained()
+    {
+        Requires.Tracing();
+        using BindTracer tracer = new(s_own with { Explain = false, Filter = s_own.Filter with { IncludeError = true } });
+        Assert.NotEqual(0, Sys.BindOnce("192.0.2.250", 0));
+        Assert.Null(tracer.Read().First().Cause);
+    }
+
+    /// <summary>However fast binds fail, each has a cause, and none is lost for it.</summary>
+    [Fact]
+    public void ManyFailuresAreRationed()
+    {
+        Requires.Tracing();
+        const int Many = 20_000;
+        using Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        ushort port = (ushort)((IPEndPoint)listener.LocalEndPoint!).Port;
+        using BindTracer tracer = new(s_own);
+        Thread binder = new(() =>
+        {
+            for (int i = 0; i < Many; i++)
+            {
+                _ = Sys.BindOnce("127.0.0.1", port);
+            }
+        });
+        binder.Start();
+        BindEvent[] events = [.. tracer.Read().Take(Many)];
+        binder.Join();
+        Assert.Equal(0, tracer.ReadStatistics().Dropped);
+        Assert.All(events, e => Assert.True(e.Cause is "Listening" or "Unknown", e.Explanation));
+        Assert.Equal(events.Count(e => e.Cause == "Unknown"), tracer.NotExplained);
+        Assert.All(events.Where(e => e.Cause == "Unknown"), e => Assert.Contains("skipped", e.Explanation, StringComparison.Ordinal));
+        Assert.Contains(events, e => e.Cause == "Listening");
+        Assert.True(tracer.NotExplained > 0, "nothing had to be skipped");
+    }
+
+    /// <summary>What waits when a trace ends says so, and nobody waits for it.</summary>
+    [Fact]
+    public void TheEndLeavesNobodyWaiting()
+    {
+        Requires.Tracing();
+        BindTracer tracer = new(s_own);
+        List<BindEvent> events;
+        using (tracer)
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                _ = Sys.BindOnce("192.0.2.250", 0);
+            }
+
+            events = [.. tracer.Read().Take(100)];
+        }
+
+        Assert.All(events, e => Assert.True(e.Cause is "AddressNotLocal" or "Unknown", e.Explanation));
+    }
+
+    [Fact]
+    public void NothingStays()
+    {
+        Requires.Tracing();
+        IReadOnlyList<string> before = KernelObjects.Descriptors();
+        using (BindTracer tracer = new(s_own))
+        {
+            _ = Sys.BindOnce("192.0.2.250", 0);
+            Assert.NotNull(tracer.Read().First().Cause);
+        }
+
+        Assert.Equal(before, KernelObjects.Descriptors());
+        Assert.DoesNotContain(System.Diagnostics.Process.GetCurrentProcess().Threads.Cast<System.Diagnostics.ProcessThread>(), t => File.Exists($"/proc/self/task/{t.Id}/comm") && File.ReadAllText($"/proc/self/task/{t.Id}/comm").StartsWith("bind explainer", StringComparison.Ordinal));
+    }
+
+    /// <summary>Holders that went and errors of every kind, of events that need no kernel to fail.</summary>
+    [Theory]
+    [InlineData(98, "HolderGone")]
+    [InlineData(1, "SecurityPolicy")]
+    [InlineData(9, "NotASocket")]
+    [InlineData(88, "NotASocket")]
+    [InlineData(97, "BadAddress")]
+    [InlineData(14, "BadAddress")]
+    [InlineData(12, "Unknown")]
+    public void ErrorsHaveCauses(int error, string cause)
+    {
+        BindEvent failed = Failure(error);
+        BindFinding finding = new FailureRules([]).Explain(failed);
+        Assert.Equal(cause, finding.Cause);
+        Assert.EndsWith(".", finding.Explanation, StringComparison.Ordinal);
+        Assert.True(char.IsUpper(finding.Explanation[0]), finding.Explanation);
+    }
+
+    private static BindEvent Failure(int error)
+    {
+        Abi.BindRecord record = new()
+        {
+            Origin = new() { ErrorCode = error, NetworkNamespace = Host.NetworkNamespaces.Own, ProcessId = (uint)Environment.ProcessId },
+            Requested = new() { Family = 2, Port = 20977 },
+            AddressFamily = 2,
+            Port = 20977,
+            ProtocolNumber = 6,
+            SocketType = 1,
+        };
+        return new BindEvent(record, new EventContext(0, Backend.Auto, "", ""));
+    }
+}
