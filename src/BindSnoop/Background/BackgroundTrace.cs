@@ -10,6 +10,9 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>The back end in use.</summary>
     public abstract Backend Backend { get; }
 
+    /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
+    public abstract string Blind { get; }
+
     /// <summary>The back ends that were not taken before, and why.</summary>
     public abstract IReadOnlyList<BackendRefusal> Refusals { get; }
 

@@ -80,7 +80,7 @@ public sealed class BindTrace : IDisposable
     public Backend Backend => _trace.Backend;
 
     /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
-    public string Blind => _tracer?.Blind ?? _counter!.Blind;
+    public string Blind => _trace.Blind;
 
     /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals => _trace.Refusals;

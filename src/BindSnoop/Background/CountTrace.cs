@@ -12,6 +12,8 @@ internal sealed class CountTrace(TraceOptions options) : BackgroundTrace
 
     public override Backend Backend => _counter.Backend;
 
+    public override string Blind => _counter.Blind;
+
     public override IReadOnlyList<BackendRefusal> Refusals => _counter.Refusals;
 
     public override TraceMetrics Metrics => _counter.Metrics;

@@ -37,6 +37,8 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<BindEvent>
 
     public override Backend Backend => _tracer.Backend;
 
+    public override string Blind => _tracer.Blind;
+
     public override IReadOnlyList<BackendRefusal> Refusals => _tracer.Refusals;
 
     public override TraceMetrics Metrics => _tracer.Metrics;
