@@ -1,4 +1,4 @@
-using BindSnoop.Names;
+using BindSnoop.Errors;
 using Xunit;
 
 namespace BindSnoop.Tests;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using BindSnoop.Abi;
+using BindSnoop.Errors;
 using BindSnoop.Host;
 using BindSnoop.Names;
 using FsCheck;

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
+using BindSnoop.Errors;
 using BindSnoop.Interop;
-using BindSnoop.Names;
 
 namespace BindSnoop.Cli.Output;
 

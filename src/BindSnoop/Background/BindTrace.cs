@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using BindSnoop.Background;
 using BindSnoop.Loading;
 using BindSnoop.Metrics;
-using BindSnoop.Names;
 
 namespace BindSnoop;
 

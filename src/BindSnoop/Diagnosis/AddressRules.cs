@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using BindSnoop.Errors;
 using BindSnoop.Host;
-using BindSnoop.Names;
 
 namespace BindSnoop.Diagnosis;
 

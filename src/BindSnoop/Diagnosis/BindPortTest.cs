@@ -1,5 +1,6 @@
 using System.Globalization;
 using BindSnoop.Diagnosis;
+using BindSnoop.Errors;
 using BindSnoop.Host;
 using BindSnoop.Names;
 using BindSnoop.Sockets;

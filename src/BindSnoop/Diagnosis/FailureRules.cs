@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
+using BindSnoop.Errors;
 using BindSnoop.Host;
-using BindSnoop.Names;
 
 namespace BindSnoop.Diagnosis;
 
@@ -82,16 +82,29 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
 
     private BindFinding ExplainRefusal(BindEvent failed)
     {
-        NetworkState? state = StateOf(failed);
-        if (state is not null && failed.RequestedPort > 0 && failed.RequestedPort < state.UnprivilegedStart &&
-            BindPrivilege.Of(ProcessOf(failed), state) != true)
+        const string Policy = "a security module such as SELinux, AppArmor or Landlock refused it; see its messages in the audit log or the kernel's log";
+        if (StateOf(failed) is not { } state)
         {
-            return Finding(BindCause.PrivilegedPort, AddressRules.ExplainPrivilege(state));
+            return Finding(BindCause.Unknown, $"the port takes CAP_NET_BIND_SERVICE there, or {Policy}");
         }
 
-        return Finding(
-            BindCause.SecurityPolicy,
-            $"{(state is null ? "a security module such as SELinux, AppArmor or Landlock refused it, or the port takes CAP_NET_BIND_SERVICE" : "a security module such as SELinux, AppArmor or Landlock refused it")}; see its messages in the audit log or the kernel's log");
+        if (failed.RequestedPort == 0 || failed.RequestedPort >= state.UnprivilegedStart)
+        {
+            return Finding(BindCause.SecurityPolicy, Policy);
+        }
+
+        return BindPrivilege.Of(ProcessOf(failed), state) switch
+        {
+            true => Finding(BindCause.SecurityPolicy, Policy),
+            false => Finding(BindCause.PrivilegedPort, AddressRules.ExplainPrivilege(state)),
+
+            // Programs that may not bind their port tend to end at once.
+            null => Finding(
+                BindCause.PrivilegedPort,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"ports below {state.UnprivilegedStart} take CAP_NET_BIND_SERVICE, and the process ended before it could be seen whether it had that; if it had, {Policy}")),
+        };
     }
 
     private BindFinding ExplainAddress(BindEvent failed)

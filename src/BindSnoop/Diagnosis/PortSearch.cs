@@ -1,7 +1,6 @@
 using System.Globalization;
 using BindSnoop.Abi;
 using BindSnoop.Host;
-using BindSnoop.Names;
 
 namespace BindSnoop.Diagnosis;
 

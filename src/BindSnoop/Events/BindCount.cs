@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using BindSnoop.Abi;
+using BindSnoop.Errors;
 using BindSnoop.Names;
 
 namespace BindSnoop;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using BindSnoop.Abi;
+using BindSnoop.Errors;
 using BindSnoop.Host;
 using BindSnoop.Interop;
 using BindSnoop.Names;

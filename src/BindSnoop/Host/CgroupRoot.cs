@@ -1,5 +1,4 @@
 using BindSnoop.Interop;
-using BindSnoop.Names;
 
 namespace BindSnoop.Host;
 

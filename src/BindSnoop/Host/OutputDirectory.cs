@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using BindSnoop.Errors;
 using BindSnoop.Interop;
-using BindSnoop.Names;
 
 namespace BindSnoop.Host;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using BindSnoop.Errors;
 using BindSnoop.Interop;
 using BindSnoop.Names;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
+using BindSnoop.Errors;
 using BindSnoop.Interop;
-using BindSnoop.Names;
 
 namespace BindSnoop.Host;
 

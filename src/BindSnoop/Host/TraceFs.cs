@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
+using BindSnoop.Errors;
 using BindSnoop.Interop;
-using BindSnoop.Names;
 
 namespace BindSnoop.Host;
 

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
+using BindSnoop.Errors;
 using BindSnoop.Host;
 using BindSnoop.Interop;
-using BindSnoop.Names;
 
 namespace BindSnoop.Loading;
 

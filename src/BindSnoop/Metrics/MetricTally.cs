@@ -1,4 +1,5 @@
 using System.Globalization;
+using BindSnoop.Errors;
 using BindSnoop.Names;
 
 namespace BindSnoop.Metrics;

@@ -1,3 +1,4 @@
+using BindSnoop.Errors;
 using BindSnoop.Names;
 
 namespace BindSnoop;

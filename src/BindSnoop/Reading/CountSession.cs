@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using BindSnoop.Abi;
+using BindSnoop.Errors;
 using BindSnoop.Interop;
 using BindSnoop.Loading;
-using BindSnoop.Names;
 
 namespace BindSnoop.Reading;
 

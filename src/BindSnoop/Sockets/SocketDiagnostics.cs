@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using BindSnoop.Abi;
+using BindSnoop.Errors;
 using BindSnoop.Host;
 using BindSnoop.Interop;
 using BindSnoop.Names;

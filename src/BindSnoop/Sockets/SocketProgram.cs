@@ -1,10 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using BindSnoop.Abi;
+using BindSnoop.Errors;
 using BindSnoop.Host;
 using BindSnoop.Interop;
 using BindSnoop.Loading;
-using BindSnoop.Names;
 
 namespace BindSnoop.Sockets;
 

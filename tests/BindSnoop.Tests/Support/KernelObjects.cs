@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using BindSnoop.Errors;
 using BindSnoop.Interop;
-using BindSnoop.Names;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -93,7 +93,7 @@ internal sealed partial class KernelObjects
             _ = Libc.close(fd);
         }
 
-        return fd != -Names.Errno.ENOENT;
+        return fd != -Errors.Errno.ENOENT;
     }
 
     private static string[] ReadLines(string path)

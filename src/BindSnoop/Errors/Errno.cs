@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace BindSnoop.Names;
+namespace BindSnoop.Errors;
 
 /// <summary>Error numbers of Linux, the same on x86-64 and arm64 (asm-generic/errno.h).</summary>
 internal static class Errno

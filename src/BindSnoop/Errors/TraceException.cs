@@ -1,4 +1,4 @@
-using BindSnoop.Names;
+using BindSnoop.Errors;
 
 namespace BindSnoop;
 

@@ -1,0 +1,156 @@
+using System.Reflection;
+using System.Reflection.Emit;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using Xunit;
+
+namespace BindSnoop.Tests;
+
+/// <summary>A folder of the engine uses only those before it in the order that docs/architecture.md shows.</summary>
+public class ArchitectureTests
+{
+    private const BindingFlags All =
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+
+    // A GUID of the portable PDB format: the documents of a type that has no code.
+    private static readonly Guid s_typeDocuments = new("932E74BC-DBA9-4478-8D46-0F32A7BAB3D3");
+
+    private static readonly string[] s_order =
+    [
+        "Errors", "Interop", "Names", "Filters", "Host", "Abi", "Loading", "Reading", "Events", "Sockets", "Diagnosis", "Metrics",
+        "Tracers", "Background", "Policy", "Support",
+    ];
+
+    private static readonly Assembly s_engine = typeof(BindEvent).Assembly;
+    private static readonly Dictionary<int, OpCode> s_opCodes = typeof(OpCodes).GetFields()
+        .Select(f => (OpCode)f.GetValue(null)!).ToDictionary(o => o.Value & 0xffff);
+
+    [Fact]
+    public void FoldersUseOnlyThoseBelow()
+    {
+        Dictionary<Type, string> folders = FoldersOfTypes();
+        Assert.Empty(folders.Values.Distinct().Except(s_order));
+        Assert.Empty(Uses(folders).Where(u => Array.IndexOf(s_order, u.Folder) < Array.IndexOf(s_order, u.Used)).Select(u => u.What));
+    }
+
+    [Fact]
+    public void UsesOfAnyKindAreSeen()
+    {
+        HashSet<(string, string)> seen = [.. Uses(FoldersOfTypes()).Select(u => (u.Folder, u.Used))];
+
+        // By a call, a signature, an enumeration that is only compared, and a throw.
+        Assert.Empty(new[] { ("Background", "Tracers"), ("Tracers", "Events"), ("Events", "Loading"), ("Filters", "Errors") }.Except(seen));
+    }
+
+    private static IEnumerable<(string Folder, string Used, string What)> Uses(Dictionary<Type, string> folders)
+    {
+        foreach ((Type type, string folder) in folders)
+        {
+            foreach (Type used in UsedBy(type).SelectMany(Parts).Distinct())
+            {
+                if (folders.TryGetValue(used, out string? other) && other != folder)
+                {
+                    yield return (folder, other, $"{folder}/{type.Name} uses {other}/{used.Name}");
+                }
+            }
+        }
+    }
+
+    private static Dictionary<Type, string> FoldersOfTypes()
+    {
+        using MetadataReaderProvider provider = MetadataReaderProvider.FromPortablePdbStream(File.OpenRead(Path.ChangeExtension(s_engine.Location, "pdb")));
+        MetadataReader symbols = provider.GetMetadataReader();
+        Dictionary<Type, string> folders = [];
+        foreach (Type type in s_engine.GetTypes())
+        {
+            if (FolderOf(type, symbols) is { } folder)
+            {
+                folders[type] = folder;
+            }
+        }
+
+        return folders;
+    }
+
+    private static string? FolderOf(Type type, MetadataReader symbols)
+    {
+        IEnumerable<DocumentHandle> ofCode = type.GetMembers(All).OfType<MethodBase>()
+            .Select(m => symbols.GetMethodDebugInformation((MethodDefinitionHandle)MetadataTokens.Handle(m.MetadataToken)))
+            .SelectMany(d => d.GetSequencePoints().Select(p => p.Document));
+        IEnumerable<DocumentHandle> ofType = symbols.GetCustomDebugInformation((TypeDefinitionHandle)MetadataTokens.Handle(type.MetadataToken))
+            .Select(symbols.GetCustomDebugInformation).Where(i => symbols.GetGuid(i.Kind) == s_typeDocuments)
+            .Select(i => MetadataTokens.DocumentHandle(symbols.GetBlobReader(i.Value).ReadCompressedInteger()));
+        DocumentHandle document = ofCode.Concat(ofType).FirstOrDefault(d => !d.IsNil);
+        if (document.IsNil)
+        {
+            // What the compiler makes beside a type is where that is.
+            return type.DeclaringType is { } outer ? FolderOf(outer, symbols) : null;
+        }
+
+        // Made while compiling: not in a folder of the engine.
+        string[] path = symbols.GetString(symbols.GetDocument(document).Name).Split('/');
+        int engine = Array.LastIndexOf(path, "BindSnoop");
+        return engine >= 0 && path[engine - 1] == "src" && path[engine + 1] != "obj" ? path[engine + 1] : null;
+    }
+
+    private static IEnumerable<Type> UsedBy(Type type)
+    {
+        if (type.BaseType is { } parent)
+        {
+            yield return parent;
+        }
+
+        foreach (Type used in type.GetInterfaces()
+                     .Concat(type.GetFields(All).Select(f => f.FieldType))
+                     .Concat(type.GetProperties(All).Select(p => p.PropertyType))
+                     .Concat(type.GetMembers(All).OfType<MethodBase>().SelectMany(UsedBy)))
+        {
+            yield return used;
+        }
+    }
+
+    private static IEnumerable<Type> UsedBy(MethodBase method)
+    {
+        IEnumerable<Type> signature = method.GetParameters().Select(p => p.ParameterType)
+            .Concat(method is MethodInfo { ReturnType: var result } ? [result] : []);
+        return method.GetMethodBody() is not { } body
+            ? signature
+            : signature.Concat(body.LocalVariables.Select(l => l.LocalType)).Concat(UsedByCode(method, body.GetILAsByteArray()!));
+    }
+
+    private static IEnumerable<Type> UsedByCode(MethodBase method, byte[] code)
+    {
+        Type[]? ofType = method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : null;
+        Type[]? ofMethod = method.IsGenericMethod ? method.GetGenericArguments() : null;
+        for (int at = 0; at < code.Length;)
+        {
+            OpCode operation = s_opCodes[code[at] == 0xfe ? 0xfe00 | code[at + 1] : code[at]];
+            at += operation.Size;
+            if (operation.OperandType is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
+            {
+                MemberInfo member = method.Module.ResolveMember(BitConverter.ToInt32(code, at), ofType, ofMethod)!;
+                yield return member as Type ?? member.DeclaringType!;
+                foreach (Type argument in member is MethodInfo { IsGenericMethod: true } generic ? generic.GetGenericArguments() : [])
+                {
+                    yield return argument;
+                }
+            }
+
+            at += operation.OperandType switch
+            {
+                OperandType.InlineNone => 0,
+                OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar => 1,
+                OperandType.InlineVar => 2,
+                OperandType.InlineI8 or OperandType.InlineR => 8,
+                OperandType.InlineSwitch => 4 + (4 * BitConverter.ToInt32(code, at)),
+                _ => 4,
+            };
+        }
+    }
+
+    /// <summary>What a type consists of: of <c>List&lt;T&gt;[]</c> the list and T.</summary>
+    private static IEnumerable<Type> Parts(Type type) =>
+        type.HasElementType ? Parts(type.GetElementType()!)
+        : type.IsGenericType ? type.GetGenericArguments().SelectMany(Parts).Append(type.GetGenericTypeDefinition())
+        : [type];
+}
