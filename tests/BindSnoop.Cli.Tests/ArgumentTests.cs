@@ -162,7 +162,7 @@ public sealed class ArgumentTests
         Assert.Contains(text.Lines, line => line.StartsWith("Tracepoint ", StringComparison.Ordinal));
         using Tool json = Tool.Run("support", "--json");
         Assert.Equal(text.WaitForEnd(), json.WaitForEnd());
-        Assert.Equal(3, Assert.Single(json.Json).GetProperty("Backends").GetArrayLength());
+        Assert.Equal(4, Assert.Single(json.Json).GetProperty("Backends").GetArrayLength());
         Assert.Equal(json.WaitForEnd() == 0, json.Json[0].GetProperty("Usable").GetBoolean());
     }
 }
