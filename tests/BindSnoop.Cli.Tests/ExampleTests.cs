@@ -46,7 +46,7 @@ public sealed class ExampleTests
         MakeBinds();
         Assert.Equal(header, End(tool)[0]);
         Assert.Equal(
-            s_binds.Where(b => expected.Contains(b.Letter)).Select(b => b.Row(options)),
+            Seen(tool).Where(b => expected.Contains(b.Letter)).Select(b => b.Row(options)),
             OwnRows(tool, Pid(options.Contains('w') ? 10 : 8)).Select(row => options.Contains('t') ? WithoutSeconds(row, decimals: 6, width: 10) : row));
     }
 
@@ -58,7 +58,7 @@ public sealed class ExampleTests
         MakeBinds();
         // Of the whole machine, so there may be more.
         Assert.Equal("LADDR                                           LPORT     BINDS     ", End(tool)[0]);
-        foreach (Made bind in s_binds.Where(b => b.Error == 0))
+        foreach (Made bind in Seen(tool).Where(b => b.Error == 0))
         {
             Assert.Contains($"{bind.Address,-32} {bind.Port,20}     {2,-10}", tool.Lines);
         }
@@ -75,7 +75,7 @@ public sealed class ExampleTests
         map.AddOwn();
         MakeBinds();
         Assert.Equal(Columns, End(tool)[0]);
-        Assert.Equal(s_binds.Where(b => b.Error == 0).Select(b => b.Row("")), OwnRows(tool, Pid(8)));
+        Assert.Equal(Seen(tool).Where(b => b.Error == 0).Select(b => b.Row("")), OwnRows(tool, Pid(8)));
     }
 
     [Theory]
@@ -132,6 +132,10 @@ public sealed class ExampleTests
 
     private static string[] Arguments(string options) =>
         options.Replace("PID", $"{Environment.ProcessId}", StringComparison.Ordinal).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>Programs of the cgroup, where nothing but them is used, do not see C, and the tool says so as it begins.</summary>
+    private static IEnumerable<Made> Seen(Tool tool) =>
+        s_binds.Where(b => b.Letter != 'C' || !tool.Errors.Contains("Not seen this way: Failed calls", StringComparison.Ordinal));
 
     /// <summary>What tells this process's rows from others', for the pages' tools trace the whole machine.</summary>
     private static string Pid(int width) => string.Format(CultureInfo.InvariantCulture, $"{{0,{width}}} {{1,-12}} ", Environment.ProcessId, Comm);
