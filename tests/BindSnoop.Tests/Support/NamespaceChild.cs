@@ -35,7 +35,7 @@ internal static class NamespaceChild
         TraceOptions options = new() { Backend = Backend, Filter = new() { Comm = [Comm], Port = [new(OwnPort, OutsidePort)] } };
         using Collector all = new(options);
         using Collector byId = new(options with { Filter = options.Filter with { ProcessId = [self] } });
-        using AcceptCollector accepts = new(options with { Filter = new() { Comm = [Comm], Port = [new(AcceptPort, AcceptPort)] } });
+        using AcceptCollector accepts = new(options with { Backend = Backend == Backend.Cgroup ? Backend.Auto : Backend, Filter = new() { Comm = [Comm], Port = [new(AcceptPort, AcceptPort)] } });
         using BindCounter counter = new(options with { Filter = options.Filter with { ProcessId = [self] } });
         _ = Sys.BindOnce("127.0.0.1", OwnPort);
         Accept();
