@@ -27,7 +27,7 @@ Describe 'Completion' {
     }
 
     It 'Back ends, address families and modes' {
-        (Complete 'Get-BindEvent -Backend ').CompletionText | Should -Be Auto, Fentry, Kprobe, Tracepoint, Cgroup
+        (Complete 'Get-BindEvent -Backend ').CompletionText | Should -Be Auto, Cgroup, Fentry, Kprobe, Tracepoint
         (Complete 'Get-BindEvent -AddressFamily ').CompletionText | Should -Be IPv4, IPv6
         (Complete 'Start-BindTrace -Mode C').CompletionText | Should -Be Count
     }
