@@ -21,7 +21,7 @@ static int usage(void)
 		"       bindtruth sockets --churn          sockets that come and go, until then; prints their network namespace\n"
 		"       bindtruth race descriptor|hold N unix|udp|closed\n"
 		"       bindtruth race accept N unix|connection\n"
-		"       bindtruth race address N           N calls, while a thread changes what each of them is made on\n"
+		"       bindtruth race address N           N calls, or those of 5 s, while a thread changes what each is made on\n"
 		"       bindtruth sockets --crowd PROCESSES SOCKETS\n"
 		"                                          so many sockets in each of so many processes, until then\n"
 		"       bindtruth conflicts SEED CASES HOLDERS PROTOCOL\n"
