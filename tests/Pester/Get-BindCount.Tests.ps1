@@ -61,7 +61,7 @@ Describe 'Get-BindCount' {
         It 'Counts what it should: <Name>' -TestCases $liveCases {
             $result = $results[$Name]
             $case = $_
-            $wanted = @($result.Truth |
+            $wanted = @(Select-Visible $result.Truth $case |
                     Where-Object { $_.comm -eq $truthComm -and ($case.Parameter.IncludeError -or $_.error -eq 0) } |
                     Where-Object $case.Wanted)
             if ("$($case.Wanted)".Trim() -ne '$false') {

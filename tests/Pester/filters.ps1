@@ -92,10 +92,19 @@ $acceptCases = @(
     @{ Name = 'port and user'; Parameter = @{ Port = '20800-20899'; Uid = 'root'; AddressFamily = 'IPv4' }; Wanted = { $_.uid -eq 0 -and $_.family -eq 'IPv4' } }
 )
 
+# What of the truth is seen through the back end that is taken by default. Programs of the cgroup alone do not see raw
+# sockets, and then others run beside them only where failures or such a protocol are asked for.
+function Select-Visible {
+    param([Parameter(Mandatory)] $Truth, [Parameter(Mandatory)] $Case)
+    $usable = "$((Get-BindTraceSupport).Backends.Where{ $_.Usable }.Backend)"
+    $all = $usable -ne 'Cgroup Tracepoint' -or $Case.Parameter.IncludeError -or $Case.Parameter.Protocol
+    $Truth | Where-Object { $all -or $_.case -notlike 'raw*' }
+}
+
 # What a filter is to let through of the truth, in Format-Call's words.
 function Select-Wanted {
     param([Parameter(Mandatory)] $Truth, [Parameter(Mandatory)] $Case)
-    $Truth | Where-Object { $Case.Parameter.IncludeError -or $_.error -eq 0 } | Where-Object $Case.Wanted | Format-Call
+    Select-Visible $Truth $Case | Where-Object { $Case.Parameter.IncludeError -or $_.error -eq 0 } | Where-Object $Case.Wanted | Format-Call
 }
 
 # Compares what came with what was to come.
