@@ -139,9 +139,10 @@ Describe 'Get-AcceptEvent' {
     }
 
     It 'Says through what it traces, with -Verbose, and takes a back end by name' {
-        foreach ($support in $global:BindSnoopTests.Backends | Where-Object Usable) {
+        # Programs of the cgroup see binds alone.
+        foreach ($support in $global:BindSnoopTests.Backends | Where-Object { $_.Usable -and $_.Backend -ne 'Cgroup' }) {
             $result = Invoke-Traced { param($Backend) Get-AcceptEvent -Backend $Backend -Comm nobody -Duration 0.1 } -Parameter @{ Backend = $support.Backend } { }
-            "$($result.Verbose[-1])" | Should -Be "Tracing through the $($support.Backend) back end."
+            "$($result.Verbose)" | Should -BeLike "*Tracing through the $($support.Backend) back end.*"
         }
     }
 

@@ -297,7 +297,7 @@ Describe 'Get-BindCount' {
             $record = Get-OnlyError { Get-BindCount -Duration $Duration }
             $record.FullyQualifiedErrorId | Should -Be 'InvalidDuration,BindSnoop.PowerShell.GetBindCountCommand'
             $record.CategoryInfo.Category | Should -Be 'InvalidArgument'
-            $record.ErrorDetails.RecommendedAction | Should -Match '00:00:05'
+            $record.ErrorDetails.RecommendedAction | Should -Match 'at most 24 days'
         }
 
         It 'Refuses back ends that do not work here' {

@@ -670,7 +670,7 @@ Describe 'Get-BindEvent' {
             $record.FullyQualifiedErrorId | Should -Be 'InvalidDuration,BindSnoop.PowerShell.GetBindEventCommand'
             $record.CategoryInfo.Category | Should -Be 'InvalidArgument'
             $record.TargetObject | Should -BeOfType ([timespan])
-            $record.ErrorDetails.RecommendedAction | Should -Match '00:00:05'
+            $record.ErrorDetails.RecommendedAction | Should -Match 'at most 24 days'
         }
 
         It 'Refuses a duration that is none' {

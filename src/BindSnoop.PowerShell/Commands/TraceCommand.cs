@@ -56,9 +56,17 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
         ErrorCategory category = Enum.TryParse(exception.Kind.ToString(), out ErrorCategory same) ? same : ErrorCategory.NotSpecified;
         return new ErrorRecord(exception, exception.ErrorId, category, exception.Target)
         {
-            ErrorDetails = new ErrorDetails(exception.Message) { RecommendedAction = exception.RecommendedAction },
+            ErrorDetails = new ErrorDetails(exception.Message) { RecommendedAction = $"{exception.RecommendedAction}{HintFor(exception.ErrorId)}" },
         };
     }
+
+    // The engine knows no cmdlet.
+    private static string HintFor(string errorId) => errorId switch
+    {
+        "NotCounting" => " Start-BindTrace -Mode Count; or Get-BindEvent -Trace … | Group-Object Address, Port.",
+        "TraceRemoved" => " Stop-BindTrace keeps them.",
+        _ => "",
+    };
 
     /// <summary>Says of a background trace that it failed, and why.</summary>
     private protected void WriteFailure(BindTrace trace)
