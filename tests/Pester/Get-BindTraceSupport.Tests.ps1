@@ -34,7 +34,7 @@ Describe 'Get-BindTraceSupport' {
 
     It 'Names the capabilities in effect' {
         $effective = [Convert]::ToUInt64(((Get-Content /proc/self/status | Where-Object { $_ -like 'CapEff:*' }) -replace '\W*CapEff:\s*'), 16)
-        $expected = @{ 39 = 'CAP_BPF'; 38 = 'CAP_PERFMON'; 21 = 'CAP_SYS_ADMIN'; 2 = 'CAP_DAC_READ_SEARCH' }.GetEnumerator() |
+        $expected = @{ 39 = 'CAP_BPF'; 38 = 'CAP_PERFMON'; 21 = 'CAP_SYS_ADMIN'; 12 = 'CAP_NET_ADMIN'; 2 = 'CAP_DAC_READ_SEARCH' }.GetEnumerator() |
             Where-Object { $effective -shr $_.Key -band 1 } | ForEach-Object Value
         @($support.Capabilities) | Sort-Object | Should -Be @($expected | Sort-Object)
     }
@@ -74,7 +74,7 @@ Describe 'Get-BindTraceSupport' {
         $passedOver = @($trace.Refusals | Where-Object { $_.Error.ErrorId -eq 'ProgramsPreempted' } | ForEach-Object { "$($_.Backend)" })
         # Where the kernel preempts, Cgroup comes first.
         $trace.Backend | Should -BeIn $usable
-        $others = @{ Tracepoint = 'Cgroup Fentry Kprobe'; Cgroup = 'Fentry', 'Fentry Kprobe'; Kprobe = 'Fentry', 'Cgroup Fentry'; Fentry = '', 'Cgroup Kprobe' }
+        $others = @{ Tracepoint = 'Cgroup Fentry Kprobe'; Cgroup = '', 'Fentry', 'Fentry Kprobe'; Kprobe = 'Fentry', 'Cgroup Fentry'; Fentry = '', 'Cgroup Kprobe' }
         "$($trace.Refusals.Backend | Sort-Object)" | Should -BeIn $others["$($trace.Backend)"]
         foreach ($refusal in $trace.Refusals) {
             "$($refusal.Backend)" -in $usable | Should -Be ("$($refusal.Backend)" -in $passedOver)
