@@ -289,6 +289,29 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public void A_cgroup_that_is_gone_is_reported_while_it_traces()
+    {
+        Assert.SkipWhen(Host.Cgroups.MountPoint is null, "No cgroup2 hierarchy is mounted.");
+        string name = $"bindsnoop-gone-{s_self}";
+        string directory = Path.Combine(Host.Cgroups.MountPoint!, name);
+        Directory.CreateDirectory(directory);
+        try
+        {
+            using Tool tool = Tool.Trace("--cgroup", "/" + name);
+            Directory.Delete(directory);
+            tool.WaitForErrors($"bindsnoop: warning: The cgroup '/{name}' no longer exists. It is traced again as soon as it is created again.\n");
+            Directory.CreateDirectory(directory);
+            tool.WaitForErrors($"bindsnoop: warning: The cgroup '/{name}' exists again, and has been traced since it was created.\n");
+            tool.Signal(Native.SIGINT);
+            Assert.Equal(0, tool.WaitForEnd());
+        }
+        finally
+        {
+            Directory.Delete(directory);
+        }
+    }
+
+    [Fact]
     public void Times_in_a_time_namespace_are_those_of_the_wall_clock()
     {
         Assert.SkipUnless(File.Exists("/proc/self/ns/time"), "This kernel has no time namespaces.");

@@ -25,6 +25,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
             StandardStream.Output.WhenReaderIsGone(termination.Request);
             tracer.BeforeWait = output.Flush;
             tracer.OnLoss = Warn;
+            tracer.OnWarning = Warn;
             writer = exports.WriterFor(writer);
             writer.Begin();
             foreach (TEvent next in tracer.Read(duration))
@@ -46,6 +47,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         {
             // Whatever ended it, and before what may take until somebody loses patience.
             Warn(tracer.ReadTotalLoss());
+            Warn(tracer.ReadWarnings());
             if (verbose)
             {
                 Messages.Write($"At most {tracer.MostReadAhead} events waited in memory, of up to {tracer.ReadAheadCapacity}.");
@@ -71,6 +73,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         counter.Stop();
         IReadOnlyList<BindCount> counts = counter.Read();
         Warn(counter.ReadLoss(counts));
+        Warn(counter.ReadWarnings());
         try
         {
             // Before what may fail, or take until somebody loses patience.
@@ -97,11 +100,21 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         return ExitStatus.Success;
     }
 
+    private static void Warn(IEnumerable<string> warnings)
+    {
+        foreach (string warning in warnings)
+        {
+            Warn(warning);
+        }
+    }
+
+    private static void Warn(string warning) => Messages.Write($"bindsnoop: warning: {warning}");
+
     private static void Warn(LossReport? loss)
     {
         if (loss is not null)
         {
-            Messages.Write($"bindsnoop: warning: {loss.Message} {HelpAgainst(loss.Cause)}");
+            Warn($"{loss.Message} {HelpAgainst(loss.Cause)}");
         }
     }
 

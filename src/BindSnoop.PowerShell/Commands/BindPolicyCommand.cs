@@ -106,6 +106,7 @@ public abstract class BindPolicyCommand : TraceCommand
             }
         }
 
+        trace.TakeWarnings().ToList().ForEach(Warn);
         if (trace.Dropped is > 0 and long dropped)
         {
             IsIncomplete = true;

@@ -111,6 +111,7 @@ public abstract class FilterCommand : TraceCommand
         WriteBackend(tracer.Backend, tracer.Blind, tracer.Refusals);
         WriteVerbose($"Up to {tracer.ReadAheadCapacity} events wait in memory while the pipeline is busy.");
         tracer.OnLoss = WriteLoss;
+        tracer.OnWarning = Warn;
         try
         {
             foreach (TEvent next in tracer.Read(duration, StopToken))
@@ -131,6 +132,7 @@ public abstract class FilterCommand : TraceCommand
             }
 
             WriteLoss(tracer.ReadTotalLoss());
+            Array.ForEach([.. tracer.ReadWarnings()], Warn);
         }
     }
 

@@ -40,7 +40,7 @@ public sealed class GetBindCountCommand : BindFilterCommand
         {
             try
             {
-                Write(trace.ReadCounts(), trace.ReadLoss);
+                Write(trace.ReadCounts(), trace.ReadLoss, trace.TakeWarnings);
                 WriteFailure(trace);
             }
             catch (TraceException exception)
@@ -80,12 +80,13 @@ public sealed class GetBindCountCommand : BindFilterCommand
         counter.Stop();
         progress.RecordType = ProgressRecordType.Completed;
         WriteProgress(progress);
-        Write(counter.Read(), counter.ReadLoss);
+        Write(counter.Read(), counter.ReadLoss, counter.ReadWarnings);
     }
 
-    private void Write(IReadOnlyList<BindCount> counts, Func<IReadOnlyList<BindCount>, LossReport?> readLoss)
+    private void Write(IReadOnlyList<BindCount> counts, Func<IReadOnlyList<BindCount>, LossReport?> readLoss, Func<IReadOnlyList<string>> readWarnings)
     {
         WriteObject(counts, enumerateCollection: true);
         WriteLoss(readLoss(counts));
+        readWarnings().ToList().ForEach(Warn);
     }
 }

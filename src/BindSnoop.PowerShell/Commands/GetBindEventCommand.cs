@@ -114,6 +114,7 @@ public sealed class GetBindEventCommand : BindFilterCommand
         finally
         {
             _traces.ForEach(t => WriteLoss(t.TakeLoss()));
+            _traces.SelectMany(t => t.TakeWarnings()).ToList().ForEach(Warn);
         }
 
         if (!StopToken.IsCancellationRequested)

@@ -97,18 +97,21 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
         WriteVerbose($"Tracing through the {backend} back end.");
     }
 
-    /// <summary>
-    /// Warns of lost calls. When the pipeline is being stopped, no cmdlet may write any more; then it goes to the
-    /// host itself, if warnings are wanted.
-    /// </summary>
+    /// <summary>Warns of lost calls.</summary>
     private protected void WriteLoss(LossReport? loss)
     {
-        if (loss is null)
+        if (loss is not null)
         {
-            return;
+            Warn($"{loss.Message} {HelpAgainst(loss.Cause)}");
         }
+    }
 
-        string warning = $"{loss.Message} {HelpAgainst(loss.Cause)}";
+    /// <summary>
+    /// Warns. When the pipeline is being stopped, no cmdlet may write any more; then it goes to the host itself, if
+    /// warnings are wanted.
+    /// </summary>
+    private protected void Warn(string warning)
+    {
         try
         {
             WriteWarning(warning);

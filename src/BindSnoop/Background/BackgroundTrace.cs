@@ -34,6 +34,9 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>What became of the calls so far.</summary>
     public abstract TraceStatistics ReadStatistics();
 
+    /// <summary>What has become of cgroups of its filter that was not reported before.</summary>
+    public virtual IReadOnlyList<string> ReadWarnings() => [];
+
     /// <summary>How many events it got from the kernel, or calls it counted there.</summary>
     public abstract long CountReceived(TraceStatistics statistics);
 

@@ -190,6 +190,18 @@ public sealed class BindTrace : IDisposable
         return loss is not null && loss.Lost > Interlocked.Exchange(ref _reportedLoss, loss.Lost) ? loss : null;
     }
 
+    /// <summary>
+    /// What has become of cgroups of the filter that this did not give before, one sentence each: such as that one no
+    /// longer exists.
+    /// </summary>
+    public IReadOnlyList<string> TakeWarnings()
+    {
+        lock (_lock)
+        {
+            return _removed ? [] : _trace.ReadWarnings();
+        }
+    }
+
     /// <summary>How many calls are not in the counts that were read; null if all are.</summary>
     public LossReport? ReadLoss(IReadOnlyList<BindCount> counts) => LossReport.OfCounts(Statistics.Dropped, counts.Count, Options.CountCapacity);
 

@@ -22,6 +22,8 @@ internal sealed class CountTrace(TraceOptions options) : BackgroundTrace
 
     public override TraceStatistics ReadStatistics() => _counter.ReadStatistics();
 
+    public override IReadOnlyList<string> ReadWarnings() => _counter.ReadWarnings();
+
     public override long CountReceived(TraceStatistics statistics) => statistics.Emitted;
 
     public override bool TryTake([NotNullWhen(true)] out BindEvent? next)

@@ -53,6 +53,8 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<BindEvent>
 
     public override TraceStatistics ReadStatistics() => _tracer.ReadStatistics();
 
+    public override IReadOnlyList<string> ReadWarnings() => _tracer.ReadWarnings();
+
     public override long CountReceived(TraceStatistics statistics) => Volatile.Read(ref _received);
 
     public override bool TryTake([NotNullWhen(true)] out BindEvent? next) => _queue.Reader.TryRead(out next);

@@ -15,7 +15,11 @@ public abstract class Tracer<TEvent> : IDisposable
 {
     private readonly EventSession _session;
     private readonly ReadAhead<TEvent> _ahead;
+    private static readonly TimeSpan s_warningInterval = TimeSpan.FromSeconds(1);
+
     private readonly LossWatch _losses;
+    private readonly bool _mayWarn;
+    private long _nextWarnings;
     private readonly CancellationTokenSource _abandoned = new();
     private readonly object _lock = new();
     private readonly TimeOrder<TEvent> _order = new();
@@ -42,6 +46,7 @@ public abstract class Tracer<TEvent> : IDisposable
         _ahead = new(options.ReadAhead);
         _session = EventSession.Open(definition, options, out IReadOnlyList<BackendRefusal> refusals);
         _losses = new(ReadStatisticsIfAny, TimeProvider.System);
+        _mayWarn = options.Filter.Cgroup.Count > 0;
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics);
         TraceMeter.Add(Metrics);
@@ -74,6 +79,9 @@ public abstract class Tracer<TEvent> : IDisposable
     /// </summary>
     public Action<LossReport>? OnLoss { get; set; }
 
+    /// <summary>Called on the thread that takes the events with what <see cref="ReadWarnings"/> has, about a second after it is known.</summary>
+    public Action<string>? OnWarning { get; set; }
+
     /// <summary>What it shows in metrics.</summary>
     internal TraceMetrics Metrics { get; }
 
@@ -104,6 +112,7 @@ public abstract class Tracer<TEvent> : IDisposable
             {
                 yield return next;
                 Report(_losses.LookNowAndThen());
+                WarnNowAndThen();
                 continue;
             }
 
@@ -194,9 +203,13 @@ public abstract class Tracer<TEvent> : IDisposable
     {
         Task<bool> more = _ahead.WaitAsync(cancellationToken);
 
-        while (_losses.Patience is { } patience && Task.WaitAny([more], patience) < 0)
+        while (Patience is { } patience && Task.WaitAny([more], patience) < 0)
         {
-            Report(_losses.Look());
+            WarnNowAndThen();
+            if (_losses.Patience is not null)
+            {
+                Report(_losses.Look());
+            }
         }
 
         try
@@ -206,6 +219,31 @@ public abstract class Tracer<TEvent> : IDisposable
         catch (OperationCanceledException)
         {
             return false;
+        }
+    }
+
+    // Nothing wakes who waits when a cgroup goes.
+    private TimeSpan? Patience =>
+        _mayWarn && !(_losses.Patience < s_warningInterval) ? s_warningInterval : _losses.Patience;
+
+    private void WarnNowAndThen()
+    {
+        if (!_mayWarn || Environment.TickCount64 < _nextWarnings)
+        {
+            return;
+        }
+
+        _nextWarnings = Environment.TickCount64 + (long)s_warningInterval.TotalMilliseconds;
+        try
+        {
+            foreach (string warning in ReadWarnings())
+            {
+                OnWarning?.Invoke(warning);
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // By another thread, which ends this one's reading.
         }
     }
 
