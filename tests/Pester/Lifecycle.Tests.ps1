@@ -214,7 +214,7 @@ Describe 'Nothing is left' {
 
         It 'The thread that collects ends with it' {
             function Get-Collector {
-                [IO.Directory]::GetDirectories('/proc/self/task') | ForEach-Object { try { [IO.File]::ReadAllText("$_/comm").Trim() } catch { '' } } | Where-Object { $_ -like 'BindTrace*' }
+                [IO.Directory]::GetDirectories('/proc/self/task') | ForEach-Object { try { [IO.File]::ReadAllText("$_/comm").Trim() } catch { '' } } | Where-Object { $_ -eq 'event reader' }
             }
             $trace = Start-BindTrace -Name own
             Wait-Until { Get-Collector }
