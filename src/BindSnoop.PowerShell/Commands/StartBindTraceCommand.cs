@@ -58,7 +58,7 @@ public sealed class StartBindTraceCommand : BindFilterCommand
                 "Test-BindPort explains why a port cannot be bound.")));
         }
 
-        TraceOptions options = ReadOptions() with { CountCapacity = Capacity, IncludeExisting = IncludeExisting, Explain = Explain };
+        TraceOptions options = Try(ReadOptions) with { CountCapacity = Capacity, IncludeExisting = IncludeExisting, Explain = Explain };
         options = options with { Filter = options.Filter with { IncludeError = IncludeError || Explain } };
         BindTrace trace = Try(() => BindSnoopModule.Registry.Start(Name, Mode, options, MaxQueued));
         WriteBackend(trace.Backend, trace.Blind, trace.Refusals);
