@@ -39,7 +39,7 @@ internal static class TraceLookup
             "TraceRemoved",
             TraceErrorKind.InvalidOperation,
             $"The trace '{DisplayText.Escape(trace.Name)}' was removed, and what it had collected with it.",
-            "Take what a trace has collected before you remove it; Stop-BindTrace keeps it.",
+            "Take what a trace has collected before you remove it.",
             trace.Name);
 
     /// <summary>What is said of a trace that is asked for events and has none.</summary>

@@ -64,7 +64,7 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     private static string HintFor(string errorId) => errorId switch
     {
         "NotCounting" => " Start-BindTrace -Mode Count; or Get-BindEvent -Trace … | Group-Object Address, Port.",
-        "TraceRemoved" => " Stop-BindTrace keeps them.",
+        "TraceRemoved" => " Stop-BindTrace keeps what was collected.",
         _ => "",
     };
 

@@ -94,7 +94,7 @@ internal sealed class EventBag
         }
     }
 
-    // PowerShell does not tell letters' case apart.
+    // PowerShell ignores case.
     private static bool TryGet(JsonElement json, string name, out JsonElement member)
     {
         if (json.TryGetProperty(name, out member))

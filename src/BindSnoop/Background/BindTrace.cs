@@ -230,7 +230,7 @@ public sealed class BindTrace : IDisposable
         }
     }
 
-    /// <summary>Writes what there is to tell in metrics; nothing of a trace that was removed.</summary>
+    /// <summary>Writes its metrics; nothing of a trace that was removed.</summary>
     internal void WriteTo(MetricSet set, MetricTally? tally)
     {
         lock (_lock)

@@ -14,7 +14,7 @@ internal abstract class EventDefinition(string call, string what)
     /// <summary>Which calls those are, for descriptions.</summary>
     public string What { get; } = what;
 
-    /// <summary>Whether metrics tell who asked for ports below 1024.</summary>
+    /// <summary>Whether metrics show who asked for ports below 1024.</summary>
     public bool ClaimsPorts { get; init; }
 
     /// <summary>The fields, in the order of JSON.</summary>
