@@ -38,8 +38,7 @@ public sealed class ClassicWriterTests
     {
         MemorySink sink = new();
         OutputBuffer output = new(sink);
-        ClassicBindWriter writer = new(
-            output, new(Timestamp: flags.Contains('t'), Uid: flags.Contains('U'), Errors: flags.Contains('E'), Wide: flags.Contains('w')));
+        EventTextWriter<BindEvent> writer = new(output, BindEvent.Definition, Use(flags));
         writer.Begin();
         foreach (BindEvent next in Events)
         {
@@ -59,7 +58,7 @@ public sealed class ClassicWriterTests
     {
         MemorySink sink = new();
         OutputBuffer output = new(sink);
-        ClassicAcceptWriter writer = new(output, time: false, timestamp: flags.Contains('t'), errors: flags.Contains('E'));
+        EventTextWriter<AcceptEvent> writer = new(output, AcceptEvent.Definition, Use(flags));
         writer.Begin();
         foreach (AcceptEvent next in new[]
         {
@@ -82,7 +81,7 @@ public sealed class ClassicWriterTests
     {
         MemorySink sink = new();
         OutputBuffer output = new(sink);
-        ClassicAcceptWriter writer = new(output, time: true, timestamp: true, errors: false);
+        EventTextWriter<AcceptEvent> writer = new(output, AcceptEvent.Definition, ColumnUse.TimeOfDay | ColumnUse.Seconds | ColumnUse.Narrow);
         writer.Begin();
         AcceptEvent next = Made.Accept();
         writer.Write(next);
@@ -97,7 +96,7 @@ public sealed class ClassicWriterTests
     {
         MemorySink sink = new();
         OutputBuffer output = new(sink);
-        new ClassicCountWriter(output).Write(
+        new CountTextWriter(output).Write(
         [
             Made.Count("::", 80, 12),
             Made.Count("127.0.0.1", 443, 3),
@@ -112,6 +111,15 @@ public sealed class ClassicWriterTests
         output.Flush();
         Assert.Equal(s_expected["count"], sink.Text);
     }
+
+    private static ColumnUse Use(string flags) =>
+        flags.Aggregate(flags.Contains('w') ? ColumnUse.Wide : ColumnUse.Narrow, (use, flag) => use | flag switch
+        {
+            't' => ColumnUse.Seconds,
+            'U' => ColumnUse.Uid,
+            'E' => ColumnUse.Errors,
+            _ => ColumnUse.Always,
+        });
 
     private static Dictionary<string, string> ReadExpected()
     {

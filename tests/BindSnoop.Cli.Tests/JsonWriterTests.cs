@@ -57,7 +57,7 @@ public sealed class JsonWriterTests
         MemorySink sink = new();
         OutputBuffer output = new(sink);
         AcceptEvent accept = Made.Accept();
-        new EventJsonWriter(output).Write(accept);
+        new JsonWriter(output).Write(accept);
         output.Flush();
         AssertSame(accept, sink.Text);
     }
@@ -68,7 +68,7 @@ public sealed class JsonWriterTests
         MemorySink sink = new();
         OutputBuffer output = new(sink);
         BindCount[] counts = [Made.Count("127.0.0.1", 80, 12345678901), Made.Count("::1", 443, 2, 17, 98)];
-        new CountJsonWriter(output).Write(counts);
+        new JsonWriter(output).WriteAll(counts, BindCount.Description);
         output.Flush();
         string[] lines = sink.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(counts.Length, lines.Length);
@@ -119,7 +119,7 @@ public sealed class JsonWriterTests
     {
         MemorySink sink = new();
         OutputBuffer output = new(sink);
-        new EventJsonWriter(output).Write(next);
+        new JsonWriter(output).Write(next);
         output.Flush();
         return sink.Text;
     }

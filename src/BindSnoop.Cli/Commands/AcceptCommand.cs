@@ -42,8 +42,14 @@ internal sealed class AcceptCommand
         TraceOptions options = _run.Read(parsed, filter);
         OutputBuffer output = new(StandardStream.Output);
         IEventWriter<AcceptEvent> writer = parsed.GetValue(_json)
-            ? new EventJsonWriter(output)
-            : new ClassicAcceptWriter(output, parsed.GetValue(_time), parsed.GetValue(_timestamp), errors);
+            ? new JsonWriter(output)
+            : new EventTextWriter<AcceptEvent>(
+                output,
+                AcceptEvent.Definition,
+                (parsed.GetValue(_time) ? ColumnUse.TimeOfDay : 0) |
+                (parsed.GetValue(_timestamp) ? ColumnUse.Seconds : 0) |
+                (errors ? ColumnUse.Errors : 0) |
+                ColumnUse.Narrow);
         TraceRun run = new("accepts", _run.ReadDuration(parsed), _run.ReadVerbose(parsed), _export.Read(parsed));
         return run.Trace(() => new AcceptTracer(options), output, writer, _run.ReadMaxEvents(parsed));
     }

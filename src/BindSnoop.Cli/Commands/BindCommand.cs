@@ -77,16 +77,19 @@ internal sealed class BindCommand
                     "Use --duration, or leave one of them out."));
             }
 
-            return run.Count(options, output, json ? new CountJsonWriter(output).Write : new ClassicCountWriter(output).Write);
+            return run.Count(
+                options, output, json ? counts => new JsonWriter(output).WriteAll(counts, BindCount.Description) : new CountTextWriter(output).Write);
         }
 
         IEventWriter<BindEvent> writer = json
-            ? new EventJsonWriter(output)
-            : new ClassicBindWriter(output, new(
-                Timestamp: parsed.GetValue(_timestamp),
-                Uid: parsed.GetValue(_printUid),
-                Errors: errors,
-                Wide: parsed.GetValue(_wide)));
+            ? new JsonWriter(output)
+            : new EventTextWriter<BindEvent>(
+                output,
+                BindEvent.Definition,
+                (parsed.GetValue(_timestamp) ? ColumnUse.Seconds : 0) |
+                (parsed.GetValue(_printUid) ? ColumnUse.Uid : 0) |
+                (errors ? ColumnUse.Errors : 0) |
+                (parsed.GetValue(_wide) ? ColumnUse.Wide : ColumnUse.Narrow));
         BindTracer? tracer = null;
         int status = run.Trace(() => tracer = Attach(options), output, writer, maxEvents);
         if (tracer is { NotExplained: > 0 and var rest })

@@ -54,15 +54,11 @@ internal sealed class SocketsCommand
         {
             if (parsed.GetValue(_json))
             {
-                SocketJsonWriter writer = new(output);
-                foreach (BindSocket socket in snapshot.Sockets)
-                {
-                    writer.Write(socket);
-                }
+                new JsonWriter(output).WriteAll(snapshot.Sockets, BindSocket.Description);
             }
             else
             {
-                new SocketTextWriter(output, parsed.GetValue(_wide)).Write(snapshot.Sockets);
+                new TextTable<BindSocket>(output, BindSocket.Description, parsed.GetValue(_wide) ? ColumnUse.Wide : ColumnUse.Narrow).Write(snapshot.Sockets);
             }
 
             output.Flush();

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using BindSnoop.Cli.Output;
 
 namespace BindSnoop.Cli.Commands;
@@ -29,7 +28,7 @@ internal sealed class SupportCommand
         {
             if (parsed.GetValue(_json))
             {
-                new SupportJsonWriter(output).Write(found);
+                new JsonWriter(output).Write(found, TraceSupport.Description);
             }
             else
             {
@@ -76,42 +75,4 @@ internal sealed class SupportCommand
     }
 
     private static string OrNone(string value) => value.Length > 0 ? value : "none";
-
-    private sealed class SupportJsonWriter(OutputBuffer output) : JsonLines(output)
-    {
-        public void Write(TraceSupport found)
-        {
-            Utf8JsonWriter json = BeginObject();
-            json.WriteString(nameof(found.Kernel), found.Kernel);
-            json.WriteString(nameof(found.Architecture), found.Architecture);
-            json.WriteBoolean(nameof(found.Btf), found.Btf);
-            json.WriteString(nameof(found.LibBpfVersion), found.LibBpfVersion);
-            json.WriteString(nameof(found.Jit), found.Jit);
-            json.WriteStartArray(nameof(found.Capabilities));
-            foreach (string capability in found.Capabilities)
-            {
-                json.WriteStringValue(capability);
-            }
-
-            json.WriteEndArray();
-            json.WriteString(nameof(found.Lockdown), found.Lockdown);
-            json.WriteString(nameof(found.MemoryLockLimit), found.MemoryLockLimit);
-            json.WriteString(nameof(found.CgroupMountPoint), found.CgroupMountPoint);
-            json.WriteBoolean(nameof(found.Usable), found.Usable);
-            json.WriteStartArray(nameof(found.Backends));
-            foreach (BackendSupport backend in found.Backends)
-            {
-                json.WriteStartObject();
-                json.WriteString(nameof(backend.Backend), backend.Backend.ToString());
-                json.WriteBoolean(nameof(backend.Usable), backend.Usable);
-                json.WriteString(nameof(backend.Reason), backend.Reason);
-                json.WriteString(nameof(backend.Remedy), backend.Remedy);
-                json.WriteString(nameof(backend.Blind), backend.Blind);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-            EndObject();
-        }
-    }
 }

@@ -61,7 +61,7 @@ internal sealed class WhyCommand
         {
             if (parsed.GetValue(_json))
             {
-                new PortTestJsonWriter(output).Write(test);
+                new JsonWriter(output).Write(test, BindPortTest.Description);
             }
             else
             {
@@ -76,7 +76,7 @@ internal sealed class WhyCommand
                 output.EndLine();
                 if (test.Holders.Count > 0)
                 {
-                    new SocketTextWriter(output, wide: false).Write(test.Holders);
+                    new TextTable<BindSocket>(output, BindSocket.Description, ColumnUse.Narrow).Write(test.Holders);
                 }
             }
 

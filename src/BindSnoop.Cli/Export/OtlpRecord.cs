@@ -25,9 +25,9 @@ internal sealed class OtlpRecord : IReadOnlyList<KeyValuePair<string, object?>>,
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    public void Text(EventField field, string? value) => Add(field.Attribute, field.Form == AttributeForm.LowerCase ? value?.ToLowerInvariant() : value);
+    public void Text(Field field, string? value) => Add(field.Attribute, field.Form == AttributeForm.LowerCase ? value?.ToLowerInvariant() : value);
 
-    public void Number(EventField field, long value)
+    public void Number(Field field, long value)
     {
         if (field.Form != AttributeForm.NonZero || value != 0)
         {
@@ -35,11 +35,15 @@ internal sealed class OtlpRecord : IReadOnlyList<KeyValuePair<string, object?>>,
         }
     }
 
-    public void Id(EventField field, ulong value) => Add(field.Attribute, (long)value);
+    public void Id(Field field, ulong value) => Add(field.Attribute, (long)value);
 
-    public void Flag(EventField field, bool value) => Add(field.Attribute, value);
+    public void Flag(Field field, bool value) => Add(field.Attribute, value);
 
-    public void Time(EventField field, DateTime value) => Add(field.Attribute, value);
+    public void Time(Field field, DateTime value) => Add(field.Attribute, value);
+
+    public void Nothing(Field field)
+    {
+    }
 
     /// <summary>What has no name here, and what there is nothing to say of, is left out.</summary>
     private void Add(string? name, object? value)

@@ -4,36 +4,16 @@ using System.Text.Json;
 
 namespace BindSnoop.Cli.Output;
 
-/// <summary>One JSON object a line.</summary>
+/// <summary>
+/// One JSON object a line; the names are those of properties. Of events is left out what would be looked up anew for
+/// each (the program's path, the service's name) or only says the same again (end points).
+/// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "The JSON writer holds nothing but memory.")]
-internal abstract class JsonLines(OutputBuffer output)
+internal sealed class JsonWriter(OutputBuffer output) : IEventWriter<TraceEvent>, IFieldReader
 {
     /// <summary>Escapes what JSON asks for and no more; what is unsafe to print was escaped before.</summary>
     private readonly Utf8JsonWriter _json = new(
         output, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true });
-
-    protected Utf8JsonWriter BeginObject()
-    {
-        _json.Reset();
-        _json.WriteStartObject();
-        return _json;
-    }
-
-    protected void EndObject()
-    {
-        _json.WriteEndObject();
-        _json.Flush();
-        output.EndLine();
-    }
-}
-
-/// <summary>
-/// Events as JSON; the names are those of their properties. Left out is what would be looked up anew for each event (the
-/// program's path, the service's name) or only says the same again (end points).
-/// </summary>
-internal sealed class EventJsonWriter(OutputBuffer output) : JsonLines(output), IEventWriter<TraceEvent>, IFieldReader
-{
-    private Utf8JsonWriter _json = null!;
 
     public void Begin()
     {
@@ -41,64 +21,74 @@ internal sealed class EventJsonWriter(OutputBuffer output) : JsonLines(output), 
 
     public void Write(TraceEvent next)
     {
-        _json = BeginObject();
+        BeginLine();
         next.GiveFields(this);
-        EndObject();
+        EndLine();
     }
 
-    public void Text(EventField field, string? value) => _json.WriteString(field.JsonName, value);
-
-    public void Number(EventField field, long value) => _json.WriteNumber(field.JsonName, value);
-
-    public void Id(EventField field, ulong value) => _json.WriteNumber(field.JsonName, value);
-
-    public void Flag(EventField field, bool value) => _json.WriteBoolean(field.JsonName, value);
-
-    public void Time(EventField field, DateTime value) => _json.WriteString(field.JsonName, value);
-
-    public void Sockets(EventField field, IReadOnlyList<BindSocket>? value)
+    /// <summary>Anything that is described.</summary>
+    public void Write<T>(T next, Description<T> description)
     {
-        if (value is null)
+        BeginLine();
+        description.Give(next, this);
+        EndLine();
+    }
+
+    /// <summary>Each of them.</summary>
+    public void WriteAll<T>(IEnumerable<T> all, Description<T> description)
+    {
+        foreach (T next in all)
         {
-            _json.WriteNull(field.JsonName);
-            return;
+            Write(next, description);
+        }
+    }
+
+    void IFieldReader.Text(Field field, string? value) => _json.WriteString(field.JsonName, value);
+
+    void IFieldReader.Number(Field field, long value) => _json.WriteNumber(field.JsonName, value);
+
+    void IFieldReader.Id(Field field, ulong value) => _json.WriteNumber(field.JsonName, value);
+
+    void IFieldReader.Flag(Field field, bool value) => _json.WriteBoolean(field.JsonName, value);
+
+    void IFieldReader.Time(Field field, DateTime value) => _json.WriteString(field.JsonName, value);
+
+    void IFieldReader.Nothing(Field field) => _json.WriteNull(field.JsonName);
+
+    void IFieldReader.Texts(Field field, IReadOnlyList<string> value)
+    {
+        _json.WriteStartArray(field.JsonName);
+        foreach (string text in value)
+        {
+            _json.WriteStringValue(text);
         }
 
+        _json.WriteEndArray();
+    }
+
+    void IFieldReader.Items<TItem>(Field field, IReadOnlyList<TItem> items, Description<TItem> description)
+    {
         _json.WriteStartArray(field.JsonName);
-        foreach (BindSocket socket in value)
+        foreach (TItem item in items)
         {
             _json.WriteStartObject();
-            SocketJsonWriter.WriteProperties(_json, socket);
+            description.Give(item, this);
             _json.WriteEndObject();
         }
 
         _json.WriteEndArray();
     }
-}
 
-/// <summary>Counts as JSON; the names are those of <see cref="BindCount"/>.</summary>
-internal sealed class CountJsonWriter(OutputBuffer output) : JsonLines(output)
-{
-    public void Write(IReadOnlyList<BindCount> counts)
+    private void BeginLine()
     {
-        foreach (BindCount count in counts)
-        {
-            Write(count);
-        }
+        _json.Reset();
+        _json.WriteStartObject();
     }
 
-    private void Write(BindCount count)
+    private void EndLine()
     {
-        Utf8JsonWriter json = BeginObject();
-        json.WriteString(nameof(count.Address), count.Address);
-        json.WriteNumber(nameof(count.Port), count.Port);
-        json.WriteString(nameof(count.Protocol), count.Protocol);
-        json.WriteNumber(nameof(count.ProtocolNumber), count.ProtocolNumber);
-        json.WriteString(nameof(count.AddressFamily), count.AddressFamily);
-        json.WriteNumber(nameof(count.InterfaceIndex), count.InterfaceIndex);
-        json.WriteNumber(nameof(count.ErrorCode), count.ErrorCode);
-        json.WriteString(nameof(count.ErrorName), count.ErrorName);
-        json.WriteNumber(nameof(count.Count), count.Count);
-        EndObject();
+        _json.WriteEndObject();
+        _json.Flush();
+        output.EndLine();
     }
 }

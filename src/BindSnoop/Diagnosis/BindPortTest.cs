@@ -84,6 +84,26 @@ public sealed class BindPortTest
     /// <summary>What could not be seen of the machine's sockets, one sentence for each reason.</summary>
     public IReadOnlyList<string> Unseen { get; }
 
+    internal static Description<BindPortTest> Description { get; } = new(
+    [
+        Field<BindPortTest>.Time(nameof(Time), t => t.Time),
+        Field<BindPortTest>.Text(nameof(Protocol), t => t.Protocol, heading: "PROT"),
+        Field<BindPortTest>.Number(nameof(ProtocolNumber), t => t.ProtocolNumber),
+        Field<BindPortTest>.Text(nameof(AddressFamily), t => t.AddressFamily),
+        Field<BindPortTest>.Text(nameof(Address), t => t.Address),
+        Field<BindPortTest>.Number(nameof(Port), t => t.Port),
+        Field<BindPortTest>.Number(nameof(ProcessId), t => t.ProcessId),
+        Field<BindPortTest>.Number(nameof(Uid), t => t.Uid),
+        Field<BindPortTest>.Number(nameof(NetworkNamespace), t => t.NetworkNamespace),
+        Field<BindPortTest>.Flag(nameof(Available), t => t.Available, heading: "AVAILABLE"),
+        Field<BindPortTest>.Text(nameof(Cause), t => t.Cause, heading: "CAUSE"),
+        Field<BindPortTest>.Number(nameof(ErrorCode), t => t.ErrorCode),
+        Field<BindPortTest>.Text(nameof(ErrorName), t => t.ErrorName),
+        Field<BindPortTest>.Text(nameof(Explanation), t => t.Explanation, heading: "EXPLANATION"),
+        Field<BindPortTest>.Items(nameof(Holders), t => t.Holders, () => BindSocket.Description),
+        Field<BindPortTest>.Texts(nameof(Unseen), t => t.Unseen),
+    ], []);
+
     /// <summary>Looks at the sockets that are there now. Nothing is bound.</summary>
     /// <exception cref="TraceException"><c>ProcessNotFound</c>, <c>NamespaceNotReadable</c>.</exception>
     public static BindPortTest Run(BindRequest request)

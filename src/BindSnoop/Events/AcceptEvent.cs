@@ -1,3 +1,4 @@
+using System.Globalization;
 using BindSnoop.Abi;
 using BindSnoop.Names;
 
@@ -84,22 +85,36 @@ public sealed class AcceptEvent : TraceEvent
 
     internal static EventDefinition<AcceptEvent> Definition { get; } = new("accept", "accept() on TCP sockets",
     [
-        EventField<AcceptEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase),
-        EventField<AcceptEvent>.Number(nameof(ProtocolNumber), e => e.ProtocolNumber),
-        EventField<AcceptEvent>.Text(nameof(AddressFamily), e => e.AddressFamily, "network.type", AttributeForm.LowerCase),
-        EventField<AcceptEvent>.Text(nameof(LocalAddress), e => e.LocalAddress, "server.address"),
-        EventField<AcceptEvent>.Number(nameof(LocalPort), e => e.LocalPort, "server.port"),
-        EventField<AcceptEvent>.Text(nameof(RemoteAddress), e => e.RemoteAddress, "client.address"),
-        EventField<AcceptEvent>.Number(nameof(RemotePort), e => e.RemotePort, "client.port", AttributeForm.NonZero),
-        EventField<AcceptEvent>.Number(nameof(InterfaceIndex), e => e.InterfaceIndex),
-        EventField<AcceptEvent>.Text(nameof(InterfaceName), e => e.InterfaceName, "network.interface.name"),
+        Field<AcceptEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase, heading: "PROT"),
+        Field<AcceptEvent>.Number(nameof(ProtocolNumber), e => e.ProtocolNumber),
+        Field<AcceptEvent>.Text(nameof(AddressFamily), e => e.AddressFamily, "network.type", AttributeForm.LowerCase, heading: "IP"),
+        Field<AcceptEvent>.Text(nameof(LocalAddress), e => e.LocalAddress, "server.address", heading: "LADDR"),
+        Field<AcceptEvent>.Number(nameof(LocalPort), e => e.LocalPort, "server.port", heading: "LPORT"),
+        Field<AcceptEvent>.Text(nameof(RemoteAddress), e => e.RemoteAddress, "client.address", heading: "RADDR"),
+        Field<AcceptEvent>.Number(nameof(RemotePort), e => e.RemotePort, "client.port", AttributeForm.NonZero, heading: "RPORT"),
+        Field<AcceptEvent>.Number(nameof(InterfaceIndex), e => e.InterfaceIndex),
+        Field<AcceptEvent>.Text(nameof(InterfaceName), e => e.InterfaceName, "network.interface.name", heading: "INTERFACE"),
+    ],
+
+    // As bcc's tcpaccept; RC is our own.
+    [
+        new(nameof(Time), 9) { Use = ColumnUse.TimeOfDay, Gap = 0, Cell = (e, _) => e.Time.ToString("HH:mm:ss", CultureInfo.InvariantCulture) },
+        new(nameof(KernelTime), 9) { Use = ColumnUse.Seconds, Gap = 0, Cell = (e, first) => TextColumn.Seconds(e, first, 3) },
+        new(nameof(ErrorCode), 3) { Use = ColumnUse.Errors, IsRight = true, Cell = TextColumn.ReturnValue },
+        new(nameof(ProcessId), 7),
+        new(nameof(Comm), new CellSize(12, 12)),
+        new(nameof(AddressFamily), 2) { Cell = (e, _) => e.AddressFamily == nameof(IPFamily.IPv4) ? "4" : "6" },
+        new(nameof(RemoteAddress), 16),
+        new(nameof(RemotePort), 5),
+        new(nameof(LocalAddress), 16),
+        new(nameof(LocalPort), 5),
     ]);
 
     internal override EventDefinition Kind => Definition;
 
     internal override (int ProtocolNumber, string AddressFamily, int Port) LocalEnd => (ProtocolNumber, AddressFamily, LocalPort);
 
-    internal override void GiveFields(IFieldReader reader) => Definition.Give(this, reader);
+    internal override void GiveFields(IFieldReader reader) => Definition.Description.Give(this, reader);
 
     /// <inheritdoc/>
     public override string InterfaceName => base.InterfaceName;

@@ -51,6 +51,19 @@ public sealed class BindCount
     /// <summary>How many calls.</summary>
     public long Count { get; }
 
+    internal static Description<BindCount> Description { get; } = new(
+    [
+        Field<BindCount>.Text(nameof(Address), c => c.Address),
+        Field<BindCount>.Number(nameof(Port), c => c.Port),
+        Field<BindCount>.Text(nameof(Protocol), c => c.Protocol),
+        Field<BindCount>.Number(nameof(ProtocolNumber), c => c.ProtocolNumber),
+        Field<BindCount>.Text(nameof(AddressFamily), c => c.AddressFamily),
+        Field<BindCount>.Number(nameof(InterfaceIndex), c => c.InterfaceIndex),
+        Field<BindCount>.Number(nameof(ErrorCode), c => c.ErrorCode),
+        Field<BindCount>.Text(nameof(ErrorName), c => c.ErrorName),
+        Field<BindCount>.Number(nameof(Count), c => c.Count),
+    ], []);
+
     /// <summary>Highest first; those of the same height by family, address, port and protocol.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static int Compare(BindCount a, BindCount b)

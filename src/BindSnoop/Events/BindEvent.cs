@@ -157,29 +157,47 @@ public sealed class BindEvent : TraceEvent
 
     internal static string OptionText(BindOptions options) => s_optionStrings[(int)options & 31];
 
+    internal static string OptionNames(BindOptions options) => s_optionNames[(int)options & 31];
+
     // Enum.ToString() takes longer than all the rest of an event.
     private static readonly string[] s_optionNames = [.. Enumerable.Range(0, 32).Select(options => ((BindOptions)options).ToString())];
 
     internal static EventDefinition<BindEvent> Definition { get; } = new("bind", "bind()",
     [
-        EventField<BindEvent>.Flag(nameof(Existing), e => e.Existing),
-        EventField<BindEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase),
-        EventField<BindEvent>.Number(nameof(ProtocolNumber), e => e.ProtocolNumber),
-        EventField<BindEvent>.Text(nameof(SocketType), e => e.SocketType),
-        EventField<BindEvent>.Text(nameof(AddressFamily), e => e.AddressFamily, "network.type", AttributeForm.LowerCase),
-        EventField<BindEvent>.Text(nameof(Address), e => e.Address, "server.address"),
-        EventField<BindEvent>.Number(nameof(Port), e => e.Port, "server.port"),
-        EventField<BindEvent>.Text(nameof(RequestedAddress), e => e.RequestedAddress, "bindsnoop.requested_address"),
-        EventField<BindEvent>.Number(nameof(RequestedPort), e => e.RequestedPort, "bindsnoop.requested_port"),
-        EventField<BindEvent>.Text(nameof(Options), e => s_optionNames[e._record.Options & 31]),
-        EventField<BindEvent>.Text(nameof(OptionString), e => e.OptionString, "bindsnoop.options"),
-        EventField<BindEvent>.Flag(nameof(IPv6Only), e => e.IPv6Only),
-        EventField<BindEvent>.Number(nameof(InterfaceIndex), e => e.InterfaceIndex),
-        EventField<BindEvent>.Text(nameof(InterfaceName), e => e.InterfaceName, "network.interface.name"),
-        EventField<BindEvent>.Text(nameof(Cause), e => e.Cause, "bindsnoop.cause"),
-        EventField<BindEvent>.Text(nameof(Explanation), e => e.Explanation, "bindsnoop.explanation"),
-        EventField<BindEvent>.Sockets(nameof(Holders), e => e.Holders),
-    ])
+        Field<BindEvent>.Flag(nameof(Existing), e => e.Existing),
+        Field<BindEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase, heading: "PROT"),
+        Field<BindEvent>.Number(nameof(ProtocolNumber), e => e.ProtocolNumber),
+        Field<BindEvent>.Text(nameof(SocketType), e => e.SocketType),
+        Field<BindEvent>.Text(nameof(AddressFamily), e => e.AddressFamily, "network.type", AttributeForm.LowerCase),
+        Field<BindEvent>.Text(nameof(Address), e => e.Address, "server.address", heading: "ADDR"),
+        Field<BindEvent>.Number(nameof(Port), e => e.Port, "server.port", heading: "PORT"),
+        Field<BindEvent>.Text(nameof(RequestedAddress), e => e.RequestedAddress, "bindsnoop.requested_address"),
+        Field<BindEvent>.Number(nameof(RequestedPort), e => e.RequestedPort, "bindsnoop.requested_port"),
+        Field<BindEvent>.Text(nameof(Options), e => OptionNames(e.Options)),
+        Field<BindEvent>.Text(nameof(OptionString), e => e.OptionString, "bindsnoop.options", heading: "OPTS"),
+        Field<BindEvent>.Flag(nameof(IPv6Only), e => e.IPv6Only),
+        Field<BindEvent>.Number(nameof(InterfaceIndex), e => e.InterfaceIndex, heading: "IF"),
+        Field<BindEvent>.Text(nameof(InterfaceName), e => e.InterfaceName, "network.interface.name", heading: "INTERFACE"),
+        Field<BindEvent>.Text(nameof(Cause), e => e.Cause, "bindsnoop.cause", heading: "CAUSE"),
+        Field<BindEvent>.Text(nameof(Explanation), e => e.Explanation, "bindsnoop.explanation", heading: "EXPLANATION"),
+        Field<BindEvent>.Items(nameof(Holders), e => e.Holders, () => BindSocket.Description),
+    ],
+
+    // As bcc's bindsnoop.
+    [
+        new(nameof(KernelTime), 9) { Use = ColumnUse.Seconds, Cell = (e, first) => TextColumn.Seconds(e, first, 6) },
+        new(nameof(Uid), 6) { Use = ColumnUse.Uid, IsRight = true },
+        new(nameof(ErrorCode), 3) { Use = ColumnUse.Errors | ColumnUse.Narrow, IsRight = true, Cell = TextColumn.ReturnValue },
+        new(nameof(ErrorMessage), 25) { Use = ColumnUse.Errors | ColumnUse.Wide, Heading = "RC", Cell = (e, _) => e.ErrorCode == 0 ? "Success" : e.ErrorMessage },
+        new(nameof(ProcessId), 8) { Wide = new(10), IsRight = true },
+        new(nameof(Comm), new CellSize(12, 12)),
+        new(nameof(Protocol), new CellSize(4, 4)) { Wide = new(4), Cell = (e, _) => e.Protocol is { Length: > 0 } protocol ? protocol : null },
+        new(nameof(Address), new CellSize(15, 15)) { Wide = new(39) },
+        new(nameof(Port), 5) { IsRight = true, HeadingIsRight = false },
+        new(nameof(OptionString), 5) { HeadingIsRight = true },
+        new(nameof(InterfaceIndex), 2) { IsRight = true },
+    ],
+    e => e.Explanation)
     {
         ClaimsPorts = true,
     };
@@ -188,7 +206,7 @@ public sealed class BindEvent : TraceEvent
 
     internal override (int ProtocolNumber, string AddressFamily, int Port) LocalEnd => (ProtocolNumber, AddressFamily, Port);
 
-    internal override void GiveFields(IFieldReader reader) => Definition.Give(this, reader);
+    internal override void GiveFields(IFieldReader reader) => Definition.Description.Give(this, reader);
 
     /// <inheritdoc/>
     public override string ToString() =>

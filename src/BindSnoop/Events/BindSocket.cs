@@ -143,6 +143,58 @@ public sealed class BindSocket
     /// <summary>How the socket was found: Kernel (BPF programs that walk what the kernel has), or Netlink (sock_diag and /proc).</summary>
     public string Source { get; }
 
+    internal static Description<BindSocket> Description { get; } = new(
+    [
+        Field<BindSocket>.Time(nameof(Time), s => s.Time),
+        Field<BindSocket>.Number(nameof(ProcessId), s => s.ProcessId, heading: "PID"),
+        Field<BindSocket>.Text(nameof(Comm), s => s.Comm, heading: "COMM"),
+        Field<BindSocket>.Text(nameof(HeldBy), s => s.HeldBy),
+        Field<BindSocket>.Text(nameof(Protocol), s => s.Protocol, heading: "PROT"),
+        Field<BindSocket>.Number(nameof(ProtocolNumber), s => s.ProtocolNumber),
+        Field<BindSocket>.Text(nameof(SocketType), s => s.SocketType),
+        Field<BindSocket>.Text(nameof(AddressFamily), s => s.AddressFamily),
+        Field<BindSocket>.Text(nameof(Address), s => s.Address, heading: "ADDR"),
+        Field<BindSocket>.Number(nameof(Port), s => s.Port, heading: "PORT"),
+        Field<BindSocket>.Text(nameof(State), s => s.State, heading: "STATE"),
+        Field<BindSocket>.Text(nameof(RemoteAddress), s => s.RemoteAddress, heading: "REMOTE"),
+        Field<BindSocket>.Number(nameof(RemotePort), s => s.RemotePort),
+        Field<BindSocket>.Number(nameof(Backlog), s => s.Backlog, heading: "BACKLOG"),
+        Field<BindSocket>.Number(nameof(BacklogLimit), s => s.BacklogLimit),
+        Field<BindSocket>.Text(nameof(Options), s => s.Options is { } options ? BindEvent.OptionNames(options) : null),
+        Field<BindSocket>.Text(nameof(OptionString), s => s.OptionString, heading: "OPTS"),
+        Field<BindSocket>.Flag(nameof(IPv6Only), s => s.IPv6Only),
+        Field<BindSocket>.Number(nameof(InterfaceIndex), s => s.InterfaceIndex, heading: "IF"),
+        Field<BindSocket>.Text(nameof(InterfaceName), s => s.InterfaceName, heading: "INTERFACE"),
+        Field<BindSocket>.Number(nameof(Uid), s => s.Uid),
+        Field<BindSocket>.Text(nameof(UserName), s => s.UserName, heading: "USER"),
+        Field<BindSocket>.Number(nameof(NetworkNamespace), s => s.NetworkNamespace, heading: "NETNS"),
+        Field<BindSocket>.Number(nameof(Inode), s => s.Inode),
+        Field<BindSocket>.Time(nameof(ProcessStartTime), s => s.ProcessStartTime),
+        Field<BindSocket>.Text(nameof(CgroupPath), s => s.CgroupPath),
+        Field<BindSocket>.Text(nameof(Unit), s => s.Unit),
+        Field<BindSocket>.Text(nameof(UserUnit), s => s.UserUnit),
+        Field<BindSocket>.Text(nameof(ContainerId), s => s.ContainerId),
+        Field<BindSocket>.Text(nameof(UserContainerId), s => s.UserContainerId),
+        Field<BindSocket>.Items(nameof(Owners), s => s.Owners, () => SocketOwner.Description, heading: "HOLDERS"),
+        Field<BindSocket>.Text(nameof(Source), s => s.Source),
+    ],
+
+    // Those of binds, with the state.
+    [
+        new(nameof(ProcessId), 8) { IsRight = true },
+        new(nameof(Comm), new CellSize(12, 12)) { Wide = new(15), Cell = (s, _) => s.ProcessId is null ? $"[{s.HeldBy}]" : s.Comm },
+        new(nameof(Protocol), new CellSize(4, 4)) { Wide = new(4) },
+        new(nameof(Address), new CellSize(15, 15)) { Wide = new(39) },
+        new(nameof(Port), 5) { IsRight = true },
+        new(nameof(State), 11),
+        new(nameof(OptionString), 5),
+        new(nameof(InterfaceIndex), 2) { Use = ColumnUse.Narrow, IsRight = true },
+        new(nameof(InterfaceName), 10) { Use = ColumnUse.Wide, Heading = "IF", Cell = (s, _) => s.InterfaceName.Length > 0 ? s.InterfaceName : $"{s.InterfaceIndex}" },
+        new(nameof(RemoteAddress), 45) { Use = ColumnUse.Wide, Cell = (s, _) => s.RemoteEndpoint },
+        new(nameof(NetworkNamespace), 10) { Use = ColumnUse.Wide },
+        new(nameof(Owners), 0) { Use = ColumnUse.Wide, Cell = (s, _) => string.Join(' ', s.Owners.Select(o => $"{o.Comm}[{o.ProcessId}]:{o.FileDescriptor}")) },
+    ]);
+
     internal ref readonly SocketRecord Record => ref _record;
 
     internal AddressValue AddressValue => AddressValue.Of(_record.Address, _record.AddressFamily);

@@ -41,6 +41,19 @@ public sealed class SocketOwner
     /// <inheritdoc cref="TraceEvent.UserContainerId"/>
     public string? UserContainerId => CgroupOwner.Of(CgroupPath).UserContainerId;
 
+    internal static Description<SocketOwner> Description { get; } = new(
+    [
+        Field<SocketOwner>.Number(nameof(ProcessId), o => o.ProcessId),
+        Field<SocketOwner>.Text(nameof(Comm), o => o.Comm),
+        Field<SocketOwner>.Number(nameof(FileDescriptor), o => o.FileDescriptor),
+        Field<SocketOwner>.Time(nameof(StartTime), o => o.StartTime),
+        Field<SocketOwner>.Text(nameof(CgroupPath), o => o.CgroupPath),
+        Field<SocketOwner>.Text(nameof(Unit), o => o.Unit),
+        Field<SocketOwner>.Text(nameof(UserUnit), o => o.UserUnit),
+        Field<SocketOwner>.Text(nameof(ContainerId), o => o.ContainerId),
+        Field<SocketOwner>.Text(nameof(UserContainerId), o => o.UserContainerId),
+    ], []);
+
     /// <inheritdoc/>
     public override string ToString() => $"{Comm}[{ProcessId}]";
 }

@@ -14,6 +14,15 @@ namespace BindSnoop;
 /// <param name="Blind">Which calls it does not see, even where it is usable.</param>
 public sealed record BackendSupport(Backend Backend, bool Usable, string Reason, string Remedy, string Blind)
 {
+    internal static Description<BackendSupport> Description { get; } = new(
+    [
+        Field<BackendSupport>.Text(nameof(Backend), b => b.Backend.ToString()),
+        Field<BackendSupport>.Flag(nameof(Usable), b => b.Usable),
+        Field<BackendSupport>.Text(nameof(Reason), b => b.Reason),
+        Field<BackendSupport>.Text(nameof(Remedy), b => b.Remedy),
+        Field<BackendSupport>.Text(nameof(Blind), b => b.Blind),
+    ], []);
+
     /// <inheritdoc/>
     public override string ToString() => Usable ? $"{Backend}: usable" : $"{Backend}: {Reason}";
 }
@@ -57,6 +66,21 @@ public sealed class TraceSupport
 
     /// <summary>Each back end.</summary>
     public IReadOnlyList<BackendSupport> Backends { get; private init; } = [];
+
+    internal static Description<TraceSupport> Description { get; } = new(
+    [
+        Field<TraceSupport>.Text(nameof(Kernel), s => s.Kernel),
+        Field<TraceSupport>.Text(nameof(Architecture), s => s.Architecture),
+        Field<TraceSupport>.Flag(nameof(Btf), s => s.Btf),
+        Field<TraceSupport>.Text(nameof(LibBpfVersion), s => s.LibBpfVersion),
+        Field<TraceSupport>.Text(nameof(Jit), s => s.Jit),
+        Field<TraceSupport>.Texts(nameof(Capabilities), s => s.Capabilities),
+        Field<TraceSupport>.Text(nameof(Lockdown), s => s.Lockdown),
+        Field<TraceSupport>.Text(nameof(MemoryLockLimit), s => s.MemoryLockLimit),
+        Field<TraceSupport>.Text(nameof(CgroupMountPoint), s => s.CgroupMountPoint),
+        Field<TraceSupport>.Flag(nameof(Usable), s => s.Usable),
+        Field<TraceSupport>.Items(nameof(Backends), s => s.Backends, () => BackendSupport.Description),
+    ], []);
 
     /// <summary>Finds out, by trying.</summary>
     public static TraceSupport Probe() => new()
