@@ -73,6 +73,6 @@ public sealed class TestBindPolicyCommand : BindPolicyCommand
 
         const string Source = "-Policy";
         object given = Policy is PSObject { BaseObject: not PSCustomObject } wrapped ? wrapped.BaseObject : Policy!;
-        return given as BindPolicy ?? BindPolicy.FromJson(PolicyData.FromObject(given, Source), Source);
+        return given as BindPolicy ?? BindPolicy.FromJson(new PolicyObject(Source).ToJson(given), Source);
     }
 }

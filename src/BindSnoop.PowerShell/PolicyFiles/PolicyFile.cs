@@ -23,14 +23,14 @@ internal static class PolicyFile
         }
 
         using StreamReader reader = new(new MemoryStream(content), Encoding.UTF8);
-        return BindPolicy.FromJson(PolicyData.FromPsd1(reader.ReadToEnd(), path), path);
+        return BindPolicy.FromJson(new Psd1Reader(path).Read(reader.ReadToEnd()), path);
     }
 
     /// <summary>Writes a policy, all or nothing.</summary>
     public static void Write(BindPolicy policy, string path, bool overwrite)
     {
         byte[] content = policy.ToJson();
-        content = IsPsd1(path) ? Encoding.UTF8.GetBytes(PolicyData.ToPsd1(content)) : content;
+        content = IsPsd1(path) ? Encoding.UTF8.GetBytes(Psd1Writer.Write(content)) : content;
         new OutputFile(path, s_kind).Write(content, replace: overwrite);
     }
 

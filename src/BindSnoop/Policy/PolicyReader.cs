@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using BindSnoop.Names;
 
@@ -109,19 +108,19 @@ internal sealed class PolicyReader(string source)
                 ? DisplayText.EscapeUnsafe(named.GetString()!)
                 : throw Wrong($"{where}, Name", "it is not a name.", "Give a text that is not empty."),
             Action = ReadAction(keys[nameof(BindPolicyRule.Action)], $"{where}, Action"),
-            Comm = Values(nameof(BindPolicyRule.Comm), ParseComm),
+            Comm = Values(nameof(BindPolicyRule.Comm), PolicyValues.Comm),
             Uid = Values(nameof(BindPolicyRule.Uid), Users.Parse),
-            Gid = Values(nameof(BindPolicyRule.Gid), ParseGid),
-            Unit = Values(nameof(BindPolicyRule.Unit), ParseText),
-            ContainerId = Values(nameof(BindPolicyRule.ContainerId), ParseText),
+            Gid = Values(nameof(BindPolicyRule.Gid), PolicyValues.Gid),
+            Unit = Values(nameof(BindPolicyRule.Unit), PolicyValues.Text),
+            ContainerId = Values(nameof(BindPolicyRule.ContainerId), PolicyValues.Text),
             Protocol = Values(nameof(BindPolicyRule.Protocol), Protocols.Parse),
-            AddressFamily = Values(nameof(BindPolicyRule.AddressFamily), ParseFamily),
+            AddressFamily = Values(nameof(BindPolicyRule.AddressFamily), PolicyValues.Family),
             Address = Values(nameof(BindPolicyRule.Address), AddressPrefix.Parse),
             Port = Values(nameof(BindPolicyRule.Port), PortRange.Parse),
         };
     }
 
-    /// <summary>The members of an object, by the names they are known by; PowerShell does not tell letters' case apart.</summary>
+    /// <summary>The members of an object, by the names they are known by, which are case-insensitive as in PowerShell.</summary>
     private Dictionary<string, JsonElement> ReadKeys(JsonElement element, string where, string what, string[] known)
     {
         string allowed = string.Join(", ", known);
@@ -193,23 +192,4 @@ internal sealed class PolicyReader(string source)
         JsonValueKind.Null => "nothing (null)",
         _ => "true or false",
     };
-
-    // As events write the same bytes. A thread may also have no name at all.
-    private static string ParseComm(string text) => text.Length == 0 ? "" : DisplayText.Escape(ThreadName.Parse(text));
-
-    private static uint ParseGid(string text) =>
-        uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint gid) && gid != uint.MaxValue
-            ? gid
-            : throw Invalid(text, "a group id", "Give a number from 0 to 4294967294.");
-
-    private static IPFamily ParseFamily(string text) =>
-        Enum.GetValues<IPFamily>().FirstOrDefault(f => f.ToString().Equals(text, StringComparison.OrdinalIgnoreCase)) is var family && family != 0
-            ? family
-            : throw Invalid(text, "an IP version", "Give IPv4 or IPv6.");
-
-    private static string ParseText(string text) =>
-        text.Length > 0 ? DisplayText.EscapeUnsafe(text) : throw Invalid(text, "a name", "Give a name as events show it.");
-
-    private static TraceException Invalid(string text, string what, string advice) =>
-        new("InvalidPolicyValue", TraceErrorKind.InvalidArgument, $"'{DisplayText.Escape(text)}' is not {what}.", advice, text);
 }
