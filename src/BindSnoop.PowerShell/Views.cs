@@ -2,7 +2,6 @@ using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Host;
-using System.Text;
 
 namespace BindSnoop.PowerShell;
 
@@ -16,8 +15,6 @@ public static class Views
 
     // From here on, three decimals must do for the column.
     private const double LongTime = 1000;
-
-    private const int FactIndent = 15;
 
     /// <summary>The port, in the colour of an error if the call failed, of a warning if it is a privileged one.</summary>
     public static object? Port(PSObject item, PSHost host, object style) =>
@@ -58,41 +55,36 @@ public static class Views
     /// <summary>The same, for a width.</summary>
     public static string Support(PSObject item, int width)
     {
-        StringBuilder text = new();
-        void Line(string label, object? value) => AppendWrapped(text, label.PadRight(FactIndent), $"{value}", width);
-        string Or(string property, string otherwise) => Value(item, property) is string { Length: > 0 } value ? value : otherwise;
+        string Text(object? target, string property) => $"{Member(target, property)}";
 
-        string capabilities = string.Join(", ", Items(item, "Capabilities"));
-        Line("Kernel", $"{Value(item, "Kernel")} on {Value(item, "Architecture")}");
-        Line("Kernel types", Value(item, "Btf") is true ? "described (BTF)" : "not described (no BTF)");
-        Line("libbpf", Or("LibBpfVersion", "not installed"));
-        Line("BPF compiler", Value(item, "Jit"));
-        Line("Capabilities", capabilities.Length > 0 ? capabilities : "none of those that matter");
-        Line("Lockdown", Or("Lockdown", "none"));
-        Line("Locked memory", long.TryParse(Value(item, "MemoryLockLimit") as string, out long limit) ? $"at most {limit} bytes" : Or("MemoryLockLimit", "unknown"));
-        Line("Cgroup v2", Or("CgroupMountPoint", "not mounted"));
-
-        text.AppendLine();
-        text.AppendLine("Back end    Usable");
-        foreach (object? backend in Items(item, "Backends"))
+        object?[] backends = [.. Items(item, "Backends")];
+        TraceSupport support = new()
         {
-            if (Member(backend, "Usable") is not bool usable)
-            {
-                // Too deep for how it was serialized: only its text is left.
-                text.Append(backend).AppendLine();
-                continue;
-            }
+            Kernel = Text(item, "Kernel"),
+            Architecture = Text(item, "Architecture"),
+            Btf = Value(item, "Btf") is true,
+            LibBpfVersion = Text(item, "LibBpfVersion"),
+            Jit = Text(item, "Jit"),
+            Capabilities = [.. Items(item, "Capabilities").Select(c => $"{c}")],
+            Lockdown = Text(item, "Lockdown"),
+            MemoryLockLimit = Text(item, "MemoryLockLimit"),
+            CgroupMountPoint = Text(item, "CgroupMountPoint"),
+            Backends =
+            [
+                .. from backend in backends
+                   where Member(backend, "Usable") is bool
+                   select new BackendSupport(
+                       Enum.TryParse(Text(backend, "Backend"), out Backend known) ? known : default,
+                       Member(backend, "Usable") is true,
+                       Text(backend, "Reason"),
+                       Text(backend, "Remedy"),
+                       Text(backend, "Blind")),
+            ],
+        };
 
-            string begin = $"{Member(backend, "Backend"),-12}{(usable ? "yes" : "no"),-8}";
-            string blind = $"{Member(backend, "Blind")}";
-            AppendWrapped(text, begin, usable ? (blind.Length > 0 ? $"Does not see {char.ToLowerInvariant(blind[0])}{blind[1..]}" : "") : $"{Member(backend, "Reason")}", width);
-            if (Member(backend, "Remedy") is string { Length: > 0 } remedy)
-            {
-                AppendWrapped(text, new string(' ', begin.Length), $"What to do: {remedy}", width);
-            }
-        }
-
-        return text.ToString().TrimEnd();
+        // Too deep for how they were serialized: only their text is left.
+        IEnumerable<string> texts = backends.Where(b => Member(b, "Usable") is not bool).Select(b => $"{b}");
+        return string.Join(Environment.NewLine, texts.Prepend(SupportReport.Make(support, width)));
     }
 
     private static int Width(PSHost host)
@@ -101,35 +93,12 @@ public static class Views
         try
         {
             // The last column stays free, as in PowerShell's own views.
-            return host.UI?.RawUI?.BufferSize.Width is > 2 * FactIndent and int width ? width - 1 : Usual;
+            return host.UI?.RawUI?.BufferSize.Width is > 2 * SupportReport.Indent and int width ? width - 1 : Usual;
         }
         catch (Exception e) when (e is HostException or NotImplementedException or IOException)
         {
             return Usual;
         }
-    }
-
-    /// <summary>Breaks lines between words; the lines after the first are indented as far as its label.</summary>
-    private static void AppendWrapped(StringBuilder text, string label, string value, int width)
-    {
-        int length = label.Length;
-        text.Append(value.Length > 0 ? label : label.TrimEnd());
-        bool first = true;
-        foreach (string word in value.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (!first && length + 1 + word.Length > width)
-            {
-                text.AppendLine().Append(' ', label.Length);
-                length = label.Length;
-                first = true;
-            }
-
-            text.Append(first ? "" : " ").Append(word);
-            length += word.Length + (first ? 0 : 1);
-            first = false;
-        }
-
-        text.AppendLine();
     }
 
     private static IEnumerable<object?> Items(PSObject item, string property) =>

@@ -32,7 +32,9 @@ internal sealed class SupportCommand
             }
             else
             {
-                WriteText(output, found);
+                // Lines are as long as they are: others than people read them, too.
+                output.Left(SupportReport.Make(found, int.MaxValue), 0);
+                output.EndLine();
             }
 
             output.Flush();
@@ -43,36 +45,4 @@ internal sealed class SupportCommand
 
         return found.Usable ? ExitStatus.Success : ExitStatus.Failure;
     }
-
-    private static void WriteText(OutputBuffer output, TraceSupport found)
-    {
-        Line(output, "Kernel", $"{found.Kernel} ({found.Architecture})");
-        Line(output, "BTF", found.Btf ? "yes" : "no");
-        Line(output, "libbpf", OrNone(found.LibBpfVersion));
-        Line(output, "JIT", found.Jit);
-        Line(output, "Capabilities", OrNone(string.Join(", ", found.Capabilities)));
-        Line(output, "Lockdown", OrNone(found.Lockdown));
-        Line(output, "Memory lock", found.MemoryLockLimit);
-        Line(output, "Cgroup v2", OrNone(found.CgroupMountPoint));
-        foreach (BackendSupport backend in found.Backends)
-        {
-            Line(output, backend.Backend.ToString(), backend.Usable ? "usable" : "not usable");
-            foreach (string more in new[] { backend.Reason, backend.Remedy, backend.Blind.Length > 0 ? $"Does not see: {backend.Blind}" : "" })
-            {
-                if (more.Length > 0)
-                {
-                    Line(output, "", more);
-                }
-            }
-        }
-    }
-
-    private static void Line(OutputBuffer output, string name, string value)
-    {
-        output.Left(name, 14);
-        output.Left(DisplayText.Escape(value), 0);
-        output.EndLine();
-    }
-
-    private static string OrNone(string value) => value.Length > 0 ? value : "none";
 }

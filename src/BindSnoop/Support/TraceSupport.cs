@@ -30,42 +30,42 @@ public sealed record BackendSupport(Backend Backend, bool Usable, string Reason,
 /// <summary>What this machine and this process can trace. Finding out takes no privileges and never throws.</summary>
 public sealed class TraceSupport
 {
-    private TraceSupport()
+    internal TraceSupport()
     {
     }
 
     /// <summary>The kernel's release, as uname -r.</summary>
-    public string Kernel { get; private init; } = "";
+    public string Kernel { get; internal init; } = "";
 
     /// <summary>The processor architecture.</summary>
-    public string Architecture { get; private init; } = "";
+    public string Architecture { get; internal init; } = "";
 
     /// <summary>Whether the kernel describes its types, which all back ends need.</summary>
-    public bool Btf { get; private init; }
+    public bool Btf { get; internal init; }
 
     /// <summary>libbpf's version; empty where it is not installed.</summary>
-    public string LibBpfVersion { get; private init; } = "";
+    public string LibBpfVersion { get; internal init; } = "";
 
     /// <summary>The kernel's compiler for BPF: Enabled, Disabled, or Unknown where it does not tell.</summary>
-    public string Jit { get; private init; } = "";
+    public string Jit { get; internal init; } = "";
 
     /// <summary>Those of CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_DAC_READ_SEARCH that are in effect.</summary>
-    public IReadOnlyList<string> Capabilities { get; private init; } = [];
+    public IReadOnlyList<string> Capabilities { get; internal init; } = [];
 
     /// <summary>The lockdown mode: none, integrity, confidentiality; empty where there is none.</summary>
-    public string Lockdown { get; private init; } = "";
+    public string Lockdown { get; internal init; } = "";
 
     /// <summary>The limit of locked memory in bytes, or "unlimited"; kernels before 5.11 charge BPF memory to it.</summary>
-    public string MemoryLockLimit { get; private init; } = "";
+    public string MemoryLockLimit { get; internal init; } = "";
 
     /// <summary>Where cgroup v2 is mounted; empty where it is not.</summary>
-    public string CgroupMountPoint { get; private init; } = "";
+    public string CgroupMountPoint { get; internal init; } = "";
 
     /// <summary>Whether any back end is usable.</summary>
     public bool Usable => Backends.Any(b => b.Usable);
 
     /// <summary>Each back end.</summary>
-    public IReadOnlyList<BackendSupport> Backends { get; private init; } = [];
+    public IReadOnlyList<BackendSupport> Backends { get; internal init; } = [];
 
     internal static Description<TraceSupport> Description { get; } = new(
     [
