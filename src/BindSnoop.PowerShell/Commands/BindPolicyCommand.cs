@@ -79,7 +79,7 @@ public abstract class BindPolicyCommand : TraceCommand
 
         try
         {
-            Take(EventBag.Read(item, what));
+            Take(FactsReader.Read(item, what));
         }
         catch (TraceException exception)
         {

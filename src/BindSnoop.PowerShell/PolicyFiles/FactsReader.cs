@@ -10,7 +10,7 @@ namespace BindSnoop.PowerShell.PolicyFiles;
 /// Reads events of bind() off objects: those of this session, and those that came through CSV, JSON, CliXml or
 /// remoting and have but the same properties. What such a file says is not trusted.
 /// </summary>
-internal sealed class EventBag
+internal sealed class FactsReader
 {
     // Of Time and Timestamp. Any other text can be read in more than one way: Export-Csv writes times as the culture
     // of its session has it, with day or month first, and in its calendar.
@@ -19,7 +19,7 @@ internal sealed class EventBag
     private readonly object? _item;
     private readonly string _what;
 
-    private EventBag(object? item, string what)
+    private FactsReader(object? item, string what)
     {
         _item = item;
         _what = what;
@@ -31,12 +31,12 @@ internal sealed class EventBag
     /// <exception cref="TraceException"><c>InvalidBindEvent</c>.</exception>
     public static BindFacts Read(object? item, string what)
     {
-        EventBag bag = new(item, what);
+        FactsReader reader = new(item, what);
         object? plain = item is PSObject wrapped ? wrapped.BaseObject : item;
-        BindFacts facts = plain is BindEvent own ? new BindFacts(own) : bag.Read();
+        BindFacts facts = plain is BindEvent own ? new BindFacts(own) : reader.Read();
         return facts.AskedForNothing || facts.IsWhole
             ? facts
-            : throw bag.Wrong("the call succeeded, and yet there is no protocol or no address.");
+            : throw reader.Wrong("the call succeeded, and yet there is no protocol or no address.");
     }
 
     private BindFacts Read() => new()
