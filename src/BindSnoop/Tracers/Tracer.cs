@@ -15,20 +15,10 @@ public abstract class Tracer<TEvent> : IDisposable
 {
     private readonly EventSession _session;
     private readonly ReadAhead<TEvent> _ahead;
-    private static readonly TimeSpan s_warningInterval = TimeSpan.FromSeconds(1);
-
-    private readonly LossWatch _losses;
-    private readonly bool _mayWarn;
-    private long _nextWarnings;
-    private readonly CancellationTokenSource _abandoned = new();
+    private readonly EventReader<TEvent> _reader;
+    private readonly TraceWatch _watch;
     private readonly object _lock = new();
-    private readonly TimeOrder<TEvent> _order = new();
-    private readonly EventEnricher _enricher = new();
-    private long? _firstKernelTime;
-    private Thread? _reader;
     private bool _disposed;
-    private long _deadline = long.MaxValue;
-    private volatile bool _stopRequested;
 
     private protected Tracer(TracerDefinition definition, TraceOptions options)
     {
@@ -45,10 +35,10 @@ public abstract class Tracer<TEvent> : IDisposable
         ReadAheadCapacity = options.ReadAhead;
         _ahead = new(options.ReadAhead);
         _session = EventSession.Open(definition, options, out IReadOnlyList<BackendRefusal> refusals);
-        _losses = new(ReadStatisticsIfAny, TimeProvider.System);
-        _mayWarn = options.Filter.Cgroup.Count > 0;
+        _watch = new(_session, hasCgroups: options.Filter.Cgroup.Count > 0);
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics);
+        _reader = new(_session, Metrics, Decode) { Existing = () => Existing, IsKnown = IsKnown };
         TraceMeter.Add(Metrics);
     }
 
@@ -77,10 +67,18 @@ public abstract class Tracer<TEvent> : IDisposable
     /// Called on the thread that takes the events when more calls were lost than were reported before; ever more
     /// seldom while that goes on.
     /// </summary>
-    public Action<LossReport>? OnLoss { get; set; }
+    public Action<LossReport>? OnLoss
+    {
+        get => _watch.OnLoss;
+        set => _watch.OnLoss = value;
+    }
 
     /// <summary>Called on the thread that takes the events with what <see cref="ReadWarnings"/> has, about a second after it is known.</summary>
-    public Action<string>? OnWarning { get; set; }
+    public Action<string>? OnWarning
+    {
+        get => _watch.OnWarning;
+        set => _watch.OnWarning = value;
+    }
 
     /// <summary>What it shows in metrics.</summary>
     internal TraceMetrics Metrics { get; }
@@ -104,15 +102,14 @@ public abstract class Tracer<TEvent> : IDisposable
     /// </summary>
     public IEnumerable<TEvent> Read(TimeSpan? duration = null, CancellationToken cancellationToken = default)
     {
-        Volatile.Write(ref _deadline, duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue);
+        _reader.EndAfter(duration);
         BeginReading(_ahead);
-        while (!cancellationToken.IsCancellationRequested && !_abandoned.IsCancellationRequested)
+        while (!cancellationToken.IsCancellationRequested && !_reader.IsAbandoned)
         {
             if (_ahead.TryTake(out TEvent? next))
             {
                 yield return next;
-                Report(_losses.LookNowAndThen());
-                WarnNowAndThen();
+                _watch.LookNowAndThen();
                 continue;
             }
 
@@ -125,11 +122,7 @@ public abstract class Tracer<TEvent> : IDisposable
     }
 
     /// <summary>Makes <see cref="Read"/> detach, hand out the rest and end. Safe from any thread.</summary>
-    public void Stop()
-    {
-        _stopRequested = true;
-        _session.Buffer.Interrupt();
-    }
+    public void Stop() => _reader.Stop();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -145,21 +138,12 @@ public abstract class Tracer<TEvent> : IDisposable
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_reader is null)
-            {
-                _reader = new Thread(() => ReadInto(sink)) { IsBackground = true, Name = "event reader" };
-                _reader.Start();
-            }
-            else
-            {
-                // There may be another deadline.
-                _session.Buffer.Interrupt();
-            }
+            _reader.Begin(sink);
         }
     }
 
     /// <summary>Waits until a reading that was begun has ended, and everything was put where it goes.</summary>
-    internal void JoinReader() => _reader?.Join();
+    internal void JoinReader() => _reader.Join();
 
     /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
     internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
@@ -190,12 +174,11 @@ public abstract class Tracer<TEvent> : IDisposable
             _disposed = true;
         }
 
-        _abandoned.Cancel();
-        Stop();
+        _reader.Abandon();
         JoinReader();
         TraceMeter.Remove(Metrics);
         _session.Dispose();
-        _abandoned.Dispose();
+        _reader.Dispose();
     }
 
     /// <summary>Waits for the next event; false if there will be none.</summary>
@@ -203,13 +186,9 @@ public abstract class Tracer<TEvent> : IDisposable
     {
         Task<bool> more = _ahead.WaitAsync(cancellationToken);
 
-        while (Patience is { } patience && Task.WaitAny([more], patience) < 0)
+        while (_watch.Patience is { } patience && Task.WaitAny([more], patience) < 0)
         {
-            WarnNowAndThen();
-            if (_losses.Patience is not null)
-            {
-                Report(_losses.Look());
-            }
+            _watch.LookWhileWaiting();
         }
 
         try
@@ -219,163 +198,6 @@ public abstract class Tracer<TEvent> : IDisposable
         catch (OperationCanceledException)
         {
             return false;
-        }
-    }
-
-    // Nothing wakes who waits when a cgroup goes.
-    private TimeSpan? Patience =>
-        _mayWarn && !(_losses.Patience < s_warningInterval) ? s_warningInterval : _losses.Patience;
-
-    private void WarnNowAndThen()
-    {
-        if (!_mayWarn || Environment.TickCount64 < _nextWarnings)
-        {
-            return;
-        }
-
-        _nextWarnings = Environment.TickCount64 + (long)s_warningInterval.TotalMilliseconds;
-        try
-        {
-            foreach (string warning in ReadWarnings())
-            {
-                OnWarning?.Invoke(warning);
-            }
-        }
-        catch (ObjectDisposedException)
-        {
-            // By another thread, which ends this one's reading.
-        }
-    }
-
-    private TraceStatistics ReadStatisticsIfAny()
-    {
-        try
-        {
-            return ReadStatistics();
-        }
-        catch (ObjectDisposedException)
-        {
-            // By another thread, which ends this one's reading.
-            return new TraceStatistics(0, 0, 0);
-        }
-    }
-
-    private void Report(LossReport? loss)
-    {
-        if (loss is not null)
-        {
-            OnLoss?.Invoke(loss);
-        }
-    }
-
-    /// <summary>The reading thread.</summary>
-    private void ReadInto(IRecordSink<TEvent> sink)
-    {
-        Exception? failure = null;
-        try
-        {
-            foreach (TEvent[] batch in Existing.Chunk(TimeOrder<TEvent>.Capacity))
-            {
-                HandOver(batch, sink);
-            }
-
-            while (!_stopRequested && MillisecondsLeft != 0)
-            {
-                if (!ReadBatch(sink))
-                {
-                    _session.Buffer.Wait(MillisecondsLeft);
-                }
-            }
-
-            Drain(sink);
-        }
-        catch (OperationCanceledException)
-        {
-            // Nobody wants the rest.
-        }
-#pragma warning disable CA1031 // Whatever it is, it belongs to whoever takes the events; on this thread it would end the process.
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            failure = exception;
-        }
-
-        sink.Complete(failure);
-    }
-
-    // -1: without end.
-    private int MillisecondsLeft
-    {
-        get
-        {
-            long deadline = Volatile.Read(ref _deadline);
-            return deadline == long.MaxValue ? -1 : (int)Math.Clamp(deadline - Environment.TickCount64, 0, int.MaxValue);
-        }
-    }
-
-    /// <summary>Reads what there is, up to one batch, and hands it over; false if there was nothing.</summary>
-    private bool ReadBatch(IRecordSink<TEvent> sink)
-    {
-        RingBuffer buffer = _session.Buffer;
-        ReadOnlySpan<byte> record = buffer.Read();
-        if (!record.IsEmpty)
-        {
-            _enricher.BeginBatch();
-        }
-
-        for (; !record.IsEmpty; record = _order.IsFull ? default : buffer.Read())
-        {
-            TEvent next = Decode(record, _enricher);
-            Metrics.Count(next);
-            if (!IsKnown(next))
-            {
-                _order.Add(next, next.KernelTime);
-            }
-        }
-
-        TEvent[] batch = _order.Take();
-        if (batch.Length == 0)
-        {
-            return false;
-        }
-
-        HandOver(batch, sink);
-        return true;
-    }
-
-    private void HandOver(TEvent[] batch, IRecordSink<TEvent> sink)
-    {
-        _firstKernelTime ??= batch[0].KernelTime;
-        foreach (TEvent next in batch)
-        {
-            next.FirstKernelTime = _firstKernelTime.Value;
-        }
-
-        // However long the taker takes, the trace ends on time.
-        if (!sink.Put(batch, MillisecondsLeft, _abandoned.Token))
-        {
-            _session.Detach();
-            sink.Put(batch, Timeout.Infinite, _abandoned.Token);
-        }
-    }
-
-    private void Drain(IRecordSink<TEvent> sink)
-    {
-        _session.Detach();
-
-        // A program that was running at the moment of detaching may not have finished its record.
-        for (int looks = 0; looks < 100; looks++)
-        {
-            while (ReadBatch(sink))
-            {
-            }
-
-            if (_session.Buffer.IsEmpty || _abandoned.IsCancellationRequested)
-            {
-                break;
-            }
-
-            Thread.Sleep(1);
         }
     }
 }
