@@ -75,7 +75,8 @@ struct {
 } interrupted SEC(".maps");
 
 static __always_inline void fill(bool typed, struct accept_record *record, struct task_struct *task,
-				 const struct outcome *call, const struct endpoint *local, const struct endpoint *remote)
+				 const struct outcome *call, const struct endpoint *local,
+				 const struct endpoint *remote)
 {
 	struct sock *sk = call->sk;
 	struct net *net = LOAD(typed, sk, __sk_common.skc_net.net);
@@ -263,7 +264,8 @@ static __always_inline void *place_of_error(void *second, void *third)
 {
 	struct proto_accept_arg *arg = second;
 
-	return bpf_core_type_exists(struct proto_accept_arg) ? (void *)__builtin_preserve_access_index(&arg->err) : third;
+	return bpf_core_type_exists(struct proto_accept_arg) ? (void *)__builtin_preserve_access_index(&arg->err) :
+							       third;
 }
 
 static __always_inline int error_at(void *place)
@@ -303,7 +305,8 @@ static __always_inline int system_call_entered(enum function function, struct ta
 		return 0;
 	if (function != SYSTEM_CALL && !sk)
 		return 0;
-	return enter(function, (__u64)sk, fd, entered.file | shared, sk ? BPF_CORE_READ((struct inet_sock *)sk, inet_sport) : 0);
+	return enter(function, (__u64)sk, fd, entered.file | shared,
+		     sk ? BPF_CORE_READ((struct inet_sock *)sk, inet_sport) : 0);
 }
 
 /* A failure: of the listener, if its descriptor still stands for it. */

@@ -7,8 +7,8 @@
 
 /* Every call that the hooks saw ends up in one of these or in the ring buffer, which counts by itself. */
 struct counters {
-	__u64 counted;  /* in count mode */
-	__u64 dropped;  /* the buffer, or the count map, was full */
+	__u64 counted;	/* in count mode */
+	__u64 dropped;	/* the buffer, or the count map, was full */
 	__u64 filtered; /* not asked for */
 	/* Its return was never seen, or there was no room to remember its entry, or what it was made on cannot be known. */
 	__u64 missed;
@@ -24,8 +24,7 @@ struct counters {
 #define COUNTER_SETS 256
 struct counters counters[COUNTER_SETS] SEC(".data.counters") = {};
 
-#define COUNT(member)                                                                              \
-	__sync_fetch_and_add(&counters[bpf_get_smp_processor_id() & (COUNTER_SETS - 1)].member, 1)
+#define COUNT(member) __sync_fetch_and_add(&counters[bpf_get_smp_processor_id() & (COUNTER_SETS - 1)].member, 1)
 
 static __always_inline int filtered(void)
 {

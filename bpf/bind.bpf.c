@@ -202,9 +202,9 @@ static __always_inline bool request_matters(int ret)
 /* A call that has returned, as its hook found it. */
 struct outcome {
 	struct task_struct *task; /* null where nobody has had to ask for it yet */
-	struct sock *sk;          /* null, like `common`, its head, where the descriptor is no socket */
+	struct sock *sk;	  /* null, like `common`, its head, where the descriptor is no socket */
 	const struct sock_common *common;
-	struct sock *owner;       /* the MPTCP socket that `sk` is part of; null where `sk` is the caller's own */
+	struct sock *owner; /* the MPTCP socket that `sk` is part of; null where `sk` is the caller's own */
 	struct kind kind;
 	__u16 family;
 	int ret;
@@ -396,14 +396,15 @@ static __always_inline void read_named_address(struct endpoint *named, __u16 soc
 		return;
 	regs = (void *)bpf_task_pt_regs(current_task());
 	if (SYSTEM_CALL_NUMBER(regs) == BIND_NUMBER)
-		read_user_address(named, (void *)PT_REGS_PARM2_SYSCALL(regs), PT_REGS_PARM3_SYSCALL(regs), socket_family);
+		read_user_address(named, (void *)PT_REGS_PARM2_SYSCALL(regs), PT_REGS_PARM3_SYSCALL(regs),
+				  socket_family);
 }
 
 #include "bind_cgroup.h"
 
 /* One return of a function that has the socket and the kernel's copy of the address. */
-static __always_inline int function_returned(bool typed, enum function function, void *socket, void *address, int length,
-					     int ret)
+static __always_inline int function_returned(bool typed, enum function function, void *socket, void *address,
+					     int length, int ret)
 {
 	struct outcome call = { .ret = ret, .requested.family = NO_ADDRESS };
 	union socket_copy copied;
@@ -632,24 +633,23 @@ static __always_inline int system_call_left(const struct call *call, int ret)
 {
 	__u64 fd_and_length = call->args[FD_AND_LENGTH];
 
-	return system_call_returned(current_task(), call, fd_and_length, (void *)call->args[ADDRESS], fd_and_length >> 32,
-				    ret);
+	return system_call_returned(current_task(), call, fd_and_length, (void *)call->args[ADDRESS],
+				    fd_and_length >> 32, ret);
 }
 
 /* Failures before any bind function is called; all others are reported from there. */
 static __always_inline bool fails_early(int length, int ret)
 {
-	return ret == -EBADF || ret == -ENOTSOCK || ret == -EFAULT ||
-	       (ret == -EINVAL && (__u32)length > 128);
+	return ret == -EBADF || ret == -ENOTSOCK || ret == -EFAULT || (ret == -EINVAL && (__u32)length > 128);
 }
 
-#define FEXIT(function, id)                                                                        \
-	SEC("fexit/" #function)                                                                    \
-	int BPF_PROG(fexit_##function, struct socket *sock, void *address, int length, int ret)    \
-	{                                                                                          \
-		if (!caller_wanted())                                                              \
-			return is_outcome(id, ret) ? filtered() : 0;                               \
-		return function_returned(true, id, sock, address, length, ret);                    \
+#define FEXIT(function, id)                                                                     \
+	SEC("fexit/" #function)                                                                 \
+	int BPF_PROG(fexit_##function, struct socket *sock, void *address, int length, int ret) \
+	{                                                                                       \
+		if (!caller_wanted())                                                           \
+			return is_outcome(id, ret) ? filtered() : 0;                            \
+		return function_returned(true, id, sock, address, length, ret);                 \
 	}
 
 FEXIT(inet_bind, INET_BIND)
@@ -676,23 +676,22 @@ int BPF_PROG(fexit___sys_bind, int fd, void *address, int length, int ret)
 	return call_wanted(ret) ? system_call_left(&call, ret) : filtered();
 }
 
-#define KPROBE(function, id)                                                                       \
-	SEC("kprobe/" #function)                                                                   \
-	int BPF_KPROBE(kprobe_##function, void *sock, void *address, int length)                   \
-	{                                                                                          \
-		return caller_wanted() ? enter(id, (__u64)sock, (__u64)address, length, 0) : 0;    \
-	}                                                                                          \
-	SEC("kretprobe/" #function)                                                                \
-	int BPF_KRETPROBE(kretprobe_##function, int ret)                                           \
-	{                                                                                          \
-		struct call call;                                                                  \
-                                                                                                   \
-		if (!caller_wanted())                                                              \
-			return is_outcome(id, ret) ? filtered() : 0;                               \
-		if (!leave(id, &call))                                                             \
-			return 0;                                                                  \
-		return function_returned(false, id, (void *)call.args[0], (void *)call.args[1],    \
-					 call.args[2], ret);                                       \
+#define KPROBE(function, id)                                                                                        \
+	SEC("kprobe/" #function)                                                                                    \
+	int BPF_KPROBE(kprobe_##function, void *sock, void *address, int length)                                    \
+	{                                                                                                           \
+		return caller_wanted() ? enter(id, (__u64)sock, (__u64)address, length, 0) : 0;                     \
+	}                                                                                                           \
+	SEC("kretprobe/" #function)                                                                                 \
+	int BPF_KRETPROBE(kretprobe_##function, int ret)                                                            \
+	{                                                                                                           \
+		struct call call;                                                                                   \
+                                                                                                                    \
+		if (!caller_wanted())                                                                               \
+			return is_outcome(id, ret) ? filtered() : 0;                                                \
+		if (!leave(id, &call))                                                                              \
+			return 0;                                                                                   \
+		return function_returned(false, id, (void *)call.args[0], (void *)call.args[1], call.args[2], ret); \
 	}
 
 KPROBE(inet_bind, INET_BIND)
@@ -752,8 +751,8 @@ int sys_exit_bind(struct sys_exit *ctx)
 	if (ret < 0 && kernel_has_helper(task_pt_regs)) {
 		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
 
-		return system_call_returned(task, NULL, PT_REGS_PARM1_SYSCALL(regs), (void *)PT_REGS_PARM2_SYSCALL(regs),
-					    PT_REGS_PARM3_SYSCALL(regs), ret);
+		return system_call_returned(task, NULL, PT_REGS_PARM1_SYSCALL(regs),
+					    (void *)PT_REGS_PARM2_SYSCALL(regs), PT_REGS_PARM3_SYSCALL(regs), ret);
 	}
 	return 0;
 }
@@ -775,26 +774,26 @@ static __always_inline int own_bind_returned(struct sock *sk, void *address, int
 	return report(false, &call);
 }
 
-#define OWN_BIND(function, id)                                                                     \
-	SEC("fexit/" #function)                                                                    \
-	int BPF_PROG(fexit_##function, struct sock *sk, void *address, int length, int ret)        \
-	{                                                                                          \
-		return caller_wanted() ? own_bind_returned(sk, address, length, ret) : filtered(); \
-	}                                                                                          \
-	SEC("kprobe/" #function)                                                                   \
-	int BPF_KPROBE(kprobe_##function, void *sk, void *address, int length)                     \
-	{                                                                                          \
-		return caller_wanted() ? enter(id, (__u64)sk, (__u64)address, length, 0) : 0;         \
-	}                                                                                          \
-	SEC("kretprobe/" #function)                                                                \
-	int BPF_KRETPROBE(kretprobe_##function, int ret)                                           \
-	{                                                                                          \
-		struct call call;                                                                  \
-                                                                                                   \
-		if (!caller_wanted())                                                              \
-			return filtered();                                                         \
-		if (!leave(id, &call))                                                             \
-			return 0;                                                                  \
+#define OWN_BIND(function, id)                                                                           \
+	SEC("fexit/" #function)                                                                          \
+	int BPF_PROG(fexit_##function, struct sock *sk, void *address, int length, int ret)              \
+	{                                                                                                \
+		return caller_wanted() ? own_bind_returned(sk, address, length, ret) : filtered();       \
+	}                                                                                                \
+	SEC("kprobe/" #function)                                                                         \
+	int BPF_KPROBE(kprobe_##function, void *sk, void *address, int length)                           \
+	{                                                                                                \
+		return caller_wanted() ? enter(id, (__u64)sk, (__u64)address, length, 0) : 0;            \
+	}                                                                                                \
+	SEC("kretprobe/" #function)                                                                      \
+	int BPF_KRETPROBE(kretprobe_##function, int ret)                                                 \
+	{                                                                                                \
+		struct call call;                                                                        \
+                                                                                                         \
+		if (!caller_wanted())                                                                    \
+			return filtered();                                                               \
+		if (!leave(id, &call))                                                                   \
+			return 0;                                                                        \
 		return own_bind_returned((void *)call.args[0], (void *)call.args[1], call.args[2], ret); \
 	}
 
@@ -802,16 +801,16 @@ OWN_BIND(raw_bind, RAW_BIND)
 OWN_BIND(rawv6_bind, RAWV6_BIND)
 OWN_BIND(ping_bind, PING_BIND)
 
-#define NO_PORT(function)                                                                          \
-	SEC("fexit/" #function)                                                                    \
+#define NO_PORT(function)                                                                                  \
+	SEC("fexit/" #function)                                                                            \
 	int BPF_PROG(fexit_##function##__no_port, struct socket *sock, void *address, int length, int ret) \
-	{                                                                                          \
-		return no_port_returned(ret);                                                      \
-	}                                                                                          \
-	SEC("kretprobe/" #function)                                                                \
-	int BPF_KRETPROBE(kretprobe_##function##__no_port, int ret)                                \
-	{                                                                                          \
-		return no_port_returned(ret);                                                      \
+	{                                                                                                  \
+		return no_port_returned(ret);                                                              \
+	}                                                                                                  \
+	SEC("kretprobe/" #function)                                                                        \
+	int BPF_KRETPROBE(kretprobe_##function##__no_port, int ret)                                        \
+	{                                                                                                  \
+		return no_port_returned(ret);                                                              \
 	}
 
 NO_PORT(inet_bind)

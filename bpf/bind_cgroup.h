@@ -26,7 +26,7 @@ struct mptcp_subflow_context {
 /* What cgroup/bind4|6 notes down of a thread's call, which begins there. */
 struct cgroup_call {
 	struct endpoint requested;
-	__u64 sk;       /* of a call that cgroup/post_bind4|6 will not see, until its return is seen */
+	__u64 sk;	/* of a call that cgroup/post_bind4|6 will not see, until its return is seen */
 	__u64 reported; /* by cgroup/post_bind4|6 */
 };
 

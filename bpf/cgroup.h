@@ -69,11 +69,13 @@ static __always_inline __u64 ancestor_id(struct cgroup *cgroup, __u32 level)
 		return 0;
 	/* Since 6.1 pointers instead of ids: 7f203bc89eb6 ("cgroup: Replace cgroup->ancestor_ids[] with ->ancestors[]"). */
 	if (bpf_core_field_exists(cgroup->ancestors)) {
-		struct cgroup *ancestor = pointer_at((void *)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + level * sizeof(void *));
+		struct cgroup *ancestor = pointer_at((void *)cgroup + bpf_core_field_offset(struct cgroup, ancestors) +
+						     level * sizeof(void *));
 
 		return BPF_CORE_READ(ancestor, kn, id);
 	}
-	return word_at((void *)cgroup + bpf_core_field_offset(struct cgroup___ids, ancestor_ids) + level * sizeof(__u64));
+	return word_at((void *)cgroup + bpf_core_field_offset(struct cgroup___ids, ancestor_ids) +
+		       level * sizeof(__u64));
 }
 
 /* Whether the current task is in what path `i` has led to since it was made anew, or below that. */
@@ -100,7 +102,8 @@ static __always_inline struct cgroup_paths *paths_through(struct cgroup *cgroup)
 
 static __always_inline void note_place(const struct cgroup_place *place, __u64 depth, __u32 path)
 {
-	struct cgroup_paths first = { .paths = 1ull << path, .depth = depth }, *known = bpf_map_lookup_elem(&cgroup_places, place);
+	struct cgroup_paths first = { .paths = 1ull << path, .depth = depth },
+			    *known = bpf_map_lookup_elem(&cgroup_places, place);
 
 	if (known)
 		known->paths |= first.paths;

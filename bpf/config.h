@@ -7,20 +7,20 @@
 
 /* Which hooks there are with those of the Cgroup back end. */
 enum cgroup_hooks {
-	NO_CGROUP,       /* it is another back end */
+	NO_CGROUP, /* it is another back end */
 	CGROUP_ALONE,
-	CGROUP_AND_OWN,  /* others for nothing but what cgroup programs cannot see of successes */
-	CGROUP_AND_ALL,  /* others for all calls, which leave out what cgroup programs have reported */
+	CGROUP_AND_OWN, /* others for nothing but what cgroup programs cannot see of successes */
+	CGROUP_AND_ALL, /* others for all calls, which leave out what cgroup programs have reported */
 };
 
 /* Set by user space before loading, so that the verifier drops the code of what is not asked for. */
 struct config {
-	__u64 protocols[8];   /* bit n: protocol n */
-	__u32 cgroups;        /* how many of cgroup_filter are set */
-	__u32 process_id;     /* with the next two: the only one asked for */
+	__u64 protocols[8]; /* bit n: protocol n */
+	__u32 cgroups;	    /* how many of cgroup_filter are set */
+	__u32 process_id;   /* with the next two: the only one asked for */
 	__u32 uid;
 	__u32 gid;
-	__u32 pid_namespace;  /* inode of the one whose ids are wanted; 0: the initial one */
+	__u32 pid_namespace; /* inode of the one whose ids are wanted; 0: the initial one */
 	__u8 by_port;
 	__u8 by_remote_port;
 	__u8 by_process_id;

@@ -8,12 +8,12 @@
 #include "process.h"
 #include "record.h"
 
-#define FILTER_MAP(name, key_type, value_type)                                                     \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_HASH);                                                   \
-		__uint(max_entries, 1);                                                            \
-		__type(key, key_type);                                                             \
-		__type(value, value_type);                                                         \
+#define FILTER_MAP(name, key_type, value_type)   \
+	struct {                                 \
+		__uint(type, BPF_MAP_TYPE_HASH); \
+		__uint(max_entries, 1);          \
+		__type(key, key_type);           \
+		__type(value, value_type);       \
 	} name SEC(".maps")
 
 struct comm {
@@ -35,13 +35,13 @@ struct address_key {
 	__u8 address[16];
 };
 
-#define ADDRESS_FILTER_MAP(name)                                                                   \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
-		__uint(max_entries, 1);                                                            \
-		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
-		__type(key, struct address_key);                                                   \
-		__type(value, __u8);                                                               \
+#define ADDRESS_FILTER_MAP(name)                      \
+	struct {                                      \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);  \
+		__uint(max_entries, 1);               \
+		__uint(map_flags, BPF_F_NO_PREALLOC); \
+		__type(key, struct address_key);      \
+		__type(value, __u8);                  \
 	} name SEC(".maps")
 
 ADDRESS_FILTER_MAP(address_filter);
@@ -122,7 +122,7 @@ static __always_inline bool cgroup_matches(void)
 /* To compare with the only value asked for costs a fraction of looking it up. */
 enum by { ANY, ONE, SOME };
 
-#define MATCHES(name, value)                                                                       \
+#define MATCHES(name, value) \
 	(config.by_##name == ONE ? value == config.name : bpf_map_lookup_elem(&name##_filter, &value) != NULL)
 
 /* The filters on who makes the call; those on what it names are the tracer's own. */

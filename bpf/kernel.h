@@ -350,27 +350,27 @@ void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
  * arguments of a trampoline, and what has been CAST. For the others a helper has to be asked. `typed` is
  * known when compiling; a pointer that is not has been CAST all the same.
  */
-#define LOAD(typed, pointer, field)                                                                \
-	({                                                                                         \
-		typeof((pointer)->field) value_;                                                   \
-		if ((typed) || can_cast)                                                           \
-			value_ = (pointer)->field;                                                 \
-		else                                                                               \
-			bpf_core_read(&value_, sizeof(value_), &(pointer)->field);                 \
-		value_;                                                                            \
+#define LOAD(typed, pointer, field)                                                \
+	({                                                                         \
+		typeof((pointer)->field) value_;                                   \
+		if ((typed) || can_cast)                                           \
+			value_ = (pointer)->field;                                 \
+		else                                                               \
+			bpf_core_read(&value_, sizeof(value_), &(pointer)->field); \
+		value_;                                                            \
 	})
 
 /* The byte that a bit field lies in; and a bit field, for nothing more where it lies in the byte of `first`. */
 #define BYTE_OF(pointer, field) (*((const __u8 *)(pointer) + __CORE_RELO(pointer, field, BYTE_OFFSET)))
-#define BITS(pointer, first, byte, field)                                                          \
+#define BITS(pointer, first, byte, field)                                                               \
 	((__u64)(__CORE_RELO(pointer, first, BYTE_OFFSET) == __CORE_RELO(pointer, field, BYTE_OFFSET) ? \
-			 (byte) :                                                                  \
-			 BYTE_OF(pointer, field))                                                  \
-		 << __CORE_RELO(pointer, field, LSHIFT_U64) >>                                     \
+			 (byte) :                                                                       \
+			 BYTE_OF(pointer, field))                                                       \
+		 << __CORE_RELO(pointer, field, LSHIFT_U64) >>                                          \
 	 __CORE_RELO(pointer, field, RSHIFT_U64))
 
 /* A bit field, as LOAD reads another. */
-#define LOAD_BITS(typed, pointer, field)                                                           \
+#define LOAD_BITS(typed, pointer, field) \
 	((typed) || can_cast ? BPF_CORE_READ_BITFIELD(pointer, field) : BPF_CORE_READ_BITFIELD_PROBED(pointer, field))
 
 /*
@@ -498,14 +498,14 @@ static __always_inline bool descriptors_shared(struct task_struct *task)
 	return LOAD_TASK(files, count.counter) > 1;
 }
 
-#define FROM_CONTEXT(ctx, member)                                                                  \
-	({                                                                                         \
-		__u64 value_;                                                                      \
+#define FROM_CONTEXT(ctx, member)                                                                                    \
+	({                                                                                                           \
+		__u64 value_;                                                                                        \
 		/* Else clang may compute the place, which the verifier forbids of what a program is called with. */ \
-		asm volatile("%0 = *(u64 *)(%1 + %2)"                                              \
-			     : "=r"(value_)                                                        \
-			     : "r"(ctx), "i"(__builtin_offsetof(typeof(*(ctx)), member)));         \
-		value_;                                                                            \
+		asm volatile("%0 = *(u64 *)(%1 + %2)"                                                                \
+			     : "=r"(value_)                                                                          \
+			     : "r"(ctx), "i"(__builtin_offsetof(typeof(*(ctx)), member)));                           \
+		value_;                                                                                              \
 	})
 
 /*

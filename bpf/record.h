@@ -15,7 +15,7 @@ struct endpoint {
 
 /* Who did it and how it ended: the first part of every record. */
 struct origin {
-	__u64 time;      /* ns, CLOCK_BOOTTIME */
+	__u64 time; /* ns, CLOCK_BOOTTIME */
 	__u64 cgroup_id;
 	__u64 inode; /* of the socket, 0 without one */
 	/* With HOST_ID set in them where config.pid_namespace does not number the process. */
@@ -52,7 +52,8 @@ static __always_inline void submit(void *record)
 	bpf_ringbuf_submit(record, flags);
 }
 
-static __always_inline void fill_origin(struct origin *origin, struct task_struct *task, __u64 inode, __u32 network_namespace, int ret)
+static __always_inline void fill_origin(struct origin *origin, struct task_struct *task, __u64 inode,
+					__u32 network_namespace, int ret)
 {
 	/* First, so that the times of records are in the order of their places in the buffer but for moments. */
 	__u64 time = bpf_ktime_get_boot_ns();
@@ -102,11 +103,11 @@ static __always_inline void fill_origin(struct origin *origin, struct task_struc
  * Never loaded. It keeps the layout of a record in the object's type information, where a test compares
  * it with that of the reader.
  */
-#define DESCRIBE(type)                                                                             \
-	SEC("?socket")                                                                             \
-	int describe_##type(struct type *record)                                                   \
-	{                                                                                          \
-		return 0;                                                                          \
+#define DESCRIBE(type)                           \
+	SEC("?socket")                           \
+	int describe_##type(struct type *record) \
+	{                                        \
+		return 0;                        \
 	}
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

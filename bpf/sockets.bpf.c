@@ -451,9 +451,11 @@ static __noinline bool advance(void)
 		void *bucket = node - bpf_core_field_offset(struct inet_bind_bucket, node);
 
 		if (bpf_core_field_exists(struct inet_bind_bucket, owners))
-			walk.sockets = (__u64)pointer_at(bucket + bpf_core_field_offset(struct inet_bind_bucket, owners));
+			walk.sockets =
+				(__u64)pointer_at(bucket + bpf_core_field_offset(struct inet_bind_bucket, owners));
 		else
-			walk.addresses = (__u64)pointer_at(bucket + bpf_core_field_offset(struct inet_bind_bucket___bhash2, bhash2));
+			walk.addresses = (__u64)pointer_at(
+				bucket + bpf_core_field_offset(struct inet_bind_bucket___bhash2, bhash2));
 		walk.ports = (__u64)pointer_at(node);
 	} else if (walk.begun == 2) {
 		leave_bucket();
@@ -496,11 +498,11 @@ int walk_steps(void *context)
 	return 0;
 }
 
-#define DESCRIBE(type)                                                                             \
-	SEC("?socket")                                                                             \
-	int describe_##type(struct type *record)                                                   \
-	{                                                                                          \
-		return 0;                                                                          \
+#define DESCRIBE(type)                           \
+	SEC("?socket")                           \
+	int describe_##type(struct type *record) \
+	{                                        \
+		return 0;                        \
 	}
 
 DESCRIBE(socket_record)
