@@ -155,7 +155,8 @@ static __always_inline __u8 options_of(struct sock *sk, const struct sock_common
 	if (bpf_core_field_exists(inet->inet_flags)) {
 		/*
 		 * Since 6.6: c274af224269 ("inet: introduce inet->inet_flags"), 3f7e753206bb ("inet: move inet->freebind to
-		 * inet->inet_flags"), and the same for the others in 4bd0623f04ee and ca571e2eb7eb.
+		 * inet->inet_flags"), 4bd0623f04ee ("inet: move inet->transparent to inet->inet_flags") and ca571e2eb7eb
+		 * ("inet: move inet->bind_address_no_port to inet->inet_flags").
 		 */
 		unsigned long flags = LOAD(false, inet, inet_flags);
 

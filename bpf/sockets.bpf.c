@@ -65,7 +65,11 @@ static __noinline __u8 options_in_bits(struct inet_sock___bits *inet)
 	       (BPF_CORE_READ_BITFIELD_PROBED(inet, bind_address_no_port) ? BIND_ADDRESS_NO_PORT : 0);
 }
 
-/* Since 6.6: c274af224269 ("inet: introduce inet->inet_flags"), 3f7e753206bb, 4bd0623f04ee, ca571e2eb7eb. */
+/*
+ * Since 6.6: c274af224269 ("inet: introduce inet->inet_flags"), 3f7e753206bb ("inet: move inet->freebind to
+ * inet->inet_flags"), 4bd0623f04ee ("inet: move inet->transparent to inet->inet_flags") and ca571e2eb7eb ("inet: move
+ * inet->bind_address_no_port to inet->inet_flags").
+ */
 static __noinline __u8 options_in_flags(struct inet_sock *address)
 {
 	struct inet_sock *inet = CAST(struct inet_sock, address);
@@ -237,7 +241,7 @@ int files(struct bpf_iter__task_file *context)
 	struct task_struct *task = context->task;
 	struct file *file = context->file;
 	struct socket_record record = {};
-	/* bpf_sock_from_file() is of 5.11 (4f19cab76136). */
+	/* bpf_sock_from_file() is of 5.11 (4f19cab76136, "bpf: Add a bpf_sock_from_file helper"). */
 	bool typed = kernel_has_helper(sock_from_file);
 	struct inode *inode;
 	struct sock *sk;
@@ -486,7 +490,7 @@ int walk_loop(void *context)
 	return 0;
 }
 
-/* bpf_loop() is of 5.17 (e6f2dd0f8067). */
+/* bpf_loop() is of 5.17 (e6f2dd0f8067, "bpf: Add bpf_loop helper"). */
 SEC("raw_tp")
 int walk_steps(void *context)
 {

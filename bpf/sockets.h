@@ -64,7 +64,10 @@ struct inet_bind_bucket {
 	struct hlist_head owners;
 };
 
-/* Since 6.8 (8191792c18c5) a bucket lists the buckets by address in it, and those the sockets. */
+/*
+ * Since 6.8 (8191792c18c5, "tcp: Remove dead code and fields for bhash2.") a bucket lists the buckets by address in it,
+ * and those the sockets.
+ */
 struct inet_bind_bucket___bhash2 {
 	struct hlist_head bhash2;
 };
@@ -102,7 +105,10 @@ struct inet_timewait_death_row {
 };
 
 struct netns_ipv4 {
-	/* Since 6.1 (d1e5e6408b30) TCP's is here and not in proto, since 6.2 (478aee5d6b7f) UDP's may be. */
+	/*
+	 * Since 6.1 (d1e5e6408b30, "tcp: Introduce optional per-netns ehash.") TCP's is here and not in proto, since 6.2
+	 * (ba6aac151677, "udp: Access &udp_table via net.") UDP's is, too.
+	 */
 	struct inet_timewait_death_row tcp_death_row;
 	struct udp_table *udp_table;
 };

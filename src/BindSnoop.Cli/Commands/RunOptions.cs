@@ -6,9 +6,12 @@ namespace BindSnoop.Cli.Commands;
 /// <summary>The options that say how to trace, and for how long.</summary>
 internal sealed class RunOptions
 {
+    private static readonly string[] s_backends = [.. Enum.GetNames<Backend>().Select(n => n.ToLowerInvariant()).Order(StringComparer.Ordinal)];
+    private static readonly string s_backendList = $"{string.Join(", ", s_backends[..^1])} or {s_backends[^1]}";
+
     private readonly Option<string?> _duration = Value("--duration", "SECONDS", "End after this time; fractions are possible");
     private readonly Option<string?> _maxEvents = Value("--max-events", "NUMBER", "End after this many events");
-    private readonly Option<string?> _backend = Value("--backend", "NAME", "How to hook the kernel: auto (the default), cgroup, fentry, kprobe or tracepoint", "auto", "cgroup", "fentry", "kprobe", "tracepoint");
+    private readonly Option<string?> _backend = Value("--backend", "NAME", $"Back end: auto (the default){s_backendList[s_backends[0].Length..]}", s_backends);
     private readonly Option<string?> _bufferSize = Value("--buffer-size", "BYTES", "Size of the buffer for events, a power of two; K and M may follow (default 8M)");
 
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Tell which back ends were tried, and what libbpf said" };
@@ -63,15 +66,10 @@ internal sealed class RunOptions
             ? number
             : throw Invalid(errorId, text, "a possible number of events", string.Create(CultureInfo.InvariantCulture, $"Give a number from 1 to {most}."));
 
-    private static Backend ParseBackend(string text) => text.ToUpperInvariant() switch
-    {
-        "AUTO" => Backend.Auto,
-        "CGROUP" => Backend.Cgroup,
-        "FENTRY" => Backend.Fentry,
-        "KPROBE" => Backend.Kprobe,
-        "TRACEPOINT" => Backend.Tracepoint,
-        _ => throw Invalid("InvalidBackend", text, "a back end", "Give auto, cgroup, fentry, kprobe or tracepoint."),
-    };
+    private static Backend ParseBackend(string text) =>
+        Array.Exists(s_backends, name => name.Equals(text, StringComparison.OrdinalIgnoreCase))
+            ? Enum.Parse<Backend>(text, ignoreCase: true)
+            : throw Invalid("InvalidBackend", text, "a back end", $"Give {s_backendList}.");
 
     private static int ParseSize(string text)
     {

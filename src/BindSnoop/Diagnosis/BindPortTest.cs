@@ -10,9 +10,6 @@ namespace BindSnoop;
 /// <summary>Whether a port could be bound at one moment, by the kernel's rules, and if not, why not and who is in the way.</summary>
 public sealed class BindPortTest
 {
-    // Before, netlink has no TCP sockets that are bound and do not listen (91051f003948).
-    private static readonly Version s_listsBound = new(6, 8);
-
     private BindPortTest(BindRequest request, uint networkNamespace, uint? uid, int errorCode, PortVerdict verdict, IReadOnlyList<string> unseen)
     {
         Port = request.Port;
@@ -171,7 +168,7 @@ public sealed class BindPortTest
                 ? string.Create(CultureInfo.InvariantCulture, $"ports below {state.UnprivilegedStart} take CAP_NET_BIND_SERVICE, and whether the process has it could not be seen")
             : snapshot.Refusal is null ? (snapshot.Unseen.Contains(KernelSockets.ListsUnread) ? "the kernel's list of bound ports changed too fast to be read; try again" : null)
             : networkNamespace != NetworkNamespaces.Own && !Platform.Has(Platform.CapSysAdmin) ? "sockets of other network namespaces cannot be seen without CAP_SYS_ADMIN"
-            : BindClaim.RulesOf(request.Protocol) == ConflictRules.Stream && Environment.OSVersion.Version < s_listsBound
+            : BindClaim.RulesOf(request.Protocol) == ConflictRules.Stream && Environment.OSVersion.Version < NetlinkSockets.ListsBound
                 ? "TCP sockets that are bound and do not listen cannot be seen without CAP_BPF and CAP_PERFMON before Linux 6.8"
             : null;
         return doubt is not null && verdict.Available == true ? new PortVerdict(null, BindCause.Unknown, $"nothing was seen that is in the way, but {doubt}", [])

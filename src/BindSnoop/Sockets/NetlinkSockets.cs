@@ -11,8 +11,8 @@ namespace BindSnoop.Sockets;
 /// </summary>
 internal static class NetlinkSockets
 {
-    // 91051f003948.
-    private static readonly Version s_listsBound = new(6, 8);
+    /// <summary>Which kernels list TCP sockets that are bound and do not listen: 91051f003948, "tcp: Dump bound-only sockets in inet_diag.".</summary>
+    public static readonly Version ListsBound = new(6, 8);
 
     /// <summary>Reads all sockets; what the selection asks for is still to be looked at.</summary>
     /// <param name="unseen">Takes up what could not be seen.</param>
@@ -41,7 +41,7 @@ internal static class NetlinkSockets
             unseen.Add($"{files.Refused} processes did not let this one look at their descriptors, which takes CAP_SYS_PTRACE: sockets of theirs are held by Unknown.");
         }
 
-        if (Environment.OSVersion.Version < s_listsBound)
+        if (Environment.OSVersion.Version < ListsBound)
         {
             unseen.Add("TCP sockets that are bound and do not listen are not listed: before Linux 6.8 that takes CAP_BPF and CAP_PERFMON.");
         }

@@ -35,7 +35,7 @@ internal static unsafe class SocketDiagnostics
     private const ushort AttributeProtocol = 10;
     private const ushort AttributeIpv6Only = 11;
 
-    // What netlink calls a TCP socket that is bound and no more, since 6.8 (91051f003948).
+    // What netlink calls a TCP socket that is bound and no more, since 6.8 (91051f003948, "tcp: Dump bound-only sockets in inet_diag.").
     private const byte BoundInactive = 13;
 
     private const ushort Raw = 255;

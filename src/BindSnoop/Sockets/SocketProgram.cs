@@ -100,7 +100,8 @@ internal sealed unsafe class SocketProgram : IDisposable
                 nint length = Libc.read(iterator, pointer + kept, (nuint)(buffer.Length - kept));
                 if (length < 0)
                 {
-                    // EAGAIN comes after a million descriptors without a record (e679654a704e).
+                    // EAGAIN comes after a million descriptors without a record (e679654a704e, "bpf: Fix a rcu_sched
+                    // stall issue with bpf task/task_file iterator").
                     int errno = Marshal.GetLastPInvokeError();
                     if (errno is Errno.EAGAIN or Errno.EINTR)
                     {
