@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Reflection.Emit;
 using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -29,7 +30,7 @@ public class ArchitectureTests
     public void FoldersUseOnlyThoseBelow()
     {
         Dictionary<Type, string> folders = FoldersOfTypes();
-        Assert.Empty(folders.Values.Distinct().Except(s_order));
+        Assert.Equal(s_order.Order(), folders.Values.Distinct().Order());
         Assert.Empty(Uses(folders).Where(u => Array.IndexOf(s_order, u.Folder) < Array.IndexOf(s_order, u.Used)).Select(u => u.What));
     }
 
@@ -40,6 +41,25 @@ public class ArchitectureTests
 
         // By a call, a signature, an enumeration that is only compared, and a throw.
         Assert.Empty(new[] { ("Background", "Tracers"), ("Tracers", "Events"), ("Events", "Loading"), ("Filters", "Errors") }.Except(seen));
+    }
+
+    [Fact]
+    public void ThePageShowsTheFoldersInTheirOrder() =>
+        Assert.Equal(s_order, Page().Split('\n').Where(l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Split('`')[1]));
+
+    [Fact]
+    public void ThePictureNamesWhatThereIs()
+    {
+        string picture = Page().Split("```")[1];
+        IEnumerable<string> names = Regex.Matches(picture, @"(?<![\w-])[A-Z][a-z]+[A-Z]\w+").Select(m => m.Value);
+        Assert.NotEmpty(names);
+        Assert.Empty(names.Except(s_engine.GetTypes().Select(t => t.Name.Split('`')[0])));
+    }
+
+    private static string Page()
+    {
+        using StreamReader reader = new(typeof(ArchitectureTests).Assembly.GetManifestResourceStream("architecture.md")!);
+        return reader.ReadToEnd();
     }
 
     private static IEnumerable<(string Folder, string Used, string What)> Uses(Dictionary<Type, string> folders)
