@@ -27,6 +27,7 @@
 #define IPPROTO_SCTP 132
 #define IPPROTO_MPTCP 262
 #define TCP_LISTEN 10
+#define SOCK_BINDADDR_LOCK 4 /* of sk_userlocks: the address was asked for */
 #define SOCK_BINDPORT_LOCK 8 /* of sk_userlocks: the port was asked for by number */
 #define O_NONBLOCK 04000
 #define SOCK_NONBLOCK O_NONBLOCK

@@ -131,17 +131,25 @@ static __always_inline bool has_address(const struct socket_record *record)
 }
 
 /* Whether it is bound, and asked for. */
-static __always_inline bool wanted(const struct socket_record *record, __u16 number, __be16 source)
+static __always_inline bool wanted(const struct socket_record *record, __u16 number, bool waits)
 {
-	/*
-	 * Without a number, what has a source port was bound and is no more, and what has an address and no
-	 * source port waits for one with IP_BIND_ADDRESS_NO_PORT.
-	 */
-	if (!number && !(record->state == TCP_CLOSE && !source && has_address(record)))
+	if (!number && !waits)
 		return false;
 	if (!request.connections && record->state != TCP_CLOSE && record->state != TCP_LISTEN)
 		return false;
 	return !request.by_port || request.ports[record->port >> 6] >> (record->port & 63) & 1;
+}
+
+/*
+ * Whether it was bound to an address and waits for its port until it connects (IP_BIND_ADDRESS_NO_PORT). While bind() is
+ * under way there is an address without a port as well, but the lock on the address comes last.
+ */
+static __noinline bool waits_for_port(struct sock *sk)
+{
+	struct sock___more *more = (void *)sk;
+	unsigned int locks = BPF_CORE_READ_BITFIELD_PROBED(more, sk_userlocks);
+
+	return (locks & (SOCK_BINDADDR_LOCK | SOCK_BINDPORT_LOCK)) == SOCK_BINDADDR_LOCK;
 }
 
 enum reading { NOT_WANTED, WANTED, CHANGED };
@@ -208,7 +216,10 @@ static __always_inline enum reading read_once(struct socket_record *record, stru
 	/* What has closed and waits for the other end to do so is also kept as if in TIME_WAIT. */
 	if (record->state == TCP_TIME_WAIT)
 		record->state = LOAD(false, CAST(struct inet_timewait_sock, sk), tw_substate);
-	return wanted(record, number, source) ? WANTED : NOT_WANTED;
+	return wanted(record, number,
+		      !number && !source && record->state == TCP_CLOSE && has_address(record) && waits_for_port(sk)) ?
+		       WANTED :
+		       NOT_WANTED;
 }
 
 static __always_inline bool read_socket(struct socket_record *record, struct sock *sk, bool typed)

@@ -22,6 +22,7 @@ struct sock___more {
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
 	kuid_t sk_uid;
+	unsigned int sk_userlocks : 4;
 };
 
 struct inet_timewait_sock {

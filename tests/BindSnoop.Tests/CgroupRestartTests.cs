@@ -77,7 +77,8 @@ public sealed class CgroupRestartTests
 
         Assert.Equal(
             Enumerable.Range(0, 4).SelectMany(i => Enumerable.Range(First + (10 * i) + 3, 3)), collector.Finish().Select(e => e.Port));
-        Assert.Empty(collector.Tracer.ReadWarnings());
+        // Of a moment without them, which may have been looked at; they are followed all the same.
+        Assert.All(collector.Tracer.ReadWarnings(), w => Assert.Contains("exists again", w, StringComparison.Ordinal));
     }
 
     [Theory]

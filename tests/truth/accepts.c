@@ -77,6 +77,8 @@ static int accept_and_report(const struct accept_call *call)
 	read_socket(told, &record.socket);
 	if (record.socket.netns == 0)
 		record.socket.netns = netns_at_making(call->fd);
+	// What was accepted is gone, and nothing tells which it was.
+	record.socket.inodeUnknown = call->badAddress;
 	struct sockaddr_storage name = {.ss_family = 0};
 	socklen_t length = sizeof name;
 	bool got = getsockname(told, (struct sockaddr *)&name, &length) == 0;

@@ -29,7 +29,7 @@
 //   error, errorName 0 and null on success
 //   ifindex, ifname  of SO_BINDTODEVICE after the call (0 and null without), ifindexBefore before it: binding
 //                    a link-local address with a scope id sets it
-//   inode            of the socket, after the call; 0 without a socket
+//   inode            of the socket, after the call; 0 without a socket, null where unknown
 //   netns, mntns     inodes, of the calling thread; socketNetns that of the socket (null where unknown)
 //   cgroupId         inode of the version 2 cgroup, null if it is not reachable; cgroupPath string
 //   shown            bool: false for what a tracer of IP binds must never show
@@ -105,6 +105,7 @@ struct socket_facts {
 	char ifname[16];
 	uint64_t netns; // 0: unknown
 	uint64_t inode; // 0: no socket
+	bool inodeUnknown;
 };
 
 // Holds no pointers, so that one process can fill it in and another print it.

@@ -418,7 +418,7 @@ static void add_who(struct line *line, const struct who *who)
 
 static void add_spaces(struct line *line, const struct who *who, const struct socket_facts *socket)
 {
-	add_number(line, "inode", (long long)socket->inode);
+	add_number_or_null(line, "inode", !socket->inodeUnknown, (long long)socket->inode);
 	add_number(line, "netns", (long long)who->netns);
 	add_number_or_null(line, "socketNetns", socket->netns != 0, (long long)socket->netns);
 	add_number(line, "mntns", (long long)who->mntns);

@@ -60,7 +60,7 @@ internal sealed class BackendRun<TLine, TEvent>
         comparison.Equal("ErrorMessage", line.Error == 0, actual.ErrorMessage.Length == 0);
         comparison.Equal("NetworkNamespace", line.SocketNetns ?? line.Netns, actual.NetworkNamespace);
         comparison.Equal("MountNamespace", line.Mntns, actual.MountNamespace);
-        comparison.Equal("Inode", line.Inode, actual.Inode);
+        comparison.True("Inode", line.Inode is { } inode ? actual.Inode == inode : actual.Inode != 0, actual.Inode);
         comparison.Equal("Backend", Backend.ToString(), actual.Backend);
         if (line.CgroupId is { } cgroup)
         {

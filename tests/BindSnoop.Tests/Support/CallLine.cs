@@ -50,7 +50,7 @@ public abstract record CallLine
 
     public uint? SocketNetns { get; init; }
 
-    public long Inode { get; init; }
+    public long? Inode { get; init; }
 
     public uint Mntns { get; init; }
 
