@@ -141,15 +141,16 @@ static __always_inline bool wanted(const struct socket_record *record, __u16 num
 }
 
 /*
- * Whether it was bound to an address and waits for its port until it connects (IP_BIND_ADDRESS_NO_PORT). While bind() is
- * under way there is an address without a port as well, but the lock on the address comes last.
+ * Whether a socket without a number was bound to an address and waits for its port until it connects
+ * (IP_BIND_ADDRESS_NO_PORT). One that still has a source port was bound and is no more. While bind() is under way there is
+ * an address without a port as well, but the kernel locks the address only after it has taken the port.
  */
-static __noinline bool waits_for_port(struct sock *sk)
+static __noinline bool waits_for_port(struct sock *sk, __be16 source)
 {
 	struct sock___more *more = (void *)sk;
 	unsigned int locks = BPF_CORE_READ_BITFIELD_PROBED(more, sk_userlocks);
 
-	return (locks & (SOCK_BINDADDR_LOCK | SOCK_BINDPORT_LOCK)) == SOCK_BINDADDR_LOCK;
+	return !source && (locks & (SOCK_BINDADDR_LOCK | SOCK_BINDPORT_LOCK)) == SOCK_BINDADDR_LOCK;
 }
 
 enum reading { NOT_WANTED, WANTED, CHANGED };
@@ -164,6 +165,7 @@ static __always_inline enum reading read_once(struct socket_record *record, stru
 	__be16 source, remote_port;
 	struct kind kind;
 	struct net *net;
+	bool waits = false;
 	__u16 number;
 	__u8 bits;
 
@@ -187,7 +189,6 @@ static __always_inline enum reading read_once(struct socket_record *record, stru
 		record->socket_type = SOCK_STREAM;
 		record->port = number;
 		record->held_by = HELD_BY_TIME_WAIT;
-		source = 0;
 	} else {
 		kind = kind_of(typed, sk);
 		record->protocol_number = kind.protocol;
@@ -195,6 +196,9 @@ static __always_inline enum reading read_once(struct socket_record *record, stru
 		record->port = kind.type == SOCK_RAW || kind.protocol == IPPROTO_L2TP ? 0 : number;
 		record->uid = LOAD(typed, more, sk_uid.val);
 		source = LOAD(false, inet, inet_sport);
+		/* Before the number is compared again below: a bind() that ends meanwhile gives it one. */
+		if (!number && record->state == TCP_CLOSE && has_address(record))
+			waits = waits_for_port(sk, source);
 		if (record->state == TCP_LISTEN) {
 			if (kind.protocol == IPPROTO_MPTCP && bpf_core_type_exists(struct mptcp_sock)) {
 				more = (void *)CAST(struct sock, first_subflow((void *)sk));
@@ -216,10 +220,7 @@ static __always_inline enum reading read_once(struct socket_record *record, stru
 	/* What has closed and waits for the other end to do so is also kept as if in TIME_WAIT. */
 	if (record->state == TCP_TIME_WAIT)
 		record->state = LOAD(false, CAST(struct inet_timewait_sock, sk), tw_substate);
-	return wanted(record, number,
-		      !number && !source && record->state == TCP_CLOSE && has_address(record) && waits_for_port(sk)) ?
-		       WANTED :
-		       NOT_WANTED;
+	return wanted(record, number, waits) ? WANTED : NOT_WANTED;
 }
 
 static __always_inline bool read_socket(struct socket_record *record, struct sock *sk, bool typed)
