@@ -58,6 +58,16 @@ internal sealed class OutputBuffer(IByteSink sink) : IBufferWriter<byte>
     /// <summary>The number, then spaces up to the width: <c>%-WIDTHd</c>.</summary>
     public void Left(long value, int width) => Left(value.ToString(CultureInfo.InvariantCulture), width);
 
+    /// <summary>So many spaces; none if that is less than one.</summary>
+    public void Spaces(int count)
+    {
+        if (count > 0)
+        {
+            GetSpan(count)[..count].Fill((byte)' ');
+            _length += count;
+        }
+    }
+
     /// <summary>One byte.</summary>
     public void Byte(byte value)
     {
@@ -107,15 +117,6 @@ internal sealed class OutputBuffer(IByteSink sink) : IBufferWriter<byte>
         }
 
         return characters;
-    }
-
-    private void Spaces(int count)
-    {
-        if (count > 0)
-        {
-            GetSpan(count)[..count].Fill((byte)' ');
-            _length += count;
-        }
     }
 
     private void Reserve(int size)

@@ -48,7 +48,7 @@ internal sealed class TextTable<T> : IFieldReader
                 _output.Left(heading, cell.Size.Width);
             }
 
-            _output.Left("", cell.Gap);
+            _output.Spaces(cell.Gap);
         }
 
         _output.EndLine();
@@ -71,14 +71,14 @@ internal sealed class TextTable<T> : IFieldReader
                 cell.Field.Give(next, this);
             }
 
-            _output.Left("", cell.Gap);
+            _output.Spaces(cell.Gap);
         }
 
         _output.EndLine();
 
         if (_description.Note?.Invoke(next) is { } note)
         {
-            _output.Left("", Indent);
+            _output.Spaces(Indent);
             _output.Left(note, 0);
             _output.EndLine();
         }
