@@ -60,7 +60,7 @@ public abstract class FilterCommand : TraceCommand
     [Alias("Errors")]
     public SwitchParameter IncludeError { get; set; }
 
-    /// <summary>The back end, which hooks the kernel; by default the first that works.</summary>
+    /// <summary>The kernel hooks to use; by default the first that works.</summary>
     [Parameter(ParameterSetName = LiveSet)]
     public Backend Backend { get; set; }
 

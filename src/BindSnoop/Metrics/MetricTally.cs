@@ -8,7 +8,7 @@ namespace BindSnoop.Metrics;
 /// Counts calls by what metrics tell of them. How many counts there can be is limited: by the protocols and
 /// errors that are known and the ports that were asked for. The rest counts as other.
 /// </summary>
-/// <param name="ports">Ports to tell apart from all others; if there are none, ports are not shown.</param>
+/// <param name="ports">Ports that are counted separately; if empty, counts are not split by port.</param>
 internal sealed class MetricTally(IReadOnlyCollection<int> ports)
 {
     private const int Other = -1;

@@ -2,7 +2,7 @@ using BindSnoop.Reading;
 
 namespace BindSnoop;
 
-/// <summary>Tells whoever takes the events of a trace what was lost and what has become of the filter's cgroups. One thread uses it.</summary>
+/// <summary>Reports lost events and changes to the filter's cgroups to the consumer of a trace. Not thread-safe.</summary>
 internal sealed class TraceWatch(EventSession session, bool hasCgroups)
 {
     private static readonly TimeSpan s_warningInterval = TimeSpan.FromSeconds(1);
