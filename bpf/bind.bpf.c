@@ -23,6 +23,8 @@ struct bind_record {
 	__u8 options;
 	__u8 ipv6_only;
 	__u16 reserved;
+	__u32 socket_uid; /* of a failed call: who made the socket, which need not be who binds it */
+	__u32 padding;
 };
 
 #define NO_ADDRESS 0xffff
@@ -265,10 +267,12 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 		record->ipv6_only = call->owner ?
 					    BPF_CORE_READ_BITFIELD_PROBED(&call->owner->__sk_common, skc_ipv6only) :
 					    BITS(common, skc_reuse, bits, skc_ipv6only);
+		record->socket_uid = call->ret ? LOAD(typed, call->sk, sk_uid.val) : 0;
 	} else {
 		fill_origin(&record->origin, task, 0, 0, call->ret);
 		record->options = 0;
 		record->ipv6_only = 0;
+		record->socket_uid = 0;
 	}
 	record->requested = call->requested;
 	__builtin_memcpy(record->address, bound->address, sizeof(record->address));
@@ -278,6 +282,7 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 	record->protocol_number = call->kind.protocol;
 	record->socket_type = call->kind.type;
 	record->reserved = 0;
+	record->padding = 0;
 	submit(record);
 	return 0;
 }

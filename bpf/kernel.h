@@ -260,6 +260,7 @@ struct sock {
 	__u16 sk_type;
 	__u16 sk_protocol;
 	struct socket *sk_socket;
+	kuid_t sk_uid;
 };
 
 struct socket {

@@ -214,7 +214,10 @@ extern bool privateNetwork;
 bool write_file(const char *path, const char *text);
 bool read_file(const char *path, char *text, size_t size);
 int create_device(const char *name); // ifindex; skips the case where no kind of device can be made
-void add_address6(int ifindex, const char *address, int prefix);
+int create_device_without_carrier(const char *name);
+void create_vxlan(const char *name, unsigned port); // the kernel then has a UDP socket bound to the port
+void need_address(int ifindex, const char *address, int prefix);
+void need_tentative_address(int ifindex, const char *address, int prefix); // stays so without a carrier
 void become(uid_t uid, gid_t gid); // skips without the right to
 unsigned ifindex_of(const char *name);
 
@@ -224,6 +227,20 @@ struct place place_scoped(const char *address, unsigned port, unsigned scope);
 void set_options(int fd, const char *letters); // e.g. "F..R."; skips where it may not
 bool option_asked(int fd, int which);
 uint64_t netns_at_making(int fd);
+
+// ---- making.c: sockets, bound and connected
+
+unsigned own_netns(void);
+void new_netns(void);
+int open_for(const char *address, int type, int protocol);
+void bind_to(int fd, const char *address, unsigned port);
+int bound(const char *address, unsigned port, int type, int protocol);
+int listening(const char *address, unsigned port, int backlog);
+void connect_to(int fd, const char *address, unsigned port);
+int accept_one(int fd);
+void set(int fd, int level, int name, int value);
+void send_descriptor(int through, int fd);
+int receive_descriptor(int from);
 
 // ---- the verbs
 
@@ -241,6 +258,8 @@ int run_crowd(unsigned long threads);
 int run_sockets(void);
 int run_socket_churn(void);
 int run_socket_crowd(unsigned long processes, unsigned long sockets);
+int list_why(void);
+int run_why(int count, char **names);
 int run_conflicts(unsigned seed, int cases, unsigned most, int ofProtocol);
 int run_hold(const char *address, const char *port);
 bool parse_number(const char *text, uint64_t most, uint64_t *value);

@@ -92,7 +92,7 @@ static void run_simple(const struct bind_case *c)
 static void link_local_device(const struct bind_case *c)
 {
 	int index = create_device("truth0");
-	add_address6(index, "fe80::b1d", 64);
+	need_address(index, "fe80::b1d", 64);
 	struct place place = place_scoped("fe80::b1d", c->port, (unsigned)index);
 	report(tcp6(), &place);
 	place = place_scoped("fe80::b1d", c->port + 1, (unsigned)index);

@@ -26,6 +26,8 @@ static int usage(void)
 		"                                          so many sockets in each of so many processes, until then\n"
 		"       bindtruth conflicts SEED CASES HOLDERS PROTOCOL\n"
 		"                                          random binds to ports with random holders, and the kernel's answers\n"
+		"       bindtruth why --list               the cases of why\n"
+		"       bindtruth why [CASE...]            binds that fail, and why; each waits for a line of the input\n"
 		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
 	return 2;
 }
@@ -45,6 +47,8 @@ int main(int count, char **arguments)
 		return list_binds(ports);
 	if (strcmp(verb, "accept") == 0 && count == 1 + ports && strcmp(arguments[0], "--list") == 0)
 		return list_accepts(ports);
+	if (strcmp(verb, "why") == 0 && count == 1 && strcmp(arguments[0], "--list") == 0)
+		return list_why();
 
 	share_line_count();
 	open_cgroup_root();
@@ -72,6 +76,8 @@ int main(int count, char **arguments)
 	if (strcmp(verb, "conflicts") == 0 && count == 4 && parse_number(arguments[0], UINT32_MAX, &seed) && parse_number(arguments[1], 40000, &cases) &&
 		parse_number(arguments[2], 16, &holders) && parse_number(arguments[3], 511, &protocol))
 		return run_conflicts((unsigned)seed, (int)cases, (unsigned)holders, (int)protocol);
+	if (strcmp(verb, "why") == 0)
+		return run_why(count, arguments);
 	if (strcmp(verb, "crowd") == 0 && count == 1 && parse_number(arguments[0], 1000, &threads))
 		return run_crowd((unsigned long)threads);
 	if (strcmp(verb, "hold") == 0 && count == 2)

@@ -48,12 +48,6 @@ static void held_by(pid_t pid, int fd)
 	owners[ownerCount++].fd = fd;
 }
 
-static unsigned own_netns(void)
-{
-	struct stat status;
-	return stat("/proc/thread-self/ns/net", &status) == 0 ? (unsigned)status.st_ino : 0;
-}
-
 struct socket_line {
 	const char *name, *state, *heldBy;
 	int family, type, protocol;
@@ -168,87 +162,6 @@ static void show_bare(const char *name, const char *address, unsigned port, cons
 
 // ---- making them
 
-static int open_for(const char *address, int type, int protocol)
-{
-	return open_socket(strchr(address, ':') != NULL ? AF_INET6 : AF_INET, type, protocol);
-}
-
-static void bind_to(int fd, const char *address, unsigned port)
-{
-	struct place place = place_of(address, port);
-	if (bind(fd, (struct sockaddr *)&place.address, (socklen_t)place.length) != 0)
-		skip("bind to %s port %u: %s", address, port, error_name(errno));
-}
-
-static int bound(const char *address, unsigned port, int type, int protocol)
-{
-	int fd = open_for(address, type, protocol);
-	bind_to(fd, address, port);
-	return fd;
-}
-
-static int listening(const char *address, unsigned port, int backlog)
-{
-	int fd = bound(address, port, SOCK_STREAM, 0);
-	if (listen(fd, backlog) != 0)
-		skip("listen: %s", error_name(errno));
-	return fd;
-}
-
-static void connect_to(int fd, const char *address, unsigned port)
-{
-	struct place place = place_of(address, port);
-	if (connect(fd, (struct sockaddr *)&place.address, (socklen_t)place.length) != 0 && errno != EINPROGRESS)
-		skip("connect to %s port %u: %s", address, port, error_name(errno));
-}
-
-static int accepted(int fd)
-{
-	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-	if (connection < 0)
-		skip("accept: %s", error_name(errno));
-	return connection;
-}
-
-static void set(int fd, int level, int name, int value)
-{
-	if (setsockopt(fd, level, name, &value, sizeof value) != 0)
-		skip("setsockopt %d, %d: %s", level, name, error_name(errno));
-}
-
-static void send_descriptor(int through, int fd)
-{
-	char byte = 'x', control[CMSG_SPACE(sizeof fd)];
-	struct iovec part = {&byte, 1};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-	memset(control, 0, sizeof control);
-	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(head), &fd, sizeof fd);
-	if (sendmsg(through, &message, 0) != 1)
-		skip("sendmsg: %s", error_name(errno));
-}
-
-static int receive_descriptor(int from)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec part = {&byte, 1};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-	int fd;
-	if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1)
-		skip("recvmsg: %s", error_name(errno));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
-	return fd;
-}
-
-static void new_netns(void)
-{
-	if (unshare(CLONE_NEWNET) != 0)
-		skip("unshare: %s", error_name(errno));
-}
-
 static pid_t fork_holder(void)
 {
 	pid_t child = fork();
@@ -290,16 +203,16 @@ static void tcp_established(void)
 {
 	int listener = listening("127.0.0.1", 2008, 5), client = bound("127.0.0.1", 2009, SOCK_STREAM, 0);
 	connect_to(client, "127.0.0.1", 2008);
-	int server = accepted(listener);
+	int server = accept_one(listener);
 	show("tcp4-established-bound", client, "Established");
 	show("tcp4-established-server", server, "Established");
 	int other = open_for("127.0.0.1", SOCK_STREAM, 0);
 	connect_to(other, "127.0.0.1", 2008);
-	accepted(listener);
+	accept_one(listener);
 	show("tcp4-established-autobound", other, "Established");
 	other = open_for("127.0.0.1", SOCK_STREAM, 0);
 	connect_to(other, "127.0.0.1", 2008);
-	close(accepted(listener));
+	close(accept_one(listener));
 	usleep(20000);
 	show("tcp4-close-wait", other, "CloseWait");
 }
@@ -308,7 +221,7 @@ static void tcp_mapped_server(void)
 {
 	int listener = listening("::", 2010, 5), client = open_for("127.0.0.1", SOCK_STREAM, 0);
 	connect_to(client, "127.0.0.1", 2010);
-	show("tcp6-established-mapped", accepted(listener), "Established");
+	show("tcp6-established-mapped", accept_one(listener), "Established");
 }
 
 static void tcp_accept_queue(void)
@@ -324,7 +237,7 @@ static void tcp_time_wait(void)
 {
 	int listener = listening("127.0.0.1", 2113, 5), client = bound("127.0.0.1", 2012, SOCK_STREAM, 0);
 	connect_to(client, "127.0.0.1", 2113);
-	int server = accepted(listener);
+	int server = accept_one(listener);
 	close(client);
 	usleep(20000);
 	close(server);
@@ -332,7 +245,7 @@ static void tcp_time_wait(void)
 	show_bare("tcp4-time-wait", "127.0.0.1", 2012, "127.0.0.1", 2113, "TimeWait", "TimeWait");
 	int listener6 = listening("::1", 2212, 5), client6 = bound("::1", 2312, SOCK_STREAM, 0);
 	connect_to(client6, "::1", 2212);
-	server = accepted(listener6);
+	server = accept_one(listener6);
 	close(client6);
 	usleep(20000);
 	close(server);
@@ -345,7 +258,7 @@ static void tcp_orphan(void)
 	int listener = listening("127.0.0.1", 2114, 5);
 	int client = bound("127.0.0.1", 2013, SOCK_STREAM, 0);
 	connect_to(client, "127.0.0.1", 2114);
-	accepted(listener);
+	accept_one(listener);
 	close(client);
 	usleep(20000);
 	show_bare("tcp4-orphan", "127.0.0.1", 2013, "127.0.0.1", 2114, "FinWait2", "Orphan");
@@ -375,7 +288,7 @@ static void tcp_closed_listener(void)
 {
 	int listener = listening("127.0.0.1", 2056, 5), client = open_for("127.0.0.1", SOCK_STREAM, 0);
 	connect_to(client, "127.0.0.1", 2056);
-	int server = accepted(listener);
+	int server = accept_one(listener);
 	close(listener);
 	show("tcp4-child-of-closed-listener", server, "Established");
 }
@@ -417,7 +330,7 @@ static void mptcp(void)
 	show_listening("mptcp4-listen", listener, 0, 6);
 	int client = bound("127.0.0.1", 2122, SOCK_STREAM, IPPROTO_MPTCP);
 	connect_to(client, "127.0.0.1", 2022);
-	int server = accepted(listener);
+	int server = accept_one(listener);
 	show("mptcp4-established-client", client, "Established");
 	show("mptcp4-established-server", server, "Established");
 	show("mptcp6-bound", bound("::", 2023, SOCK_STREAM, IPPROTO_MPTCP), "Bound");
@@ -798,7 +711,7 @@ static void crowd_member(unsigned number, unsigned sockets)
 	int listener = -1;
 	snprintf(address, sizeof address, "127.1.%u.%u", number >> 8 & 255, number & 255);
 	for (unsigned i = 0; i < sockets; i++) {
-		int fd = i % 10 == 9 ? accepted(listener) : bound(address, 1000 + i, i % 10 == 6 || i % 10 == 7 ? SOCK_DGRAM : SOCK_STREAM, 0);
+		int fd = i % 10 == 9 ? accept_one(listener) : bound(address, 1000 + i, i % 10 == 6 || i % 10 == 7 ? SOCK_DGRAM : SOCK_STREAM, 0);
 		if (i % 10 < 4) {
 			listen(fd, 16);
 			listener = fd;

@@ -156,7 +156,7 @@ static bool set_up(const char *name)
 	return done;
 }
 
-static bool add_address(int ifindex, const char *text, int prefix)
+static bool add_address_with(int ifindex, const char *text, int prefix, int flags)
 {
 	struct { struct nlmsghdr header; struct ifaddrmsg body; char room[128]; } request;
 	unsigned char address[sizeof(struct in6_addr)];
@@ -169,17 +169,28 @@ static bool add_address(int ifindex, const char *text, int prefix)
 	request.header.nlmsg_flags = NLM_F_CREATE;
 	request.body.ifa_family = (unsigned char)family;
 	request.body.ifa_prefixlen = (unsigned char)prefix;
-	// Without NODAD an address is tentative at first, and cannot be bound.
-	request.body.ifa_flags = family == AF_INET6 ? IFA_F_NODAD : 0;
+	request.body.ifa_flags = (unsigned char)flags;
 	request.body.ifa_index = (unsigned)ifindex;
 	attribute(&request.header, IFA_LOCAL, address, family == AF_INET ? 4 : 16);
 	attribute(&request.header, IFA_ADDRESS, address, family == AF_INET ? 4 : 16);
 	return talk(&request.header);
 }
 
-void add_address6(int ifindex, const char *address, int prefix)
+static bool add_address(int ifindex, const char *text, int prefix)
+{
+	// Without NODAD an address is tentative at first, and cannot be bound.
+	return add_address_with(ifindex, text, prefix, strchr(text, ':') != NULL ? IFA_F_NODAD : 0);
+}
+
+void need_address(int ifindex, const char *address, int prefix)
 {
 	if (!add_address(ifindex, address, prefix))
+		skip("adding %s: %s", address, error_name(errno));
+}
+
+void need_tentative_address(int ifindex, const char *address, int prefix)
+{
+	if (!add_address_with(ifindex, address, prefix, 0))
 		skip("adding %s: %s", address, error_name(errno));
 }
 
@@ -204,21 +215,34 @@ bool enter_private_network(void)
 	return true;
 }
 
-int create_device(const char *name)
+// A device of a kind, which a number and a port belong to if that is a tunnel.
+static bool create_device_of(const char *kind, const char *name, unsigned port)
 {
-	static const char *const kinds[] = {"dummy", "veth", "netkit", "bridge", "ifb"};
+	struct { struct nlmsghdr header; struct ifinfomsg body; char room[256]; } request;
+	memset(&request, 0, sizeof request);
+	request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.body);
+	request.header.nlmsg_type = RTM_NEWLINK;
+	request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
+	attribute(&request.header, IFLA_IFNAME, name, strlen(name) + 1);
+	struct rtattr *info = attribute(&request.header, IFLA_LINKINFO, NULL, 0);
+	attribute(&request.header, IFLA_INFO_KIND, kind, strlen(kind));
+	if (port != 0) {
+		struct rtattr *data = attribute(&request.header, IFLA_INFO_DATA, NULL, 0);
+		uint32_t number = 77;
+		uint16_t there = htons((uint16_t)port);
+		attribute(&request.header, IFLA_VXLAN_ID, &number, sizeof number);
+		attribute(&request.header, IFLA_VXLAN_PORT, &there, sizeof there);
+		data->rta_len = (unsigned short)((char *)&request + request.header.nlmsg_len - (char *)data);
+	}
+	info->rta_len = (unsigned short)((char *)&request + request.header.nlmsg_len - (char *)info);
+	return talk(&request.header);
+}
+
+static int create_one_of(const char *const *kinds, size_t count, const char *name)
+{
 	char reasons[256] = "";
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		struct { struct nlmsghdr header; struct ifinfomsg body; char room[256]; } request;
-		memset(&request, 0, sizeof request);
-		request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.body);
-		request.header.nlmsg_type = RTM_NEWLINK;
-		request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-		attribute(&request.header, IFLA_IFNAME, name, strlen(name) + 1);
-		struct rtattr *info = attribute(&request.header, IFLA_LINKINFO, NULL, 0);
-		attribute(&request.header, IFLA_INFO_KIND, kinds[i], strlen(kinds[i]));
-		info->rta_len = (unsigned short)((char *)&request + request.header.nlmsg_len - (char *)info);
-		if (talk(&request.header)) {
+	for (size_t i = 0; i < count; i++) {
+		if (create_device_of(kinds[i], name, 0)) {
 			if (!set_up(name))
 				skip("%s cannot be brought up: %s", name, error_name(errno));
 			return (int)ifindex_of(name);
@@ -227,6 +251,25 @@ int create_device(const char *name)
 		snprintf(reasons + used, sizeof reasons - used, "%s%s: %s", used == 0 ? "" : ", ", kinds[i], error_name(errno));
 	}
 	skip("no device can be made (%s)", reasons);
+}
+
+int create_device(const char *name)
+{
+	static const char *const kinds[] = {"dummy", "veth", "netkit", "bridge", "ifb"};
+	return create_one_of(kinds, sizeof kinds / sizeof *kinds, name);
+}
+
+int create_device_without_carrier(const char *name)
+{
+	// The other end of the first stays down, and nothing is plugged into the second.
+	static const char *const kinds[] = {"veth", "bridge"};
+	return create_one_of(kinds, sizeof kinds / sizeof *kinds, name);
+}
+
+void create_vxlan(const char *name, unsigned port)
+{
+	if (!create_device_of("vxlan", name, port) || !set_up(name))
+		skip("no vxlan can be made: %s", error_name(errno));
 }
 
 unsigned ifindex_of(const char *name)

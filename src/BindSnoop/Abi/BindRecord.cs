@@ -17,4 +17,6 @@ internal struct BindRecord
     public byte Options;
     public byte Ipv6Only;
     public ushort Reserved;
+    public uint SocketUid;
+    public uint Padding;
 }

@@ -37,7 +37,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
 
     private static BindFinding Finding(PortVerdict verdict) => Finding(verdict.Cause, verdict.Explanation, verdict.Holders);
 
-    private static BindClaim ClaimOf(BindEvent failed, IPAddress address, uint? uid) => new(
+    private static BindClaim ClaimOf(BindEvent failed, IPAddress address) => new(
         failed.NetworkNamespace,
         failed.ProtocolNumber,
         AddressValue.Of(address),
@@ -46,7 +46,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
         (uint)failed.InterfaceIndex,
         failed.Options.HasFlag(BindOptions.ReuseAddress),
         failed.Options.HasFlag(BindOptions.ReusePort),
-        uid);
+        failed.SocketUid);
 
     private BindFinding ExplainInUse(BindEvent failed)
     {
@@ -55,28 +55,29 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
             return Finding(BindCause.Unknown, "the address that was asked for is not known");
         }
 
-        IEnumerable<BindSocket> others = sockets.Where(s => s.NetworkNamespace == failed.NetworkNamespace && (failed.Inode == 0 || s.Inode != failed.Inode));
+        BindClaim claim = ClaimOf(failed, address);
+        BindSocket[] others = [.. sockets.Where(s => s.NetworkNamespace == failed.NetworkNamespace && (failed.Inode == 0 || s.Inode != failed.Inode))];
         if (failed.RequestedPort == 0)
         {
-            return StateOf(failed) is { } state && PortSearch.OfAnyPort(ClaimOf(failed, address, failed.Uid), state, [.. others]) is { Available: false } full
+            return StateOf(failed) is { } state && PortSearch.OfAnyPort(claim, state, others) is { Available: false } full
                 ? Finding(full)
-                : Finding(BindCause.NoFreePort, "the kernel found no free port in net.ipv4.ip_local_port_range; there is one again by now");
+                : Finding(BindCause.NoFreePort, "the kernel found no free port: net.ipv4.ip_local_port_range has one again by now, or the socket leaves only some of it (IP_LOCAL_PORT_RANGE)");
         }
 
-        BindSocket[] there = [.. others];
-        PortVerdict verdict = PortSearch.OfPort(ClaimOf(failed, address, failed.Uid), there);
+        PortVerdict verdict = PortSearch.OfPort(claim, others);
         if (verdict.Available == true)
         {
-            // The user of a socket is who made it, and that may be another than who binds it.
-            BindClaim anybody = ClaimOf(failed, address, null);
-            BindSocket[] possible = [.. there.Where(s => BindRules.Conflicts(anybody, s) != false)];
-            return possible.Length > 0
-                ? Finding(BindCause.ReusePortOtherUser, HolderText.Explain(anybody, BindCause.ReusePortOtherUser, possible), possible)
+            // With a program attached before bind() the kernel takes SO_REUSEPORT for not set, and nothing shows that.
+            return PortSearch.OfPort(claim with { ReusePort = false }, others) is { Available: false } shared
+                ? Finding(
+                    BindCause.Unknown,
+                    $"{HolderText.Describe(shared.Holders[0])} and would share the port; what did not was gone a moment later, or the new socket had a program attached (SO_ATTACH_REUSEPORT_EBPF), which must be done after bind()",
+                    shared.Holders)
                 : Finding(BindCause.HolderGone, "what held the port was gone a moment later; try again");
         }
 
         return verdict.Available is null
-            ? Finding(verdict.Holders.Count > 0 ? PortSearch.CauseOf(ClaimOf(failed, address, failed.Uid), verdict.Holders[0]) : BindCause.Unknown, verdict.Explanation, verdict.Holders)
+            ? Finding(verdict.Holders.Count > 0 ? PortSearch.CauseOf(claim, verdict.Holders[0]) : BindCause.Unknown, verdict.Explanation, verdict.Holders)
             : Finding(verdict);
     }
 
@@ -145,7 +146,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
             state,
             isPrivileged: true) is { Cause: BindCause.BadAddress } fault
             ? Finding(fault.Cause, fault.Explanation)
-            : Finding(BindCause.Unknown, "the kernel called it invalid: the socket was bound or closed already, or cannot be bound to such an address");
+            : Finding(BindCause.Unknown, "the kernel called it invalid: the socket was bound or closed already, cannot be bound to such an address, or the address was given as longer than any is");
     }
 
     private NetworkState? StateOf(BindEvent failed)
@@ -155,7 +156,10 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
             string path = $"{ProcessOf(failed)}/ns/net";
             state = failed.NetworkNamespace != NetworkNamespaces.Own && Namespaces.InodeOf(path) == failed.NetworkNamespace
                 ? NetworkState.ReadAt(failed.NetworkNamespace, path)
-                : NetworkState.Read(failed.NetworkNamespace);
+                : null;
+
+            // The process may have ended since; another may be there.
+            state ??= NetworkState.Read(failed.NetworkNamespace);
             _states.Add(failed.NetworkNamespace, state);
         }
 

@@ -40,7 +40,7 @@ internal static class PortSearch
             ? new PortVerdict(
                 null,
                 BindCause.Unknown,
-                $"{HolderText.Describe(possible[0])}; whether its options let both share the port cannot be seen without CAP_BPF and CAP_PERFMON",
+                $"{HolderText.Describe(possible[0])}; whether both may share the port cannot be seen{(possible[0].Options is null ? " without CAP_BPF and CAP_PERFMON" : "")}",
                 possible)
             : new PortVerdict(true, BindCause.None, "", []);
     }

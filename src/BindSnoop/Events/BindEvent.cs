@@ -147,6 +147,11 @@ public sealed class BindEvent : TraceEvent
     /// <summary>The sockets in the way, as they were just after the call; null if it was not to be explained.</summary>
     public IReadOnlyList<BindSocket>? Holders => Found?.Holders;
 
+    /// <summary>
+    /// Of a failure: the user who made the socket, whose it is to the kernel's rules for SO_REUSEPORT; need not be <see cref="TraceEvent.Uid"/>.
+    /// </summary>
+    internal uint SocketUid => _record.SocketUid;
+
     /// <summary>What is being found out about a failure; null if nothing is.</summary>
     internal Task<BindFinding>? Finding { get; set; }
 
