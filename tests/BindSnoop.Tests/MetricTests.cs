@@ -38,6 +38,53 @@ public sealed class MetricTests : IDisposable
         Assert.Equal(["call=bind error.type=EBADF 1", "call=bind error.type=other 1000"], Lines(tally, Metric.Errors));
     }
 
+    /// <summary>A failure that is looked into counts once, when its cause is known; nobody waits for that.</summary>
+    [Fact]
+    public void ErrorsAreToldByCause()
+    {
+        MetricTally tally = new([]);
+        TaskCompletionSource<BindFinding> first = new(), second = new();
+        tally.Add(Bind(error: 98, finding: first.Task));
+        tally.Add(Bind(error: 98, finding: second.Task));
+        tally.Add(Bind(error: 98, finding: Task.FromResult(new BindFinding("Unknown", "", []))));
+        tally.Add(Bind(error: 98));
+        Assert.Equal(["network.transport=tcp network.type=ipv4 result=failure 4"], Lines(tally, Metric.Binds));
+        Assert.Equal(["call=bind error.type=EADDRINUSE 1", "call=bind error.type=EADDRINUSE cause=Unknown 1"], Lines(tally, Metric.Errors));
+        first.SetResult(new BindFinding("Listening", "", []));
+        second.SetResult(new BindFinding("TimeWait", "", []));
+        Assert.Equal(
+            [
+                "call=bind error.type=EADDRINUSE 1",
+                "call=bind error.type=EADDRINUSE cause=Listening 1",
+                "call=bind error.type=EADDRINUSE cause=TimeWait 1",
+                "call=bind error.type=EADDRINUSE cause=Unknown 1",
+            ],
+            Lines(tally, Metric.Errors));
+    }
+
+    /// <summary>When a trace ends, each of its failures is counted with a cause.</summary>
+    [Fact]
+    public void CausesAreKnownWhenATraceEnds()
+    {
+        Requires.Tracing();
+        using Reading reading = new();
+        long before = Explained(reading);
+        using (BindTracer tracer = new(OwnCalls with { Explain = true }))
+        {
+            for (int i = 0; i < 50; i++)
+            {
+                Assert.NotEqual(0, Sys.BindOnce("192.0.2.250", 0));
+            }
+
+            Assert.Equal(50, tracer.Read(TimeSpan.Zero).Count());
+        }
+
+        Assert.Equal(before + 50, Explained(reading));
+
+        static long Explained(Reading reading) =>
+            Sum([.. reading.Of("bindsnoop.errors").Where(l => l.Contains("cause=AddressNotLocal", StringComparison.Ordinal) || l.Contains("cause=Unknown", StringComparison.Ordinal))]);
+    }
+
     [Fact]
     public void OnlyPortsThatWereAskedForAreTold()
     {
@@ -282,12 +329,12 @@ public sealed class MetricTests : IDisposable
         return set;
     }
 
-    private static BindEvent Bind(ushort protocol = 6, int family = 2, int error = 0, ushort port = 8080, uint uid = 0)
+    private static BindEvent Bind(ushort protocol = 6, int family = 2, int error = 0, ushort port = 8080, uint uid = 0, Task<BindFinding>? finding = null)
     {
         BindRecord record = new() { ProtocolNumber = protocol, AddressFamily = (ushort)family, Port = port };
         record.Origin.ErrorCode = error;
         record.Origin.Uid = uid;
-        return new BindEvent(record, new EventContext(0, Backend.Fentry));
+        return new BindEvent(record, new EventContext(0, Backend.Fentry)) { Finding = finding };
     }
 
     private static List<string> Lines(MetricTally tally, Metric metric)

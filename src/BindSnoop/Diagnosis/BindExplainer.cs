@@ -22,7 +22,7 @@ internal sealed class BindExplainer : IDisposable
     private readonly BlockingCollection<(BindEvent Event, TaskCompletionSource<BindFinding> Answer)> _pending = new(MostPending);
     private readonly SocketProgram? _program;
     private readonly Thread _thread;
-    private volatile bool _disposed;
+    private volatile bool _ended;
     private long _skipped;
 
     public BindExplainer()
@@ -61,17 +61,23 @@ internal sealed class BindExplainer : IDisposable
         }
     }
 
-    /// <summary>Ends the thread; failures that still wait are not looked into, and say so.</summary>
-    public void Dispose()
+    /// <summary>Ends the thread; failures that still wait are not looked into, and say so, as do those that come later.</summary>
+    public void End()
     {
-        if (_disposed)
+        if (_ended)
         {
             return;
         }
 
-        _disposed = true;
+        _ended = true;
         _pending.CompleteAdding();
         _thread.Join();
+    }
+
+    /// <summary>Releases everything, once nobody calls <see cref="Begin"/> any more.</summary>
+    public void Dispose()
+    {
+        End();
         _program?.Dispose();
         _pending.Dispose();
     }
@@ -90,7 +96,7 @@ internal sealed class BindExplainer : IDisposable
 
             Stopwatch time = Stopwatch.StartNew();
             Answer(batch);
-            if (!_disposed && batch.Count > 1)
+            if (!_ended && batch.Count > 1)
             {
                 // Not more than half of a processor, however many fail.
                 Thread.Sleep(time.Elapsed);
@@ -103,7 +109,7 @@ internal sealed class BindExplainer : IDisposable
         FailureRules? rules = null;
         foreach ((BindEvent failed, TaskCompletionSource<BindFinding> answer) in batch)
         {
-            if (_disposed)
+            if (_ended)
             {
                 Skip(answer, s_ended);
                 continue;

@@ -15,7 +15,7 @@ internal sealed record Metric(string Name, string Unit, string Description, bool
     public static Metric PrivilegedBinds { get; } =
         new("bindsnoop.privileged_binds", "{call}", "Calls of bind() for ports below 1024 by result and class of user: root, system or user.");
 
-    public static Metric Errors { get; } = new("bindsnoop.errors", "{call}", "Failed calls by call and error.");
+    public static Metric Errors { get; } = new("bindsnoop.errors", "{call}", "Failed calls by call and error, and by cause where failures are explained.");
 
     public static Metric Received { get; } = new("bindsnoop.received", "{call}", "Calls that the kernel handed over or counted.");
 

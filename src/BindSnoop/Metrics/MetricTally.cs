@@ -18,6 +18,10 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
         new[] { "TCP", "UDP", "MPTCP", "SCTP", "UDPLITE", "DCCP", "ICMP", "ICMPV6" }.ToDictionary(n => (int)Protocols.Parse(n), n => n.ToLowerInvariant());
 
     private readonly Dictionary<Call, long> _calls = [];
+    private readonly Dictionary<Failure, long> _failures = [];
+
+    // Causes become known in this order, of not more failures than may wait for that.
+    private readonly Queue<(Failure Failure, Task<BindFinding> Finding)> _undecided = [];
 
     /// <summary>The ports that are told.</summary>
     public IReadOnlyCollection<int> Ports { get; } = ports;
@@ -29,12 +33,28 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
 
         // Zero asks the kernel to choose, and it chooses no privileged port.
         string? user = next.Kind.ClaimsPorts && port is > 0 and < FirstUnprivilegedPort ? UserClass(next.Uid) : null;
-        Add(next.Kind, protocol, family, next.ErrorCode, port, user, 1);
+        lock (_calls)
+        {
+            Add(next.Kind, protocol, family, next.ErrorCode, port, user, 1);
+            if (next.ErrorCode != 0)
+            {
+                Add(FailureOf(next.Kind, next.ErrorCode), (next as BindEvent)?.Finding);
+            }
+        }
     }
 
     /// <summary>Adds what was counted in the kernel, which does not tell users apart.</summary>
-    public void Add(BindCount count) =>
-        Add(BindEvent.Definition, count.ProtocolNumber, count.AddressFamily, count.ErrorCode, count.Port, null, count.Count);
+    public void Add(BindCount count)
+    {
+        lock (_calls)
+        {
+            Add(BindEvent.Definition, count.ProtocolNumber, count.AddressFamily, count.ErrorCode, count.Port, null, count.Count);
+            if (count.ErrorCode != 0)
+            {
+                Add(_failures, FailureOf(BindEvent.Definition, count.ErrorCode), count.Count);
+            }
+        }
+    }
 
     /// <summary>Writes the counts, as those of the trace if it has a name.</summary>
     public void WriteTo(MetricSet set, string? traceName)
@@ -44,7 +64,7 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
         {
             foreach ((Call call, long count) in _calls)
             {
-                KeyValuePair<string, string?> result = new("result", call.Error == 0 ? "success" : "failure");
+                KeyValuePair<string, string?> result = new("result", call.IsFailure ? "failure" : "success");
                 set.Add(
                     Metric.CallsOf(call.Kind),
                     count,
@@ -53,16 +73,17 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
                     new("network.type", call.AddressFamily.ToLowerInvariant()),
                     new("server.port", Ports.Count == 0 ? null : call.Port == Other ? MetricSet.Other : call.Port.ToString(CultureInfo.InvariantCulture)),
                     result);
-                if (call.Error != 0)
-                {
-                    string error = call.Error == Other ? MetricSet.Other : Errno.NameOf(call.Error);
-                    set.Add(Metric.Errors, count, trace, new("call", call.Kind.Call), new("error.type", error));
-                }
-
                 if (call.UserClass is { } user)
                 {
                     set.Add(Metric.PrivilegedBinds, count, trace, new("user.class", user), result);
                 }
+            }
+
+            Decide();
+            foreach ((Failure failure, long count) in _failures)
+            {
+                string error = failure.Error == Other ? MetricSet.Other : Errno.NameOf(failure.Error);
+                set.Add(Metric.Errors, count, trace, new("call", failure.Kind.Call), new("error.type", error), new("cause", failure.Cause));
             }
         }
     }
@@ -81,14 +102,41 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
             kind,
             s_protocols.ContainsKey(protocol) ? protocol : Other,
             addressFamily,
-            Errno.IsKnown(error) ? error : Other,
+            error != 0,
             Ports.Contains(port) ? port : Other,
             userClass);
-        lock (_calls)
+        Add(_calls, call, count);
+    }
+
+    private static void Add<T>(Dictionary<T, long> counts, T key, long count)
+        where T : struct => counts[key] = counts.GetValueOrDefault(key) + count;
+
+    private static Failure FailureOf(EventDefinition kind, int error) => new(kind, Errno.IsKnown(error) ? error : Other, null);
+
+    /// <summary>Counts a failure once its cause is known, if that is being looked for.</summary>
+    private void Add(Failure failure, Task<BindFinding>? finding)
+    {
+        Decide();
+        if (finding is { IsCompleted: false })
         {
-            _calls[call] = _calls.GetValueOrDefault(call) + count;
+            _undecided.Enqueue((failure, finding));
+        }
+        else
+        {
+            Add(_failures, failure with { Cause = finding?.Result.Cause }, 1);
         }
     }
 
-    private readonly record struct Call(EventDefinition Kind, int Protocol, string AddressFamily, int Error, int Port, string? UserClass);
+    private void Decide()
+    {
+        while (_undecided.TryPeek(out var first) && first.Finding.IsCompleted)
+        {
+            Add(_failures, first.Failure with { Cause = first.Finding.Result.Cause }, 1);
+            _undecided.Dequeue();
+        }
+    }
+
+    private readonly record struct Call(EventDefinition Kind, int Protocol, string AddressFamily, bool IsFailure, int Port, string? UserClass);
+
+    private readonly record struct Failure(EventDefinition Kind, int Error, string? Cause);
 }

@@ -54,11 +54,15 @@ public sealed class BindTracer : Tracer<BindEvent>
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        base.Dispose(disposing);
-        if (disposing)
+        if (!disposing)
         {
-            _explainer?.Dispose();
+            return;
         }
+
+        // Before its metrics are summed up, each failure has a cause.
+        _explainer?.End();
+        base.Dispose(disposing);
+        _explainer?.Dispose();
     }
 
     private protected override BindEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher)
