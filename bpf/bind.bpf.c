@@ -259,15 +259,16 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 	if (call->sk) {
 		const struct sock_common *common = call->common;
 		struct net *net = common->skc_net.net;
+		struct sock *sk = call->sk;
 		__u8 bits;
 
-		fill_origin(&record->origin, task, inode_of(typed, call->sk), LOAD(typed, net, ns.inum), call->ret);
+		fill_origin(&record->origin, task, inode_of(typed, sk), LOAD(typed, net, ns.inum), call->ret);
 		bits = BYTE_OF(common, skc_reuse);
-		record->options = options_of(call->sk, common, bits);
+		record->options = options_of(sk, common, bits);
 		record->ipv6_only = call->owner ?
 					    BPF_CORE_READ_BITFIELD_PROBED(&call->owner->__sk_common, skc_ipv6only) :
 					    BITS(common, skc_reuse, bits, skc_ipv6only);
-		record->socket_uid = call->ret ? LOAD(typed, call->sk, sk_uid.val) : 0;
+		record->socket_uid = call->ret ? LOAD(typed, sk, sk_uid.val) : 0;
 	} else {
 		fill_origin(&record->origin, task, 0, 0, call->ret);
 		record->options = 0;
