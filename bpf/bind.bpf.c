@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /* Calls of bind() on IPv4 and IPv6 sockets: what was asked for, what came of it. */
-#include "accounting.h"
+#include "bound.h"
+#include "calls.h"
+#include "counts.h"
 #include "filter.h"
-
-enum bind_option {
-	FREE_BIND = 1,
-	TRANSPARENT = 2,
-	BIND_ADDRESS_NO_PORT = 4,
-	REUSE_ADDRESS = 8,
-	REUSE_PORT = 16,
-};
 
 struct bind_record {
 	struct origin origin;
@@ -28,23 +22,6 @@ struct bind_record {
 };
 
 #define NO_ADDRESS 0xffff
-
-struct bind_count_key {
-	__u8 address[16] __attribute__((aligned(8)));
-	__u32 interface_index;
-	__s32 error_code;
-	__u16 address_family;
-	__u16 port;
-	__u16 protocol_number;
-	__u16 named_family; /* of the address: of failed calls what was asked for, perhaps NO_ADDRESS */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, struct bind_count_key);
-	__type(value, __u64);
-} counts SEC(".maps");
 
 /* sockaddr, sockaddr_in and sockaddr_in6 in one (ip(7), ipv6(7)). */
 union raw_address {
@@ -126,70 +103,6 @@ static __always_inline void read_user_address(struct endpoint *requested, void *
 	parse_address(requested, &raw, size, socket_family);
 }
 
-/* The address a socket is bound to. Not inet_saddr, which is 0 for multicast and broadcast addresses. */
-static __always_inline void read_bound_address(__u8 *address, const struct sock_common *common, __u16 family)
-{
-	const struct sock_common___ipv6 *ipv6 = (const void *)common;
-	__u32 *word = (void *)address;
-
-	if (family == AF_INET) {
-		word[0] = common->skc_rcv_saddr;
-	} else if (bpf_core_field_exists(ipv6->skc_v6_rcv_saddr)) {
-		word[0] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[0];
-		word[1] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[1];
-		word[2] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[2];
-		word[3] = ipv6->skc_v6_rcv_saddr.in6_u.u6_addr32[3];
-	}
-}
-
-/* `bits` are those of skc_reuse and its neighbours. */
-static __always_inline __u8 options_of(struct sock *sk, const struct sock_common *common, __u8 bits)
-{
-	struct inet_sock *inet = CAST(struct inet_sock, sk);
-	__u8 options = 0;
-
-	if (BITS(common, skc_reuse, bits, skc_reuse))
-		options |= REUSE_ADDRESS;
-	if (BITS(common, skc_reuse, bits, skc_reuseport))
-		options |= REUSE_PORT;
-
-	/* Typed arguments end with struct sock. */
-	if (bpf_core_field_exists(inet->inet_flags)) {
-		/*
-		 * Since 6.6: c274af224269 ("inet: introduce inet->inet_flags"), 3f7e753206bb ("inet: move inet->freebind to
-		 * inet->inet_flags"), 4bd0623f04ee ("inet: move inet->transparent to inet->inet_flags") and ca571e2eb7eb
-		 * ("inet: move inet->bind_address_no_port to inet->inet_flags").
-		 */
-		unsigned long flags = LOAD(false, inet, inet_flags);
-
-		if (flags >> (config.freebind_bit & 63) & 1)
-			options |= FREE_BIND;
-		if (flags >> (config.transparent_bit & 63) & 1)
-			options |= TRANSPARENT;
-		if (flags >> (config.bind_address_no_port_bit & 63) & 1)
-			options |= BIND_ADDRESS_NO_PORT;
-	} else {
-		/* All three are in the byte of the first and the one after it. */
-		long start = __CORE_RELO((struct inet_sock___bits *)sk, freebind, BYTE_OFFSET), back = 0;
-		struct inet_sock___bits *bits;
-		__u8 copy[8];
-
-		bpf_probe_read_kernel(copy, sizeof(copy), (void *)sk + start);
-		/* To the verifier, only this way of going back stays on the stack. */
-		barrier_var(back);
-		back -= start;
-		barrier_var(back);
-		bits = (void *)copy + back;
-		if (BPF_CORE_READ_BITFIELD(bits, freebind))
-			options |= FREE_BIND;
-		if (BPF_CORE_READ_BITFIELD(bits, transparent))
-			options |= TRANSPARENT;
-		if (BPF_CORE_READ_BITFIELD(bits, bind_address_no_port))
-			options |= BIND_ADDRESS_NO_PORT;
-	}
-	return options;
-}
-
 /* What else there is to check of a call by a caller_wanted(), before anything is read of its socket. */
 static __always_inline bool call_wanted(int ret)
 {
@@ -215,7 +128,6 @@ struct outcome {
 	const struct endpoint *named; /* as the program gave it; null where that is not known to differ */
 };
 
-/* One more of a kind of call. */
 static __always_inline int count(const struct outcome *call, const struct endpoint *bound, __u32 interface_index)
 {
 	struct bind_count_key key = {
@@ -226,22 +138,9 @@ static __always_inline int count(const struct outcome *call, const struct endpoi
 		.protocol_number = call->kind.protocol,
 		.named_family = call->ret ? call->requested.family : bound->family,
 	};
-	__u64 one = 1, *count;
 
 	__builtin_memcpy(key.address, call->ret ? call->requested.address : bound->address, sizeof(key.address));
-	count = bpf_map_lookup_elem(&counts, &key);
-	if (!count && bpf_map_update_elem(&counts, &key, &one, BPF_NOEXIST)) {
-		/* Full; or another CPU was first, and then the entry is there now. */
-		count = bpf_map_lookup_elem(&counts, &key);
-		if (!count) {
-			COUNT(dropped);
-			return 0;
-		}
-	}
-	if (count)
-		__sync_fetch_and_add(count, 1);
-	COUNT(counted);
-	return 0;
+	return count_one_more(&key);
 }
 
 static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *bound,
@@ -328,62 +227,6 @@ static __always_inline int report(bool typed, const struct outcome *call)
 }
 
 enum function { INET_BIND, INET6_BIND, MPTCP_BIND, SECURITY_SOCKET_BIND, SYS_BIND, RAW_BIND, RAWV6_BIND, PING_BIND };
-
-/*
- * Entries stay for the thread's next call, since to look one up costs a fraction of adding and deleting
- * it; the least recently used make room. Should that ever be a call under way, it is among those entered
- * and not left.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct call_key);
-	__type(value, struct call);
-} calls SEC(".maps");
-
-static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1, __u64 arg2, __u64 arg3)
-{
-	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
-	struct call *call = bpf_map_lookup_elem(&calls, &key);
-
-	if (!call) {
-		struct call first = { .args = { arg0, arg1, arg2, arg3 }, .under_way = true };
-
-		if (bpf_map_update_elem(&calls, &key, &first, BPF_ANY))
-			COUNT(missed);
-		else
-			COUNT(entered);
-		return 0;
-	}
-	/* The thread's last call never came to its return. */
-	if (call->under_way)
-		COUNT(missed);
-	else
-		COUNT(entered);
-	call->args[0] = arg0;
-	call->args[1] = arg1;
-	call->args[2] = arg2;
-	call->args[3] = arg3;
-	call->under_way = true;
-	return 0;
-}
-
-/* False if the entry was not seen. */
-static __always_inline bool leave(enum function function, struct call *call)
-{
-	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
-	struct call *entered = bpf_map_lookup_elem(&calls, &key);
-
-	if (!entered || !entered->under_way) {
-		/* Clang may copy it on this path as well, and the verifier asks for it to have been written. */
-		*call = (struct call){};
-		return false;
-	}
-	*call = *entered;
-	entered->under_way = false;
-	COUNT(left);
-	return true;
-}
 
 /* security_socket_bind() is of interest only where a security module refuses: then no bind function runs. */
 static __always_inline bool is_outcome(enum function function, int ret)
@@ -553,12 +396,9 @@ static __always_inline bool port_was_requested(const struct outcome *call, const
 	if (call->kind.protocol == IPPROTO_SCTP)
 		return named->port;
 	if (call->kind.protocol == IPPROTO_MPTCP) {
-		struct mptcp_sock *mptcp = CAST(struct mptcp_sock, sk);
-
-		sk = bpf_core_field_exists(mptcp->first) ? LOAD(false, mptcp, first) : NULL;
+		sk = first_subflow(sk);
 		if (!sk)
 			return named->port;
-		sk = CAST(struct sock, sk);
 	}
 	return LOAD_BITS(false, sk, sk_userlocks) & SOCK_BINDPORT_LOCK;
 }

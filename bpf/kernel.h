@@ -64,16 +64,18 @@ struct pt_regs;
 #endif
 #include <bpf/bpf_tracing.h>
 
-/* The number of the system call that the registers are of, and that of bind(2). */
+/* The number of the system call that the registers are of, and those of bind(2) and listen(2). */
 #if defined(__TARGET_ARCH_x86)
 #define SYSTEM_CALL_NUMBER(regs) ((regs)->orig_rax)
 #define BIND_NUMBER 49
+#define LISTEN_NUMBER 50
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs___number {
 	int syscallno;
 } __attribute__((preserve_access_index));
 #define SYSTEM_CALL_NUMBER(regs) BPF_CORE_READ((const struct pt_regs___number *)(regs), syscallno)
 #define BIND_NUMBER 200
+#define LISTEN_NUMBER 201
 #endif
 
 /*
@@ -99,8 +101,13 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_core {
+	int sysctl_somaxconn;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_core core;
 };
 
 typedef struct {
@@ -259,6 +266,7 @@ struct sock {
 	__u8 sk_userlocks : 4;
 	__u16 sk_type;
 	__u16 sk_protocol;
+	__u32 sk_max_ack_backlog;
 	struct socket *sk_socket;
 	kuid_t sk_uid;
 };

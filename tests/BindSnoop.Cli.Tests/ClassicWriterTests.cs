@@ -96,7 +96,7 @@ public sealed class ClassicWriterTests
     {
         MemorySink sink = new();
         OutputBuffer output = new(sink);
-        new CountTextWriter(output).Write(
+        new CountTextWriter(output, "BINDS").Write(
         [
             Made.Count("::", 80, 12),
             Made.Count("127.0.0.1", 443, 3),

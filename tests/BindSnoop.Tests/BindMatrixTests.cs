@@ -1,4 +1,3 @@
-using System.Globalization;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -69,33 +68,6 @@ public sealed class BindMatrixTests
             // an interface without a name is none to getsockopt(SO_BINDTODEVICE), which the truth comes from.
             comparison.Equal("InterfaceIndex", line.ErrorName == "ENODEV" ? (int)line.ScopeId : line.Ifindex, actual.InterfaceIndex);
             comparison.True("InterfaceName", IsInterfaceName(line, actual.InterfaceName), actual.InterfaceName);
-        }
-
-        // The constants IPPROTO_* of linux/in.h and linux/in6.h.
-        private static string ProtocolName(int number) => number switch
-        {
-            0 => "",
-            1 => "ICMP",
-            6 => "TCP",
-            17 => "UDP",
-            33 => "DCCP",
-            58 => "ICMPV6",
-            132 => "SCTP",
-            136 => "UDPLITE",
-            255 => "RAW",
-            262 => "MPTCP",
-            _ => number.ToString(CultureInfo.InvariantCulture),
-        };
-
-        private static BindOptions OptionsOf(string letters)
-        {
-            BindOptions options = BindOptions.None;
-            options |= letters[0] == 'F' ? BindOptions.FreeBind : 0;
-            options |= letters[1] == 'T' ? BindOptions.Transparent : 0;
-            options |= letters[2] == 'N' ? BindOptions.BindAddressNoPort : 0;
-            options |= letters[3] == 'R' ? BindOptions.ReuseAddress : 0;
-            options |= letters[4] == 'r' ? BindOptions.ReusePort : 0;
-            return options;
         }
     }
 }

@@ -178,9 +178,12 @@ public sealed unsafe partial class FuzzTests
         bytes = new byte[Unsafe.SizeOf<AcceptRecord>()];
         Fill(random, bytes);
         Show(new AcceptEvent(RecordBytes.As<AcceptRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
+        bytes = new byte[Unsafe.SizeOf<ListenRecord>()];
+        Fill(random, bytes);
+        Show(new ListenEvent(RecordBytes.As<ListenRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
         bytes = new byte[Unsafe.SizeOf<BindCountKey>()];
         Fill(random, bytes);
-        Show(new BindCount(MemoryMarshal.Read<BindCountKey>(bytes), random.NextInt64()));
+        Show(new BindCount(MemoryMarshal.Read<BindCountKey>(bytes), random.NextInt64(), BindEvent.Definition));
         return "shown";
     });
 

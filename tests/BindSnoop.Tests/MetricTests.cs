@@ -94,7 +94,7 @@ public sealed class MetricTests : IDisposable
             tally.Add(Bind(port: port));
         }
 
-        tally.Add(new BindCount(new BindCountKey { AddressFamily = 2, Port = 443, ProtocolNumber = 6 }, 7));
+        tally.Add(new BindCount(new BindCountKey { AddressFamily = 2, Port = 443, ProtocolNumber = 6 }, 7, BindEvent.Definition));
         Assert.Equal(["443 8", "80 2", "other 3"], Lines(tally, Metric.Binds).Select(l => l.Split(' ')[2].Split('=')[1] + " " + l.Split(' ')[^1]).Order(StringComparer.Ordinal));
     }
 

@@ -106,6 +106,29 @@ public sealed class RaceTests
         AllAccountedFor(backend, race.Made.Count, events.Length, statistics);
     }
 
+    /// <summary>
+    /// Another thread puts a decoy over the descriptor, and the socket back, all the time. Half of the sockets listen
+    /// already; the decoy of a UNIX socket can be listened on, too.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Decoys))]
+    public void DescriptorOfAListen(Backend backend, string decoy)
+    {
+        Requires.Tracing(backend);
+        using ListenCollector collector = new(new TraceOptions { Backend = backend });
+        Race race = Make("listen", "2000", decoy);
+        ListenEvent[] events = [.. collector.Finish(out TraceStatistics statistics).Where(e => e.ProcessId == race.Pid)];
+        Assert.True(race.Swapped > 0, "nothing was swapped");
+        Dictionary<(int, long?), int> made = race.Made.GroupBy(m => (m[0], (long?)m[1])).ToDictionary(g => g.Key, g => g.Count());
+        Assert.All(events, e =>
+        {
+            Assert.Equal(("TCP", "127.0.0.1", "", false), (e.Protocol, e.Address, e.ErrorName, e.Implicit));
+            Assert.True(made.TryGetValue((e.Port, e.BacklogLimit), out int left) && left > 0, $"{e} was not made");
+            made[(e.Port, e.BacklogLimit)] = left - 1;
+        });
+        AllAccountedFor(backend, race.Made.Count, events.Length, statistics);
+    }
+
     private static Race Bind(Backend backend, out IReadOnlyList<BindEvent> events, out TraceStatistics statistics, params string[] what) =>
         Bind(backend, new TraceFilter(), out events, out statistics, what);
 

@@ -35,6 +35,7 @@ public sealed class RecordLayoutTests
         ("accept", "accept_record", typeof(AcceptRecord)),
         ("accept", "config", typeof(TraceConfig)),
         ("accept", "counters", typeof(Counters)),
+        ("listen", "listen_record", typeof(ListenRecord)),
         ("sockets", "socket_record", typeof(SocketRecord)),
         ("sockets", "socket_request", typeof(SocketRequest)),
         ("sockets", "socket_config", typeof(SocketConfig)),

@@ -48,6 +48,16 @@
 //   flags            of accept4
 //   nonblocking      bool, whether the new descriptor is
 //
+// The lines of `listen` share with `run` case, via, pid … cgroupPath, family, type, protocol, v6only, options, error,
+// errorName, ifindex, ifname and shown (of the socket before the call, and its ifindex), and have
+//
+//   address, port    of getsockname after the call
+//   backlog          as asked for
+//   limit            what the kernel took of it: 0 of a socket that does not listen afterwards, null after a failure
+//   atLimit          bool, whether as much as net.core.somaxconn or more was asked for
+//   implicit         bool, whether the socket had no port before the call, and has one after it
+//   already          bool, whether it listened before
+//
 // A case that cannot be done prints {"case":NAME,"skipped":REASON} instead, and one that can be done in part
 // prints it after the lines of that part. A reason that begins with "broken:" is a fault of this program,
 // which then exits with 1.
@@ -139,6 +149,19 @@ struct accept_record {
 	bool nonblocking;
 };
 
+struct listen_record {
+	enum via via;
+	bool shown;
+	struct who who;
+	struct socket_facts socket;
+	bool hasAddress;
+	char address[INET6_ADDRSTRLEN];
+	unsigned port;
+	int backlog, error;
+	bool hasLimit, atLimit, implicit, already;
+	unsigned limit;
+};
+
 struct place {
 	struct sockaddr_storage address;
 	int length;
@@ -152,6 +175,7 @@ bool text_of(const struct sockaddr_storage *from, char text[INET6_ADDRSTRLEN], u
 const char *error_name(int error);
 void print_bind(const struct bind_record *record);
 void print_accept(const struct accept_record *record);
+void print_listen(const struct listen_record *record);
 void print_skipped(const char *name, const char *reason);
 void print_text(const char *text); // to stdout, whole or not at all
 _Noreturn void skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -171,6 +195,7 @@ struct ring {
 void need_int80(void);
 void open_ring(struct ring *ring, unsigned setupFlags, unsigned opcode);
 #define RING_BIND 56
+#define RING_LISTEN 57
 #define RING_ACCEPT 13
 #define RING_SQPOLL (1u << 1)
 #define SQE_FIXED_FILE (1u << 0)
@@ -196,6 +221,7 @@ struct bind_call {
 int make_bind(const struct bind_call *call);
 int make_accept(enum via via, struct ring *ring, int fd, struct sockaddr_storage *peer, socklen_t *length,
 	bool four, int flags);
+int make_listen(enum via via, struct ring *ring, int fd, int backlog);
 void submit_accept(struct ring *ring, int fd, struct sockaddr_storage *peer, socklen_t *length, int flags,
 	unsigned sqeFlags, unsigned acceptFlags);
 int await_ring(struct ring *ring);
@@ -251,6 +277,8 @@ int list_binds(bool verbose);
 int run_binds(int count, char **names);
 int list_accepts(bool verbose);
 int run_accepts(int count, char **names);
+int list_listens(bool verbose);
+int run_listens(int count, char **names);
 int run_load(int count, char **arguments);
 int run_churn(int count, char **arguments);
 int run_race(int count, char **arguments);

@@ -18,7 +18,7 @@
 #ifdef __x86_64__
 
 // The numbers of the i386 table.
-enum { I386_GETPID = 20, I386_SOCKETCALL = 102, I386_BIND = 361, I386_ACCEPT4 = 364 };
+enum { I386_GETPID = 20, I386_SOCKETCALL = 102, I386_BIND = 361, I386_LISTEN = 363, I386_ACCEPT4 = 364 };
 
 static int int80(long number, long a, long b, long c, long d)
 {
@@ -92,6 +92,16 @@ static int accept_low(enum via via, int fd, struct sockaddr_storage *peer, sockl
 	return result;
 }
 
+static int listen_low(enum via via, int fd, int backlog)
+{
+	if (via == VIA_INT80)
+		return int80(I386_LISTEN, fd, backlog, 0, 0);
+	uint32_t *arguments = (uint32_t *)(void *)low_page();
+	arguments[0] = (uint32_t)fd;
+	arguments[1] = (uint32_t)backlog;
+	return int80(I386_SOCKETCALL, 4, (long)arguments, 0, 0);
+}
+
 #else
 
 void need_int80(void)
@@ -108,6 +118,12 @@ static int bind_low(const struct bind_call *call)
 static int accept_low(enum via via, int fd, struct sockaddr_storage *peer, socklen_t *length, bool four, int flags)
 {
 	(void)via, (void)fd, (void)peer, (void)length, (void)four, (void)flags;
+	return -ENOSYS;
+}
+
+static int listen_low(enum via via, int fd, int backlog)
+{
+	(void)via, (void)fd, (void)backlog;
 	return -ENOSYS;
 }
 
@@ -243,6 +259,17 @@ int make_accept(enum via via, struct ring *ring, int fd, struct sockaddr_storage
 		return accept_low(via, fd, peer, length, four, flags);
 	long result = four ? syscall(SYS_accept4, fd, peer, length, flags) : syscall(SYS_accept, fd, peer, length);
 	return result < 0 ? -errno : (int)result;
+}
+
+int make_listen(enum via via, struct ring *ring, int fd, int backlog)
+{
+	if (via == VIA_SYSCALL)
+		return syscall(SYS_listen, fd, backlog) == 0 ? 0 : -errno;
+	if (via != VIA_URING)
+		return listen_low(via, fd, backlog);
+	struct io_uring_sqe entry = {.opcode = RING_LISTEN, .fd = fd, .len = (unsigned)backlog};
+	submit(ring, &entry);
+	return await_ring(ring);
 }
 
 // ---- a bind and its record

@@ -1,4 +1,4 @@
-// bindtruth: makes known binds (and accepts) and prints what is true of each. See bindtruth.h.
+// bindtruth: makes known binds (and accepts, and listens) and prints what is true of each. See bindtruth.h.
 
 #include "bindtruth.h"
 
@@ -12,6 +12,8 @@ static int usage(void)
 		"       bindtruth run [CASE...]            make the binds, one line for each\n"
 		"       bindtruth accept [CASE...]         make the accepts, one line for each\n"
 		"       bindtruth accept --list [--ports]  the cases of accept\n"
+		"       bindtruth listen [CASE...]         make the listens, one line for each\n"
+		"       bindtruth listen --list [--ports]  the cases of listen\n"
 		"       bindtruth load [--count N] [--threads T] [--fail] [--seconds S]\n"
 		"                                          bind in a loop, tell how long a bind takes\n"
 		"       bindtruth churn [--processes N] [--seconds S] [--life MS] [--pace MS] [--cgroups DIRECTORY]\n"
@@ -19,7 +21,7 @@ static int usage(void)
 		"       bindtruth crowd THREADS           wait in accept(); connect to each for every line of the input\n"
 		"       bindtruth sockets                  sockets of every kind, until the end of the input\n"
 		"       bindtruth sockets --churn          sockets that come and go, until then; prints their network namespace\n"
-		"       bindtruth race descriptor|hold N unix|udp|closed\n"
+		"       bindtruth race descriptor|hold|listen N unix|udp|closed\n"
 		"       bindtruth race accept N unix|connection\n"
 		"       bindtruth race address N           N calls, or those of 5 s, while a thread changes what each is made on\n"
 		"       bindtruth sockets --crowd PROCESSES SOCKETS\n"
@@ -49,6 +51,8 @@ int main(int count, char **arguments)
 		return list_accepts(ports);
 	if (strcmp(verb, "why") == 0 && count == 1 && strcmp(arguments[0], "--list") == 0)
 		return list_why();
+	if (strcmp(verb, "listen") == 0 && count == 1 + ports && strcmp(arguments[0], "--list") == 0)
+		return list_listens(ports);
 
 	share_line_count();
 	open_cgroup_root();
@@ -56,6 +60,8 @@ int main(int count, char **arguments)
 		return run_binds(count, arguments);
 	if (strcmp(verb, "accept") == 0)
 		return run_accepts(count, arguments);
+	if (strcmp(verb, "listen") == 0)
+		return run_listens(count, arguments);
 	if (strcmp(verb, "load") == 0)
 		return run_load(count, arguments);
 	if (strcmp(verb, "churn") == 0)

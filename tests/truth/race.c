@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -130,7 +131,7 @@ static unsigned port_of(int fd)
 }
 
 // The line that all of these end with: which sockets were bound (or accepted, by their peers' ports), and which port each of
-// them asked for, as what came of it shows.
+// them asked for, as what came of it shows; or which listened, with which backlog.
 static bool first;
 
 static void tell_begin(void)
@@ -170,6 +171,57 @@ static int race_descriptor(uint64_t rounds, enum decoy decoy)
 			tell_made(real, 0);
 		if (other != 0)
 			tell_made(other, 0);
+		swapped += result != 0;
+		close(racer.real);
+		if (racer.decoy >= 0)
+			close(racer.decoy);
+	}
+	end(&racer);
+	return tell_end(swapped);
+}
+
+static bool is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t length = sizeof listening;
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
+}
+
+// Half of the sockets listen already, so that nothing but the backlog shows whether the call was of theirs.
+static int race_listen(uint64_t rounds, enum decoy decoy)
+{
+	struct racer racer = {.fd = 500};
+	uint64_t swapped = 0;
+	begin(&racer, swap);
+	tell_begin();
+	for (uint64_t i = 0; i < rounds && has_time(); i++) {
+		bool again = i % 2 == 1;
+		racer.real = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		racer.decoy = make_decoy(decoy);
+		if (decoy == DECOY_UNIX) {
+			// Bound, so that it can be listened on: the call succeeds on whichever of the two it gets.
+			struct sockaddr name = {.sa_family = AF_UNIX};
+			if (bind(racer.decoy, &name, sizeof name.sa_family) != 0) {
+				perror("bindtruth: bind of an AF_UNIX socket");
+				return 1;
+			}
+		}
+		if (bind(racer.real, (const struct sockaddr *)&loopback, sizeof loopback) != 0 || (again && listen(racer.real, 5) != 0)) {
+			perror("bindtruth: a listener");
+			return 1;
+		}
+		if (again)
+			tell_made(port_of(racer.real), 5);
+		dup3(racer.real, racer.fd, O_CLOEXEC);
+		start_race(&racer);
+		int result = listen(racer.fd, 9);
+		stop_race(&racer);
+		struct tcp_info info = {.tcpi_sacked = 0};
+		socklen_t length = sizeof info;
+		if (is_listening(racer.real) && getsockopt(racer.real, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_sacked == 9)
+			tell_made(port_of(racer.real), 9);
+		else
+			swapped++;
 		swapped += result != 0;
 		close(racer.real);
 		if (racer.decoy >= 0)
@@ -322,6 +374,8 @@ int run_race(int count, char **arguments)
 			continue;
 		if (strcmp(arguments[0], "descriptor") == 0 && i != DECOY_CONNECTION)
 			return race_descriptor(rounds, (enum decoy)i);
+		if (strcmp(arguments[0], "listen") == 0 && i != DECOY_CONNECTION)
+			return race_listen(rounds, (enum decoy)i);
 		if (strcmp(arguments[0], "hold") == 0 && i != DECOY_CONNECTION)
 			return race_hold(rounds, (enum decoy)i);
 		if (strcmp(arguments[0], "accept") == 0 && (i == DECOY_UNIX || i == DECOY_CONNECTION))

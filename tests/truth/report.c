@@ -485,3 +485,33 @@ void print_accept(const struct accept_record *r)
 	add_bool(&line, "shown", r->shown);
 	finish(&line);
 }
+
+void print_listen(const struct listen_record *r)
+{
+	struct line line = {.length = 0};
+	const struct socket_facts *s = &r->socket;
+	add_string(&line, "case", currentCase);
+	add_string(&line, "call", call_name(CALL_LISTEN));
+	add_string(&line, "via", via_name(r->via));
+	add_who(&line, &r->who);
+	add_string(&line, "family", s->isSocket ? family_name(s->family) : NULL);
+	add_number_or_null(&line, "socketFamily", s->isSocket, s->family);
+	add_string(&line, "type", s->isSocket ? type_name(s->type) : NULL);
+	add_number(&line, "protocol", s->protocol);
+	add_string(&line, "address", r->hasAddress ? r->address : NULL);
+	add_number_or_null(&line, "port", r->hasAddress, r->port);
+	add_number(&line, "backlog", r->backlog);
+	add_number_or_null(&line, "limit", r->hasLimit, r->limit);
+	add_bool(&line, "atLimit", r->atLimit);
+	add_bool(&line, "implicit", r->implicit);
+	add_bool(&line, "already", r->already);
+	add_bool(&line, "v6only", s->v6only);
+	add_string(&line, "options", s->options);
+	add_number(&line, "error", r->error);
+	add_string(&line, "errorName", error_name(r->error));
+	add_number(&line, "ifindex", s->ifindex);
+	add_string(&line, "ifname", s->ifindex == 0 ? NULL : s->ifname);
+	add_spaces(&line, &r->who, s);
+	add_bool(&line, "shown", r->shown);
+	finish(&line);
+}

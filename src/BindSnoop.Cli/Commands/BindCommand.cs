@@ -68,17 +68,7 @@ internal sealed class BindCommand
                     "Leave one of them out; 'bindsnoop why PORT' explains why a port cannot be bound."));
             }
 
-            if (maxEvents != long.MaxValue)
-            {
-                throw new UsageException(new TraceException(
-                    "MaxEventsWithCount",
-                    TraceErrorKind.InvalidArgument,
-                    "--max-events does not go together with --count.",
-                    "Use --duration, or leave one of them out."));
-            }
-
-            return run.Count(
-                options, output, json ? counts => new JsonWriter(output).WriteAll(counts, BindCount.Description) : new CountTextWriter(output).Write);
+            return run.Count(() => new BindCounter(options), output, RunOptions.CountWriter(output, maxEvents, json, "BINDS"));
         }
 
         IEventWriter<BindEvent> writer = json

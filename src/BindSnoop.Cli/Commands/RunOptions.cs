@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using BindSnoop.Cli.Output;
 
 namespace BindSnoop.Cli.Commands;
 
@@ -40,6 +41,26 @@ internal sealed class RunOptions
 
     /// <summary>Whether to tell how it was attached.</summary>
     public bool ReadVerbose(ParseResult parsed) => parsed.GetValue(_verbose);
+
+    /// <summary>What writes counts.</summary>
+    /// <param name="output">Where they go.</param>
+    /// <param name="maxEvents">How many events to print at most.</param>
+    /// <param name="json">As JSON.</param>
+    /// <param name="heading">What stands above them.</param>
+    /// <exception cref="UsageException">A number of events is asked for, of which there are none.</exception>
+    public static Action<IReadOnlyList<BindCount>> CountWriter(OutputBuffer output, long maxEvents, bool json, string heading)
+    {
+        if (maxEvents != long.MaxValue)
+        {
+            throw new UsageException(new TraceException(
+                "MaxEventsWithCount",
+                TraceErrorKind.InvalidArgument,
+                "--max-events does not go together with --count.",
+                "Use --duration, or leave one of them out."));
+        }
+
+        return json ? counts => new JsonWriter(output).WriteAll(counts, BindCount.Description) : new CountTextWriter(output, heading).Write;
+    }
 
     /// <summary>An option that takes one value.</summary>
     public static Option<string?> Value(string name, string valueName, string description, params string[] values)

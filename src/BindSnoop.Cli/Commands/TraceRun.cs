@@ -61,11 +61,11 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
     }
 
     /// <summary>Counts, and prints the counts at the end.</summary>
-    public int Count(TraceOptions options, OutputBuffer output, Action<IReadOnlyList<BindCount>> write)
+    public int Count(Func<BindCounter> attach, OutputBuffer output, Action<IReadOnlyList<BindCount>> write)
     {
         using Termination termination = new();
         using Exports exports = new(plan, events: false);
-        using BindCounter counter = Attached(() => new BindCounter(options));
+        using BindCounter counter = Attached(attach);
         exports.Begin(counter.Metrics);
         Announce(counter.Backend, counter.Blind, counter.Refusals);
         StandardStream.Output.WhenReaderIsGone(termination.Request);

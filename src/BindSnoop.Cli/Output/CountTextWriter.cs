@@ -1,7 +1,9 @@
 namespace BindSnoop.Cli.Output;
 
 /// <summary>The table of bcc's "bindsnoop --count": the IPv4 addresses, then the IPv6 ones, each highest first.</summary>
-internal sealed class CountTextWriter(OutputBuffer output)
+/// <param name="output">Where it goes.</param>
+/// <param name="heading">What stands above the counts.</param>
+internal sealed class CountTextWriter(OutputBuffer output, string heading)
 {
     public void Write(IReadOnlyList<BindCount> counts)
     {
@@ -9,7 +11,7 @@ internal sealed class CountTextWriter(OutputBuffer output)
         output.Byte((byte)' ');
         output.Right("LPORT", 20);
         output.Left("", 5);
-        output.Left("BINDS", 10);
+        output.Left(heading, 10);
         output.EndLine();
 
         var rows = counts

@@ -5,16 +5,20 @@ using BindSnoop.Names;
 
 namespace BindSnoop;
 
-/// <summary>How often an address and port was bound, with a protocol, on an interface and with a result.</summary>
+/// <summary>How often an address and port was bound, or listened on, with a protocol, on an interface and with a result.</summary>
 public sealed class BindCount
 {
     private readonly BindCountKey _key;
 
-    internal BindCount(in BindCountKey key, long count)
+    internal BindCount(in BindCountKey key, long count, EventDefinition kind)
     {
+        Kind = kind;
         _key = key;
         Count = count;
     }
+
+    /// <summary>The kind of event that was counted.</summary>
+    internal EventDefinition Kind { get; }
 
     /// <summary>The address bound, or requested in vain; null where the call named none.</summary>
     public string? Address => _key.NamedFamily == BindEvent.NoAddress

@@ -6,7 +6,7 @@ namespace BindSnoop;
 internal abstract class EventDefinition(string call, string what)
 {
     /// <summary>Every kind that there is.</summary>
-    public static IReadOnlyList<EventDefinition> All => [BindEvent.Definition, AcceptEvent.Definition];
+    public static IReadOnlyList<EventDefinition> All => [BindEvent.Definition, AcceptEvent.Definition, ListenEvent.Definition];
 
     /// <summary>The system call, as metrics and log records name it.</summary>
     public string Call { get; } = call;

@@ -53,7 +53,21 @@ internal sealed record TracerDefinition(
         ["accept", "accept4"],
         ["signal_deliver"]);
 
-    public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept];
+    public static TracerDefinition Listen { get; } = new(
+        "listen",
+        Unsafe.SizeOf<ListenRecord>(),
+        [
+            new("inet_listen", Required: "IPv4 networking"),
+            new("mptcp_listen"),
+            new("sctp_inet_listen", Module: "sctp"),
+            new("inet_dccp_listen", Module: "dccp"),
+            new("sock_no_listen", ErrorsOnly: true),
+            new("security_socket_listen", ErrorsOnly: true),
+        ],
+        ["listen"],
+        []);
+
+    public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept, Listen];
 
     // A failure to read is not kept: /sys may be mounted later.
     private static readonly Lazy<KernelTypes> s_kernelTypes =

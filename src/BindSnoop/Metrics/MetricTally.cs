@@ -48,10 +48,10 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
     {
         lock (_calls)
         {
-            Add(BindEvent.Definition, count.ProtocolNumber, count.AddressFamily, count.ErrorCode, count.Port, null, count.Count);
+            Add(count.Kind, count.ProtocolNumber, count.AddressFamily, count.ErrorCode, count.Port, null, count.Count);
             if (count.ErrorCode != 0)
             {
-                Add(_failures, FailureOf(BindEvent.Definition, count.ErrorCode), count.Count);
+                Add(_failures, FailureOf(count.Kind, count.ErrorCode), count.Count);
             }
         }
     }

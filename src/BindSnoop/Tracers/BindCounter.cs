@@ -5,16 +5,18 @@ using BindSnoop.Reading;
 namespace BindSnoop;
 
 /// <summary>
-/// Counts calls of bind() in the kernel; nothing is sent per call. It is attached when the constructor
+/// Counts calls of bind(), or of listen(), in the kernel; nothing is sent per call. It is attached when the constructor
 /// returns, and nothing of it is left in the kernel after disposal.
 /// </summary>
 public sealed class BindCounter : IDisposable
 {
     private readonly CountSession _session;
     private readonly int _capacity;
+    private readonly EventDefinition _kind;
 
     /// <summary>Begins to count.</summary>
-    public BindCounter(TraceOptions options)
+    /// <exception cref="TraceException">An option is wrong, or no back end works.</exception>
+    public BindCounter(TraceOptions options, CountedCall call = CountedCall.Bind)
     {
         if (options.CountCapacity < 1)
         {
@@ -27,7 +29,10 @@ public sealed class BindCounter : IDisposable
         }
 
         _capacity = options.CountCapacity;
-        _session = CountSession.Open(TracerDefinition.Bind, options, out IReadOnlyList<BackendRefusal> refusals);
+        (TracerDefinition definition, _kind) = call == CountedCall.Listen
+            ? (TracerDefinition.Listen, (EventDefinition)ListenEvent.Definition)
+            : (TracerDefinition.Bind, BindEvent.Definition);
+        _session = CountSession.Open(definition, options, out IReadOnlyList<BackendRefusal> refusals);
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics, Read);
         TraceMeter.Add(Metrics);
@@ -63,7 +68,7 @@ public sealed class BindCounter : IDisposable
     /// <summary>The counts so far, highest first. No key is missed or told twice, for none is ever removed.</summary>
     public IReadOnlyList<BindCount> Read()
     {
-        List<BindCount> counts = [.. _session.ReadCounts().Select(c => new BindCount(c.Key, c.Count))];
+        List<BindCount> counts = [.. _session.ReadCounts().Select(c => new BindCount(c.Key, c.Count, _kind))];
         counts.Sort(BindCount.Compare);
         return counts;
     }

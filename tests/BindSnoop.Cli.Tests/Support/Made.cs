@@ -94,7 +94,7 @@ internal static class Made
             NamedFamily = family,
         };
         ip.GetAddressBytes().CopyTo((Span<byte>)key.Address);
-        return new BindCount(key, count);
+        return new BindCount(key, count, BindEvent.Definition);
     }
 
     public static byte[] Utf8(string text) => Encoding.UTF8.GetBytes(text);

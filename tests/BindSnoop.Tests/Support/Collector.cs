@@ -8,6 +8,9 @@ internal sealed class Collector(TraceOptions options) : Collector<BindEvent>(new
 /// <summary>A trace of accepts with a thread that reads it into a list.</summary>
 internal sealed class AcceptCollector(TraceOptions options) : Collector<AcceptEvent>(new AcceptTracer(options));
 
+/// <summary>A trace of listens with a thread that reads it into a list.</summary>
+internal sealed class ListenCollector(TraceOptions options) : Collector<ListenEvent>(new ListenTracer(options));
+
 /// <summary>A trace with a thread that reads it into a list.</summary>
 internal abstract class Collector<TEvent> : IDisposable
     where TEvent : TraceEvent

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using Xunit;
 
@@ -95,6 +96,33 @@ internal abstract class Matrix<TLine, TEvent>(TraceFilter filter)
 
     /// <summary>Looked up after the call, when the process may be gone for good.</summary>
     protected static bool IsInterfaceName(TLine line, string name) => name == (line.Ifname ?? "") || name.Length == 0;
+
+    // The constants IPPROTO_* of linux/in.h and linux/in6.h.
+    protected static string ProtocolName(int number) => number switch
+    {
+        0 => "",
+        1 => "ICMP",
+        6 => "TCP",
+        17 => "UDP",
+        33 => "DCCP",
+        58 => "ICMPV6",
+        132 => "SCTP",
+        136 => "UDPLITE",
+        255 => "RAW",
+        262 => "MPTCP",
+        _ => number.ToString(CultureInfo.InvariantCulture),
+    };
+
+    protected static BindOptions OptionsOf(string letters)
+    {
+        BindOptions options = BindOptions.None;
+        options |= letters[0] == 'F' ? BindOptions.FreeBind : 0;
+        options |= letters[1] == 'T' ? BindOptions.Transparent : 0;
+        options |= letters[2] == 'N' ? BindOptions.BindAddressNoPort : 0;
+        options |= letters[3] == 'R' ? BindOptions.ReuseAddress : 0;
+        options |= letters[4] == 'r' ? BindOptions.ReusePort : 0;
+        return options;
+    }
 
     /// <summary>The run under a back end; skips the test where it cannot be used.</summary>
     private BackendRun<TLine, TEvent> RunOf(Backend backend)

@@ -55,6 +55,26 @@ internal static class Seen
         return asked ? line : null;
     }
 
+    /// <summary>What a back end makes of a listen; null if there is to be no event.</summary>
+    public static ListenLine? As(ListenLine line, Backend backend, TraceFilter filter)
+    {
+        if (!IsHooked(line, backend) || (line.Error != 0 && !filter.IncludeError))
+        {
+            return null;
+        }
+
+        bool hasRegisters = Environment.OSVersion.Version >= new Version(5, 15);
+        if (line.Case == "listen-seccomp")
+        {
+            return backend == Backend.Tracepoint && hasRegisters ? line : null;
+        }
+
+        // Functions are called with what the kernel has made of it.
+        return backend != Backend.Tracepoint && line.AtLimit && !(line.Via == "syscall" && hasRegisters)
+            ? line with { Backlog = null }
+            : line;
+    }
+
     private static bool IsHooked(CallLine line, Backend backend) =>
         line.Shown &&
         // The tracepoints are those of the 64-bit system call alone.

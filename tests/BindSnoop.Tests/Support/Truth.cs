@@ -2,13 +2,14 @@ using System.Diagnostics;
 
 namespace BindSnoop.Tests;
 
-/// <summary>The program that makes known binds and accepts (tests/truth).</summary>
+/// <summary>The program that makes known binds, accepts and listens (tests/truth).</summary>
 internal static class Truth
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     private static readonly Lazy<IReadOnlyList<string>> s_cases = new(() => Execute("list"));
     private static readonly Lazy<IReadOnlyList<string>> s_acceptCases = new(() => Execute("accept", "--list"));
+    private static readonly Lazy<IReadOnlyList<string>> s_listenCases = new(() => Execute("listen", "--list"));
 
     public static string Path { get; } =
         Environment.GetEnvironmentVariable("BINDTRUTH") is { Length: > 0 } path ? path : System.IO.Path.Combine(AppContext.BaseDirectory, "bindtruth");
@@ -19,12 +20,19 @@ internal static class Truth
     /// <summary>All cases of <c>accept</c>.</summary>
     public static IReadOnlyList<string> AcceptCases => s_acceptCases.Value;
 
+    /// <summary>All cases of <c>listen</c>.</summary>
+    public static IReadOnlyList<string> ListenCases => s_listenCases.Value;
+
     /// <summary>Runs cases, by default all, and tells what is true of them.</summary>
     public static IReadOnlyList<TruthLine> Run(params string[] cases) => [.. Execute(["run", .. cases]).Select(CallLine.Parse<TruthLine>)];
 
     /// <summary>The same of accepts.</summary>
     public static IReadOnlyList<AcceptLine> Accept(params string[] cases) =>
         [.. Execute(["accept", .. cases]).Select(CallLine.Parse<AcceptLine>)];
+
+    /// <summary>The same of listens.</summary>
+    public static IReadOnlyList<ListenLine> Listen(params string[] cases) =>
+        [.. Execute(["listen", .. cases]).Select(CallLine.Parse<ListenLine>)];
 
     /// <summary>Runs the program to its end and returns the lines it wrote.</summary>
     public static IReadOnlyList<string> Execute(params string[] arguments)

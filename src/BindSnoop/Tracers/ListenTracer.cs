@@ -1,0 +1,14 @@
+using BindSnoop.Abi;
+using BindSnoop.Loading;
+
+namespace BindSnoop;
+
+/// <summary>Traces calls of listen().</summary>
+public sealed class ListenTracer(TraceOptions options) : Tracer<ListenEvent>(TracerDefinition.Listen, options)
+{
+    private protected override ListenEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher)
+    {
+        ref readonly ListenRecord listen = ref RecordBytes.As<ListenRecord>(record);
+        return new ListenEvent(listen, enricher.LookUp(listen.Origin, listen.InterfaceIndex, Backend));
+    }
+}
