@@ -172,6 +172,7 @@ public sealed unsafe partial class CgroupBackendTests
     private static void Attach(FileDescriptor program, FileDescriptor cgroup, uint flags)
     {
         int result = bpf_prog_attach(program.Value, cgroup.Value, PostBind4, flags);
+        Assert.SkipWhen(result == -1 /* EPERM */, "a program of others is attached to that cgroup");
         Assert.True(result == 0, Marshal.GetPInvokeErrorMessage(-result));
     }
 }

@@ -109,6 +109,8 @@ vm_find_mirrors() {
         *) vm_mirrors[debian]=${vm_mirrors[debian]:-$uri} ;;
         esac
     done <<<"$sources"
+    # What debootstrap makes names no security archive; Debian's own mirror has it beside the main one.
+    [[ -z ${vm_mirrors[debian]} ]] || vm_mirrors[security]=${vm_mirrors[security]:-${vm_mirrors[debian]%/}-security}
 }
 
 # Brings our package lists up to date: $1 is "now", or "hourly" for at most that.
