@@ -1,7 +1,8 @@
 # Runs what README.md and docs/recipes.md tell people to type, while bindtruth makes the binds, and compares what comes
 # out with what they show. Of the code, only this is changed, and everywhere in the same way:
 #   -Duration VALUE   becomes a few seconds
-#   Get-BindEvent     sees only programs of the names used here, so that the machine's others are not in the output
+#   Get-BindEvent and Get-BindSocket see only programs of the names used here, so that the machine's others are not in
+#   the output
 #   docker            is a function that gives the id of a process in the test's cgroup
 # Process ids differ each time; all else has to be as shown, to the width of the columns.
 
@@ -196,12 +197,12 @@ Describe 'What the pages show' {
         if ($world.Before) {
             $null = & $world.Before
         }
-        $result = Invoke-Traced -Seconds 6 -Traces ($world.Traces ?? 1) -Parameter @{
+        $result = Invoke-Traced -Seconds 3 -Traces ($world.Traces ?? 1) -Parameter @{
             Code = $Code -replace '-Duration [\w.:]+', '-Duration $Seconds'; Names = $names; Directory = "$TestDrive"; ContainerId = $containerId
         } {
             param($Code, $Names, $Directory, $ContainerId, $Seconds)
             Set-Location -LiteralPath $Directory
-            $PSDefaultParameterValues = @{ 'Get-BindEvent:Comm' = $Names }
+            $PSDefaultParameterValues = @{ 'Get-BindEvent:Comm' = $Names; 'Get-BindSocket:Comm' = $Names }
             function docker { $ContainerId }
             Invoke-Expression $Code | Out-String -Width 79
         } $world.During
