@@ -350,10 +350,27 @@ static __always_inline bool belongs(struct sock *sk)
 	return ((number + LOAD(false, net, hash_mix)) & (walk.buckets - 1)) == walk.bucket;
 }
 
+/* Whether nobody has the file any more, and only its task has still to get round to releasing it. */
+static __noinline bool is_closed(struct file *address)
+{
+	struct file___count *counted = (void *)address;
+	struct file___ref *referenced = (void *)address;
+	__s64 references = 0;
+
+	if (bpf_core_field_exists(counted->f_count)) {
+		bpf_core_read(&references, sizeof(references), &counted->f_count.counter);
+		return !references;
+	}
+	/* Counted from 0; the top bits are of what is released. */
+	bpf_core_read(&references, sizeof(references), &referenced->f_ref.refcnt.counter);
+	return references < 0;
+}
+
 /* What a socket without a descriptor is: the kernel knows it by less and less. */
 static __always_inline void read_holder(struct socket_record *record, struct sock *sk)
 {
 	struct socket *socket;
+	struct file *file;
 
 	if (record->held_by == HELD_BY_TIME_WAIT) {
 		if (record->state != TCP_TIME_WAIT)
@@ -369,7 +386,8 @@ static __always_inline void read_holder(struct socket_record *record, struct soc
 		return;
 	}
 	record->inode = LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino);
-	record->held_by = LOAD(false, CAST(struct socket, socket), file) ? HELD_BY_FILE : HELD_BY_KERNEL;
+	file = LOAD(false, CAST(struct socket, socket), file);
+	record->held_by = !file ? HELD_BY_KERNEL : is_closed(file) ? HELD_BY_NOTHING : HELD_BY_FILE;
 }
 
 /* The MPTCP socket that a TCP socket is a subflow of, or null. */
@@ -437,8 +455,11 @@ static __always_inline void begin_bucket(void)
 	walk.begun = 2;
 }
 
-/* One node of a list; false when there is nothing more to do. */
-static __noinline bool advance(void)
+/*
+ * One node of a list; 0 when there is nothing more to do. Not static: the verifier then looks at it once, however often
+ * it is called.
+ */
+__noinline int advance(void)
 {
 	if (walk.sockets) {
 		void *node = (void *)walk.sockets;
@@ -446,7 +467,7 @@ static __noinline bool advance(void)
 					  bpf_core_field_offset(struct sock_common___listed, skc_bind_node);
 
 		if (walk.found >= FOUND)
-			return false;
+			return 0;
 		if (find(CAST(struct sock, node - offset))) {
 			walk.sockets = (__u64)pointer_at(node);
 		} else if (walk.restarts++ < RESTARTS) {
@@ -456,7 +477,7 @@ static __noinline bool advance(void)
 			walk.given_up++;
 			leave_bucket();
 		}
-	} else if (walk.addresses) {
+	} else if (bpf_core_type_exists(struct inet_bind2_bucket) && walk.addresses) {
 		void *node = (void *)walk.addresses;
 		void *bucket = node - bpf_core_field_offset(struct inet_bind2_bucket, bhash_node);
 
@@ -477,11 +498,11 @@ static __noinline bool advance(void)
 		leave_bucket();
 	} else if (walk.bucket >= walk.buckets) {
 		walk.done = 1;
-		return false;
+		return 0;
 	} else {
 		begin_bucket();
 	}
-	return true;
+	return 1;
 }
 
 #define STEPS_OF_LOOP (1 << 15)
@@ -489,7 +510,7 @@ static __noinline bool advance(void)
 
 static long step(__u32 index, void *context)
 {
-	return !advance();
+	return advance() == 0;
 }
 
 /* Not attached to anything: user space runs them. */

@@ -18,6 +18,21 @@ struct file___inode {
 	struct inode *f_inode;
 };
 
+struct file___count {
+	struct {
+		__s64 counter;
+	} f_count;
+};
+
+/* Since 6.13: 90ee6ed776c0 ("fs: port files to file_ref"). */
+struct file___ref {
+	struct {
+		struct {
+			__s64 counter;
+		} refcnt;
+	} f_ref;
+};
+
 struct sock___more {
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
@@ -140,6 +155,7 @@ enum held_by {
 	HELD_BY_ACCEPT_QUEUE,
 	HELD_BY_ORPHAN,
 	HELD_BY_TIME_WAIT,
+	HELD_BY_NOTHING, /* closed, and about to go */
 };
 
 /* One descriptor of one process that leads to a bound socket; or a bound socket as the kernel lists it. */
