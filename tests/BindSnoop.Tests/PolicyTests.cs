@@ -109,6 +109,27 @@ public sealed class PolicyTests
         Assert.NotNull(Allow(condition, value).Judge(Facts(cgroupPath: "/")));
     }
 
+    /// <summary>Only failures have a cause, and only where they are explained.</summary>
+    [Theory]
+    [InlineData(98, "Listening", "Listening", true)]
+    [InlineData(98, "Listening", "listening", true)]
+    [InlineData(98, "Listening", "TimeWait", false)]
+    [InlineData(98, "Unknown", "Unknown", true)]
+    [InlineData(98, "Unknown", "TimeWait", null)]
+    [InlineData(98, null, "Listening", null)]
+    [InlineData(0, null, "Listening", false)]
+    public void CauseOfAFailure(int error, string? cause, string wanted, bool? fits)
+    {
+        BindFacts facts = Facts(error: error, cause: cause);
+        Assert.Equal(fits == true, Allow("Cause", wanted).Judge(facts) is null);
+        BindViolation? violation = Deny("Cause", wanted).Judge(facts);
+        Assert.Equal(fits is null ? "rule 'one' may deny it: its cause is unknown" : fits == true ? "denied by rule 'one'" : null, violation?.Reason);
+    }
+
+    [Fact]
+    public void WhatIsNoCauseIsOneError() =>
+        Assert.Contains("rule 'one', Cause: 'InUse' is not a cause", Assert.Throws<TraceException>(() => Deny("Cause", "InUse")).Message, StringComparison.Ordinal);
+
     [Fact]
     public void OneConditionThatDoesNotFitIsEnough() => Assert.Null(
         Policy("""{"Default": "Allow", "Rules": [{"Name": "one", "Action": "Deny", "Unit": "other.service", "ContainerId": "c0ffee"}]}""")
@@ -421,7 +442,8 @@ public sealed class PolicyTests
         string? requestedAddress = null,
         string? cgroupPath = null,
         string? containerId = "c0ffee",
-        string? userName = null) => new()
+        string? userName = null,
+        string? cause = null) => new()
         {
             Time = DateTime.UnixEpoch,
             ProcessId = 1234,
@@ -439,5 +461,6 @@ public sealed class PolicyTests
             Unit = unit,
             CgroupPath = cgroupPath,
             ContainerId = containerId,
+            Cause = cause,
         };
 }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Management.Automation;
 using System.Text.Json;
+using BindSnoop.Diagnosis;
 using BindSnoop.Names;
 
 namespace BindSnoop.PowerShell.PolicyFiles;
@@ -58,6 +59,8 @@ internal sealed class FactsReader
         RequestedAddress = Address(nameof(BindEvent.RequestedAddress)),
         RequestedPort = (int)Number(nameof(BindEvent.RequestedPort), ushort.MaxValue),
         ErrorCode = (int)Number(nameof(BindEvent.ErrorCode), int.MaxValue),
+
+        Cause = BindCause.Parse(Optional(nameof(BindEvent.Cause)) ?? ""),
 
         // In CSV what is unknown looks like what is empty, but every cgroup has a path.
         CgroupPath = TryGet(nameof(BindEvent.CgroupPath), out object? path) ? Print(path) ?? "" : null,

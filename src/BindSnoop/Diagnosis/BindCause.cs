@@ -22,4 +22,14 @@ internal static class BindCause
     public const string AlreadyBound = "AlreadyBound";
     public const string NotASocket = "NotASocket";
     public const string Unknown = "Unknown";
+
+    /// <summary>All but <see cref="None"/>.</summary>
+    public static readonly IReadOnlyList<string> All =
+    [
+        Listening, Bound, Connection, TimeWait, ReusePortOtherUser, KernelSocket, NoFreePort, HolderGone, PrivilegedPort, SecurityPolicy,
+        AddressNotLocal, AddressInOtherNamespace, AddressTentative, WrongInterface, AlreadyBound, BadAddress, NotASocket, Unknown,
+    ];
+
+    /// <summary>One of them, written in any case; null if it is none.</summary>
+    public static string? Parse(string text) => All.FirstOrDefault(c => c.Equals(text, StringComparison.OrdinalIgnoreCase));
 }

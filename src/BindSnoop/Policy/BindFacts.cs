@@ -7,7 +7,9 @@ namespace BindSnoop;
 /// <summary>What policies judge of a bind, of whatever it was read from.</summary>
 internal sealed class BindFacts
 {
+    private readonly BindEvent? _source;
     private CgroupOwner? _owner;
+    private string? _cause;
     private string? _unit;
     private string? _containerId;
     private IReadOnlyList<AddressValue>? _addresses;
@@ -19,6 +21,7 @@ internal sealed class BindFacts
     [SetsRequiredMembers]
     public BindFacts(BindEvent source)
     {
+        _source = source;
         Time = source.Time;
         ProcessId = source.ProcessId;
         Comm = source.Comm;
@@ -76,6 +79,13 @@ internal sealed class BindFacts
     {
         get => CgroupPath is null ? _containerId : Owner.ContainerId;
         init => _containerId = value;
+    }
+
+    /// <summary>Why it failed; null if it succeeded, or was not explained. Of an event, reading this waits until it is known.</summary>
+    public string? Cause
+    {
+        get => _source is null ? _cause : _source.Cause;
+        init => _cause = value;
     }
 
     /// <summary>

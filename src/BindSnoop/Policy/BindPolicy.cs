@@ -79,7 +79,7 @@ public sealed class BindPolicy
                 case (true, BindPolicyAction.Deny):
                     return new BindViolation(facts, Rules[i], $"denied by rule '{Rules[i].Name}'");
                 case (null, BindPolicyAction.Deny):
-                    return new BindViolation(facts, Rules[i], $"rule '{Rules[i].Name}' may deny it: its cgroup is unknown");
+                    return new BindViolation(facts, Rules[i], $"rule '{Rules[i].Name}' may deny it: its {Rules[i].Doubt(facts)} is unknown");
                 case (true, _):
                     return null;
                 case (null, _):
@@ -89,7 +89,7 @@ public sealed class BindPolicy
         }
 
         return Default == BindPolicyAction.Allow ? null
-            : new BindViolation(facts, null, mightAllow is null ? "not allowed" : $"not allowed: its cgroup is unknown, so rule '{mightAllow.Name}' does not apply");
+            : new BindViolation(facts, null, mightAllow is null ? "not allowed" : $"not allowed: its {mightAllow.Doubt(facts)} is unknown, so rule '{mightAllow.Name}' does not apply");
     }
 
     private static void Write(Utf8JsonWriter json, BindPolicyRule rule)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using BindSnoop.Diagnosis;
 using BindSnoop.Names;
 
 namespace BindSnoop;
@@ -52,6 +53,9 @@ public sealed record BindPolicyRule
     /// <summary>Ports, of a failed call the requested one; 0 fits whoever left the choice to the kernel.</summary>
     public IReadOnlyList<PortRange> Port { get; init; } = [];
 
+    /// <summary>Why the call failed, as <see cref="BindEvent.Cause"/> has it; no success fits, and failures only where they are explained.</summary>
+    public IReadOnlyList<string> Cause { get; init; } = [];
+
     /// <summary>The conditions in words, such as "Comm nginx; Port 80,443".</summary>
     public string Conditions => string.Join("; ", Texts().Select(c => $"{c.Name} {string.Join(',', c.Values)}"));
 
@@ -72,6 +76,7 @@ public sealed record BindPolicyRule
             (nameof(AddressFamily), AddressFamily.Select(f => f.ToString())),
             (nameof(Address), Address.Select(a => a.IsWhole ? a.Address.ToString() : a.ToString())),
             (nameof(Port), Port.Select(p => p.ToString())),
+            (nameof(Cause), Cause),
         ];
         return all.Where(c => c.Values.Any());
     }
@@ -79,8 +84,17 @@ public sealed record BindPolicyRule
     /// <summary>Whether all conditions fit; null if that depends on what is not known of the bind.</summary>
     internal bool? Fits(BindFacts facts) =>
         !FitsCall(facts) ? false
-        : Unit.Count == 0 && ContainerId.Count == 0 ? true
-        : FitsOwner(Unit, facts.Unit) & FitsOwner(ContainerId, facts.ContainerId);
+        : Unit.Count == 0 && ContainerId.Count == 0 && Cause.Count == 0 ? true
+        : FitsOwner(Unit, facts.Unit) & FitsOwner(ContainerId, facts.ContainerId) & FitsCause(facts);
+
+    /// <summary>What is not known of a bind that might fit.</summary>
+    internal string Doubt(BindFacts facts) => FitsCause(facts) is null ? "cause" : "cgroup";
+
+    private bool? FitsCause(BindFacts facts) =>
+        Cause.Count == 0 ? true
+        : facts.ErrorCode == 0 ? false
+        : facts.Cause is { } cause && (cause != BindCause.Unknown || Cause.Contains(cause)) ? Cause.Contains(cause)
+        : null;
 
     private static bool? FitsOwner(IReadOnlyList<string> wanted, string? owner) =>
         wanted.Count == 0 ? true : owner is null ? null : wanted.Contains(owner);

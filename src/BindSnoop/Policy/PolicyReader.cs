@@ -14,7 +14,7 @@ internal sealed class PolicyReader(string source)
     [
         nameof(BindPolicyRule.Comm), nameof(BindPolicyRule.Uid), nameof(BindPolicyRule.Gid), nameof(BindPolicyRule.Unit),
         nameof(BindPolicyRule.ContainerId), nameof(BindPolicyRule.Protocol), nameof(BindPolicyRule.AddressFamily),
-        nameof(BindPolicyRule.Address), nameof(BindPolicyRule.Port),
+        nameof(BindPolicyRule.Address), nameof(BindPolicyRule.Port), nameof(BindPolicyRule.Cause),
     ];
 
     private static readonly string[] s_ruleKeys = [nameof(BindPolicyRule.Name), nameof(BindPolicyRule.Action), .. s_conditions];
@@ -117,6 +117,7 @@ internal sealed class PolicyReader(string source)
             AddressFamily = Values(nameof(BindPolicyRule.AddressFamily), PolicyValues.Family),
             Address = Values(nameof(BindPolicyRule.Address), AddressPrefix.Parse),
             Port = Values(nameof(BindPolicyRule.Port), PortRange.Parse),
+            Cause = Values(nameof(BindPolicyRule.Cause), PolicyValues.Cause),
         };
     }
 

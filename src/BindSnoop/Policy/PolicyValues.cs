@@ -1,4 +1,5 @@
 using System.Globalization;
+using BindSnoop.Diagnosis;
 using BindSnoop.Names;
 
 namespace BindSnoop;
@@ -20,6 +21,10 @@ internal static class PolicyValues
         Enum.GetValues<IPFamily>().FirstOrDefault(f => f.ToString().Equals(text, StringComparison.OrdinalIgnoreCase)) is var family && family != 0
             ? family
             : throw Invalid(text, "an IP version", "Give IPv4 or IPv6.");
+
+    /// <summary>Why a bind failed.</summary>
+    public static string Cause(string text) =>
+        BindCause.Parse(text) ?? throw Invalid(text, "a cause of a failed bind", $"Give {string.Join(", ", BindCause.All.SkipLast(1))} or {BindCause.All[^1]}.");
 
     /// <summary>A name that is not empty.</summary>
     public static string Text(string text) =>
