@@ -75,6 +75,21 @@ public sealed class ExplainTests
         Assert.True(tracer.NotExplained > 0, "nothing had to be skipped");
     }
 
+    /// <summary>Who wants one event alone, and reads its cause after the trace, gets it.</summary>
+    [Fact]
+    public void ACauseOutlivesTheTrace()
+    {
+        Requires.Tracing();
+        BindEvent failed;
+        using (BindTracer tracer = new(s_own))
+        {
+            Assert.NotEqual(0, Sys.BindOnce("192.0.2.250", 0));
+            failed = tracer.Read().First();
+        }
+
+        Assert.Equal("AddressNotLocal", failed.Cause);
+    }
+
     /// <summary>What waits when a trace ends says so, and nobody waits for it.</summary>
     [Fact]
     public void TheEndLeavesNobodyWaiting()

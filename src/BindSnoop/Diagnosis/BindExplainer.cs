@@ -11,6 +11,9 @@ namespace BindSnoop.Diagnosis;
 /// </summary>
 internal sealed class BindExplainer : IDisposable
 {
+    // For those that still wait when the trace ends.
+    private const int EndPatience = 1000;
+
     /// <summary>How many failures may wait.</summary>
     internal const int MostPending = 256;
 
@@ -23,6 +26,7 @@ internal sealed class BindExplainer : IDisposable
     private readonly SocketProgram? _program;
     private readonly Thread _thread;
     private volatile bool _ended;
+    private long _deadline = long.MaxValue;
     private long _skipped;
 
     public BindExplainer()
@@ -61,7 +65,10 @@ internal sealed class BindExplainer : IDisposable
         }
     }
 
-    /// <summary>Ends the thread; failures that still wait are not looked into, and say so, as do those that come later.</summary>
+    /// <summary>
+    /// Ends the thread once it has looked into those failures that wait, for a second at most; the rest say that they were
+    /// not, as do those that come later.
+    /// </summary>
     public void End()
     {
         if (_ended)
@@ -69,6 +76,7 @@ internal sealed class BindExplainer : IDisposable
             return;
         }
 
+        Volatile.Write(ref _deadline, Environment.TickCount64 + EndPatience);
         _ended = true;
         _pending.CompleteAdding();
         _thread.Join();
@@ -109,7 +117,7 @@ internal sealed class BindExplainer : IDisposable
         FailureRules? rules = null;
         foreach ((BindEvent failed, TaskCompletionSource<BindFinding> answer) in batch)
         {
-            if (_ended)
+            if (Environment.TickCount64 > Volatile.Read(ref _deadline))
             {
                 Skip(answer, s_ended);
                 continue;
