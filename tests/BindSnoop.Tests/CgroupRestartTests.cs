@@ -10,9 +10,7 @@ public sealed class CgroupRestartTests
     // In a network of its own, so that no port is busy.
     private const ushort First = 22000;
 
-    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.OfBinds();
-
-    public static IEnumerable<TheoryDataRow<Backend>> AcceptBackends() => BackendRows.All();
+    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.All();
 
     /// <summary>Each bind is made at once when the cgroup is there, and none is missing.</summary>
     [Theory]
@@ -84,7 +82,7 @@ public sealed class CgroupRestartTests
     }
 
     [Theory]
-    [MemberData(nameof(AcceptBackends))]
+    [MemberData(nameof(Backends))]
     public void CountsAndAcceptsFollowToo(Backend backend)
     {
         Requires.Tracing(backend);

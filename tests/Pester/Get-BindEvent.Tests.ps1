@@ -57,6 +57,59 @@ Describe 'Get-BindEvent' {
         }
     }
 
+    Context 'Explanations' {
+        It 'Explains failures, and shows them without -IncludeError' {
+            $result = Invoke-Traced { param($Comm) Get-BindEvent -Explain -Comm $Comm -MaxEvents 3 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Truth tcp4-loopback eaddrinuse-tcp4
+            }
+            $good, $failed = $result.Output[0, 2]
+            $good.Cause, $good.Explanation, $good.Holders | Should -Be $null, $null, $null
+            $failed.ErrorName | Should -BeExactly EADDRINUSE
+            # The program ends at once; what it held is found, or gone.
+            $failed.Cause | Should -BeIn Bound, HolderGone
+            $failed.Explanation | Should -Match '^\S.*\.$'
+            $result.Warnings | Should -BeNullOrEmpty
+        }
+
+        It 'Names who is in the way, in its own view, in CSV and in JSON' {
+            $listener = [Net.Sockets.Socket]::new('InterNetwork', 'Stream', 'Tcp')
+            try {
+                $listener.Bind([Net.IPEndPoint]::new([ipaddress]::Loopback, 0))
+                $listener.Listen(1)
+                $port = $listener.LocalEndPoint.Port
+                $result = Invoke-Traced { param($Id) Get-BindEvent -Explain -ProcessId $Id -MaxEvents 1 } -Parameter @{ Id = $PID } {
+                    $other = [Net.Sockets.Socket]::new('InterNetwork', 'Stream', 'Tcp')
+                    try { { $other.Bind($listener.LocalEndPoint) } | Should -Throw } finally { $other.Dispose() }
+                }
+                $failed = $result.Output[0]
+                $failed.Cause | Should -BeExactly Listening
+                $failed.Holders.ProcessId | Should -Be $PID
+                $failed.Holders.Port | Should -Be $port
+                $failed.Explanation | Should -Match "\(pid $PID[,)].*listens on TCP 127\.0\.0\.1:$port; .*\.$"
+                $text = $failed | Out-String -Width 400
+                $text | Should -Match '(?m)^ *RC +PID +COMM +PROT +ADDR +PORT +OPTS +CAUSE +EXPLANATION *$'
+                $text | Should -Match "(?m)^ *\S+ +$PID .*$port .*Listening +\S.*listens on"
+                [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize($failed)) |
+                    Out-String -Width 400 | Should -BeExactly $text
+                ($failed | ConvertTo-Csv | ConvertFrom-Csv).Cause | Should -BeExactly Listening
+                ($failed | ConvertTo-Json -Depth 4 | ConvertFrom-Json).Holders[0].ProcessId | Should -Be $PID
+            }
+            finally {
+                $listener.Dispose()
+            }
+        }
+
+        It 'Says how many failures were not explained' {
+            $result = Invoke-Traced { param($Comm) Get-BindEvent -Explain -Comm $Comm -MaxEvents 20001 } -Parameter @{ Comm = $truthComm } {
+                Invoke-Load -Count 20000 -Fail
+            }
+            $skipped = @($result.Output | Where-Object Cause -EQ Unknown).Count
+            $skipped | Should -BeGreaterThan 0
+            $result.Warnings | Should -HaveCount 1
+            $result.Warnings[0] | Should -Match "^$skipped failures were not explained"
+        }
+    }
+
     Context 'Properties' {
         It 'Tells what is true of every call' {
             $result = Invoke-Traced { param($Comm, $Seconds) Get-BindEvent -IncludeError -Comm $Comm -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {

@@ -72,41 +72,28 @@ Describe 'Start-BindTrace' {
         }
     }
 
-    Context 'What is bound already' {
-        It 'Comes first, once, and marked; also if it is bound while the trace begins' {
-            $address = [Net.IPEndPoint]::new([ipaddress]::Loopback, 0)
-            $before = [Net.Sockets.UdpClient]::new($address)
-            try {
-                $trace = Start-BindTrace -IncludeExisting -ProcessId $PID
-                $after = [Net.Sockets.UdpClient]::new($address)
-                $ports = $before.Client.LocalEndPoint.Port, $after.Client.LocalEndPoint.Port
-                $trace | Stop-BindTrace
-                $events = @($trace | Get-BindEvent)
-            }
-            finally {
-                $before.Dispose()
-                if ($after) { $after.Dispose() }
-            }
-            $old, $new = foreach ($port in $ports) { , @($events.Where{ $_.Port -eq $port -and $_.Protocol -eq 'UDP' }) }
-            $old.Existing | Should -Be $true
-            $new.Existing | Should -Be $false
-            $events.IndexOf($old[0]) | Should -BeLessThan $events.IndexOf($new[0])
+    Context 'Explanations' {
+        It 'Explains what is fetched later, and shows it' {
+            $result = Invoke-BackgroundTrace @{ Explain = $true; Comm = $truthComm } tcp4-loopback, eaddrinuse-tcp4
+            $result.Events.Count | Should -Be $result.Truth.Count
+            $failed = @($result.Events | Where-Object ErrorName -EQ EADDRINUSE)
+            $failed.Count | Should -Be 1
+            $failed.Cause | Should -BeIn Bound, HolderGone
+            $result.Trace.NotExplained | Should -Be 0
+            $failed | Out-String -Width 400 | Should -Match "(?m) $($failed.Cause) +\S.*\."
+            $result.Trace | Remove-BindTrace
         }
 
-        It 'Is not asked for by itself' {
-            $before = [Net.Sockets.UdpClient]::new([Net.IPEndPoint]::new([ipaddress]::Loopback, 0))
-            try {
-                $trace = Start-BindTrace -ProcessId $PID
-                $trace | Stop-BindTrace
-                $trace | Get-BindEvent | Should -BeNullOrEmpty
-            }
-            finally {
-                $before.Dispose()
-            }
-        }
-
-        It 'Cannot be counted' {
-            { Start-BindTrace -IncludeExisting -Mode Count } | Should -Throw '-IncludeExisting does not go together with -Mode Count.'
+        It 'Counts what it could not look into' {
+            $trace = Start-BindTrace -Explain -Comm $truthComm
+            $load = Invoke-Load -Count 20000 -Fail
+            $trace | Stop-BindTrace
+            $trace.Dropped | Should -Be 0
+            $events = @($trace | Get-BindEvent | Where-Object ErrorCode)
+            $events.Count | Should -Be $load.failed
+            $trace.NotExplained | Should -BeGreaterThan 0
+            @($events | Where-Object Cause -EQ Unknown).Count | Should -Be $trace.NotExplained
+            $trace | Remove-BindTrace
         }
     }
 

@@ -78,7 +78,7 @@ public sealed class GetBindEventCommand : BindFilterCommand
         }
         else if (!NothingToTrace)
         {
-            Stream(StartTracer, Duration, MaxEvents, next => Write(next, IncludeError));
+            Stream(StartTracer, Duration, MaxEvents, next => Write(next, Explain, IncludeError));
             if (!StopToken.IsCancellationRequested && _tracer is { NotExplained: > 0 and var rest })
             {
                 WriteWarning($"{(rest == 1 ? "1 failure was" : $"{rest} failures were")} not explained: binds failed faster than they could be looked into, or the trace ended before.");
@@ -104,7 +104,7 @@ public sealed class GetBindEventCommand : BindFilterCommand
             long left = MaxEvents;
             foreach ((BindTrace trace, BindEvent next) in Wait ? BindTrace.Follow(_traces, StopToken) : Queued())
             {
-                Write(next, trace.Filter.IncludeError);
+                Write(next, trace.Options.Explain, trace.Filter.IncludeError);
                 if (--left == 0)
                 {
                     break;
@@ -140,5 +140,5 @@ public sealed class GetBindEventCommand : BindFilterCommand
         }
     }
 
-    private void Write(BindEvent next, bool withError) => WriteEvent(next, Explain ? ExplainedTypeName : withError ? WithErrorTypeName : null);
+    private void Write(BindEvent next, bool explained, bool withError) => WriteEvent(next, explained ? ExplainedTypeName : withError ? WithErrorTypeName : null);
 }

@@ -28,6 +28,9 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>How many calls it lost after the kernel had handed them over.</summary>
     public virtual long Overflowed => 0;
 
+    /// <summary>How many failures were to be explained and were not.</summary>
+    public virtual long NotExplained => 0;
+
     /// <summary>How many events wait to be fetched.</summary>
     public virtual int Queued => 0;
 

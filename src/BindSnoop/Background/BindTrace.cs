@@ -102,6 +102,9 @@ public sealed class BindTrace : IDisposable
     /// <summary>How many were lost: in the kernel, or because nobody fetched them in time.</summary>
     public long Dropped => Statistics.Dropped + _trace.Overflowed;
 
+    /// <summary>How many failures were to be explained and were not, as they came faster than they could be looked into.</summary>
+    public long NotExplained => _trace.NotExplained;
+
     /// <summary>How many events wait to be fetched.</summary>
     public int Queued => _trace.Queued;
 

@@ -49,6 +49,8 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<BindEvent>
 
     public override long Overflowed => Volatile.Read(ref _overflowed);
 
+    public override long NotExplained => (_tracer as BindTracer)?.NotExplained ?? 0;
+
     public override int Queued => _queue.Reader.Count;
 
     public override TraceStatistics ReadStatistics() => _tracer.ReadStatistics();
