@@ -26,7 +26,7 @@ public sealed class ConflictTests
     public void OneHolderIsExact(int protocol)
     {
         (int good, int refused, string[] faults) = Compare(protocol, 1, mayLetThrough: false);
-        Assert.Empty(faults);
+        Assert.True(faults.Length == 0, string.Join('\n', faults));
         Assert.InRange(refused, 100, good - 100);
     }
 
@@ -37,7 +37,7 @@ public sealed class ConflictTests
     public void OfSeveralHoldersOneIsNamed(int protocol)
     {
         (int good, int refused, string[] faults) = Compare(protocol, 4, mayLetThrough: true);
-        Assert.Empty(faults);
+        Assert.True(faults.Length == 0, string.Join('\n', faults));
         Assert.InRange(refused, 100, good - 100);
     }
 

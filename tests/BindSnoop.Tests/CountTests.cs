@@ -122,7 +122,7 @@ public sealed class CountTests
         IReadOnlyList<string> before = KernelObjects.Descriptors();
         BindCounter counter = new(new TraceOptions());
         KernelObjects held = KernelObjects.Held();
-        Assert.InRange(held.Programs, 1, 100);
+        Assert.InRange(held.ProgramCount, 1, 100);
         counter.Dispose();
         Assert.Equal(before, KernelObjects.Descriptors());
         held.AssertGone();

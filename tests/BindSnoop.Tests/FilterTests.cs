@@ -93,6 +93,7 @@ public sealed class FilterTests
     [InlineData(Backend.Fentry)]
     [InlineData(Backend.Kprobe)]
     [InlineData(Backend.Tracepoint)]
+    [InlineData(Backend.Cgroup)]
     public void PortThatACgroupRewrites(Backend backend)
     {
         const ushort Asked = 21080;

@@ -64,6 +64,57 @@ public sealed class LifeCycleTests
         Assert.Equal(before, KernelObjects.Descriptors());
     }
 
+    public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.OfBinds();
+
+    /// <summary>Whatever it was about: loading, attaching, reading, or taking away, while others bind.</summary>
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void KilledAtAnyMomentNothingStays(Backend backend)
+    {
+        Requires.Tracing(backend);
+        using Process load = Truth.Start("load", "--seconds", "600");
+        try
+        {
+            IReadOnlySet<uint> before = KernelObjects.Programs();
+            for (int i = 0; i < 3; i++)
+            {
+                string[] command = Child.Command(Child.TraceForEver);
+                ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardOutput = true };
+                start.Environment[PrivilegeTests.BackendVariable] = backend.ToString();
+                using Process child = Process.Start(start)!;
+                KernelObjects held = KernelObjects.Parse(child.StandardOutput.ReadLine()!);
+                Assert.InRange(held.ProgramCount, 1, 100);
+                Thread.Sleep(Random.Shared.Next(100));
+                child.Kill();
+                child.WaitForExit();
+                held.AssertGone();
+            }
+
+            KernelObjects.AssertNoMorePrograms(before);
+        }
+        finally
+        {
+            load.Kill();
+            load.WaitForExit();
+        }
+    }
+
+    /// <summary>The child of that.</summary>
+    public static int TraceForEver()
+    {
+        Backend backend = Enum.Parse<Backend>(Environment.GetEnvironmentVariable(PrivilegeTests.BackendVariable)!);
+        for (bool told = false; ; told = true)
+        {
+            using BindTracer tracer = new(new TraceOptions { Backend = backend });
+            if (!told)
+            {
+                Console.WriteLine(KernelObjects.Held());
+            }
+
+            _ = tracer.Read(TimeSpan.FromMilliseconds(10)).Count();
+        }
+    }
+
     /// <summary>A program without a link runs no more, whatever else is kept for reading.</summary>
     [Fact]
     public void StoppingDetaches()
@@ -335,6 +386,7 @@ public sealed class LifeCycleTests
     [InlineData(Backend.Fentry)]
     [InlineData(Backend.Kprobe)]
     [InlineData(Backend.Tracepoint)]
+    [InlineData(Backend.Cgroup)]
     public void BackendThatDoesNotWork(Backend backend)
     {
         Requires.Tracing();
@@ -376,8 +428,8 @@ public sealed class LifeCycleTests
         using (BindTracer tracer = new(s_ownCalls))
         {
             held = KernelObjects.Held();
-            Assert.InRange(held.Programs, 1, 100);
-            Assert.InRange(held.Maps, 1, 100);
+            Assert.InRange(held.ProgramCount, 1, 100);
+            Assert.InRange(held.MapCount, 1, 100);
             use(tracer);
         }
 

@@ -123,7 +123,7 @@ public sealed class PrivilegeTests
         string[] lines = Child.Start(Child.DropWhileTracing).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(["bind 0 seen 20974", lines[1], "left 0"], lines);
         KernelObjects held = KernelObjects.Parse(lines[1]);
-        Assert.InRange(held.Programs, 1, 100);
+        Assert.InRange(held.ProgramCount, 1, 100);
         held.AssertGone();
     }
 

@@ -13,6 +13,8 @@ public sealed class SocketTests
     // docs/limits.md says so.
     private static readonly string[] s_neverSeen = ["in-flight-raw"];
 
+    private static readonly bool s_listsBound = Environment.OSVersion.Version >= NetlinkSockets.ListsBound;
+
     private static readonly SocketFilter s_all = new() { All = true };
 
     /// <summary>Every case is in the snapshot once, and every field of it is right.</summary>
@@ -144,7 +146,7 @@ public sealed class SocketTests
                 }
             }
 
-            Assert.True(seen >= 50, $"{seen} sockets were seen");
+            Assert.True(seen >= 10, $"{seen} sockets were seen");
         }
         finally
         {
@@ -163,7 +165,7 @@ public sealed class SocketTests
         using (SocketProgram program = new())
         {
             held = KernelObjects.Held();
-            Assert.InRange(held.Programs, 2, 100);
+            Assert.InRange(held.ProgramCount, 2, 100);
         }
 
         held.AssertGone();
@@ -196,35 +198,38 @@ public sealed class SocketTests
         using SocketZoo zoo = new();
         List<string> unseen = [];
         IReadOnlyList<BindSocket> sockets = NetlinkSockets.Read(unseen);
-        List<string> faults = [];
-        foreach (SocketLine line in zoo.Lines.Where(l => l.Skipped is null))
-        {
-            bool isUnlisted = line.Case.StartsWith("option-no-port", StringComparison.Ordinal) ||
-                line.Case.StartsWith("netns-of-socket", StringComparison.Ordinal) || line.Case is "netns-in-flight" or "l2tp4-bound" ||
-                (line.State == "Bound" && line.Protocol != 132 && Environment.OSVersion.Version < new Version(6, 8));
-            SocketLine expected = line with
-            {
-                HeldBy = line.HeldBy == "InFlight" ? "Unknown" : line.HeldBy,
-                Options = line.Options is null ? null : "?????",
-                Protocol = line.Case == "mptcp6-bound" ? 6 : line.Protocol,
-            };
-            if (isUnlisted)
-            {
-                continue;
-            }
+        SocketLine[] listed = [.. zoo.Lines.Where(l => IsListedWithoutPrograms(l) && (l.State != "Bound" || (l.Protocol != 132 && s_listsBound)))];
+        Assert.Empty(listed.SelectMany(line => CompareWithoutPrograms(
+            line with { Protocol = line.Case == "mptcp6-bound" ? 6 : line.Protocol }, sockets, isPartial: line.Type == "RAW" || line.Protocol is 1 or 58 or 136)));
+        Assert.Equal(!s_listsBound, unseen.Any(u => u.Contains("bound and do not listen", StringComparison.Ordinal)));
+        Assert.DoesNotContain(unseen, u => u.StartsWith("Netlink does not list", StringComparison.Ordinal));
+    }
 
-            if (SocketZoo.Find(expected, sockets) is { } socket)
+    /// <summary>Where netlink is refused, the files of /proc/net have most of it, and what they lack is said.</summary>
+    [Fact]
+    public void ByFilesEveryCaseIsRight()
+    {
+        Assert.SkipUnless(Interop.Libc.geteuid() == 0, "Only root can look into other network namespaces.");
+        using SocketZoo zoo = new();
+        List<string> unseen = [];
+        IReadOnlyList<BindSocket> sockets = [];
+        Sys.OnThread(() =>
+        {
+            Sys.RefuseNetlink();
+            sockets = NetlinkSockets.Read(unseen);
+        });
+        SocketLine[] listed = [.. zoo.Lines.Where(l => IsListedWithoutPrograms(l) && l.State != "Bound" && l.Protocol is not (132 or 262))];
+        Assert.Empty(listed.SelectMany(line => CompareWithoutPrograms(line with { BacklogLimit = null }, sockets, isPartial: true)));
+        Assert.All(sockets, s => Assert.Null(s.InterfaceIndex));
+        Assert.Contains(unseen, u => u.StartsWith("Netlink does not list TCP", StringComparison.Ordinal));
+        Assert.Contains(unseen, u => u.StartsWith("Netlink does not list UDP", StringComparison.Ordinal));
+        foreach ((int protocol, string name) in new[] { (132, "SCTP"), (262, "MPTCP") })
+        {
+            if (zoo.Lines.Any(l => l.Protocol == protocol))
             {
-                faults.AddRange(Compare(expected with { V6only = socket.IPv6Only ?? expected.V6only }, socket).Where(f => !f.StartsWith("IPv6Only is  ", StringComparison.Ordinal)));
-            }
-            else
-            {
-                faults.Add($"{line} is not there");
+                Assert.Single(unseen, u => u.StartsWith($"Netlink does not list {name} ", StringComparison.Ordinal));
             }
         }
-
-        Assert.Empty(faults);
-        Assert.Equal(Environment.OSVersion.Version < new Version(6, 8), unseen.Any(u => u.Contains("bound and do not listen", StringComparison.Ordinal)));
     }
 
     /// <summary>Without privileges, there are one's own sockets, and those of others without their processes; what is missing is said.</summary>
@@ -304,6 +309,34 @@ public sealed class SocketTests
             "ExistingNotFilterable",
             Assert.Throws<TraceException>(() => new BindTracer(new() { IncludeExisting = true, Filter = new() { Gid = [0] } })).ErrorId);
 
+    private static bool IsListedWithoutPrograms(SocketLine line) =>
+        line.Skipped is null && !line.Case.StartsWith("option-no-port", StringComparison.Ordinal) &&
+        !line.Case.StartsWith("netns-of-socket", StringComparison.Ordinal) && line.Case is not ("netns-in-flight" or "l2tp4-bound");
+
+    /// <param name="isPartial">Files of /proc/net show neither the interface nor whether an IPv6 socket leaves IPv4 alone.</param>
+    private static IEnumerable<string> CompareWithoutPrograms(SocketLine line, IEnumerable<BindSocket> sockets, bool isPartial)
+    {
+        SocketLine expected = line with
+        {
+            HeldBy = line.HeldBy == "InFlight" ? "Unknown" : line.HeldBy,
+            Options = line.Options is null ? null : "?????",
+        };
+        if (SocketZoo.Find(expected, sockets) is not { } socket)
+        {
+            return [$"{line} is not there"];
+        }
+
+        // Of others netlink does not say it.
+        bool hasV6only = line.State is "Listen" or "Bound" or "Unconnected";
+        return Compare(
+            expected with
+            {
+                Ifindex = isPartial ? socket.InterfaceIndex : expected.Ifindex,
+                V6only = (isPartial || !hasV6only) && expected.Family == "IPv6" ? socket.IPv6Only : expected.V6only,
+            },
+            socket);
+    }
+
     private static Socket BoundSocket()
     {
         Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -351,9 +384,9 @@ public sealed class SocketTests
         {
             new SocketProgram().Dispose();
         }
-        catch (TraceException exception) when (Requires.IsRefusal(exception) || exception.ErrorId == "SocketProgramRefused")
+        catch (TraceException exception) when (!Requires.Works(Backend.Auto) && (Requires.IsRefusal(exception) || exception.ErrorId == "SocketProgramRefused"))
         {
-            Requires.Skip(Backend.Auto, exception);
+            Assert.Skip(exception.Message);
         }
     }
 }

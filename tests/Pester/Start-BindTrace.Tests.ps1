@@ -97,6 +97,44 @@ Describe 'Start-BindTrace' {
         }
     }
 
+    Context 'What is bound already' {
+        It 'Comes first, once, and marked; also if it is bound while the trace begins' {
+            $address = [Net.IPEndPoint]::new([ipaddress]::Loopback, 0)
+            $before = [Net.Sockets.UdpClient]::new($address)
+            try {
+                $trace = Start-BindTrace -IncludeExisting -ProcessId $PID
+                $after = [Net.Sockets.UdpClient]::new($address)
+                $ports = $before.Client.LocalEndPoint.Port, $after.Client.LocalEndPoint.Port
+                $trace | Stop-BindTrace
+                $events = @($trace | Get-BindEvent)
+            }
+            finally {
+                $before.Dispose()
+                if ($after) { $after.Dispose() }
+            }
+            $old, $new = foreach ($port in $ports) { , @($events.Where{ $_.Port -eq $port -and $_.Protocol -eq 'UDP' }) }
+            $old.Existing | Should -Be $true
+            $new.Existing | Should -Be $false
+            $events.IndexOf($old[0]) | Should -BeLessThan $events.IndexOf($new[0])
+        }
+
+        It 'Is not asked for by itself' {
+            $before = [Net.Sockets.UdpClient]::new([Net.IPEndPoint]::new([ipaddress]::Loopback, 0))
+            try {
+                $trace = Start-BindTrace -ProcessId $PID
+                $trace | Stop-BindTrace
+                $trace | Get-BindEvent | Should -BeNullOrEmpty
+            }
+            finally {
+                $before.Dispose()
+            }
+        }
+
+        It 'Cannot be counted' {
+            { Start-BindTrace -IncludeExisting -Mode Count } | Should -Throw '-IncludeExisting does not go together with -Mode Count.'
+        }
+    }
+
     Context 'Cgroups' {
         AfterAll {
             Remove-Cgroup

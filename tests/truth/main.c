@@ -21,7 +21,7 @@ static int usage(void)
 		"       bindtruth crowd THREADS           wait in accept(); connect to each for every line of the input\n"
 		"       bindtruth sockets                  sockets of every kind, until the end of the input\n"
 		"       bindtruth sockets --churn          sockets that come and go, until then; prints their network namespace\n"
-		"       bindtruth race descriptor|hold|listen N unix|udp|closed\n"
+		"       bindtruth race descriptor|hold|listen|both N unix|udp|closed\n"
 		"       bindtruth race accept N unix|connection\n"
 		"       bindtruth race address N           N calls, or those of 5 s, while a thread changes what each is made on\n"
 		"       bindtruth sockets --crowd PROCESSES SOCKETS\n"

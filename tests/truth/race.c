@@ -253,6 +253,87 @@ static int race_address(uint64_t rounds)
 	return tell_end(0);
 }
 
+// Both at once, by several threads, each of which has a thread against it.
+
+enum { CONTESTS = 4 };
+
+struct contest {
+	pthread_t thread;
+	struct racer racer;
+	struct sockaddr_in address;
+	enum decoy decoy;
+	uint64_t rounds, count, swapped;
+	uint16_t *made; // ports
+};
+
+static void swap_and_flip(struct racer *racer)
+{
+	swap(racer);
+	flip(racer);
+}
+
+static void add_made(struct contest *contest, int fd)
+{
+	uint16_t port = (uint16_t)port_of(fd);
+	if (port != 0)
+		contest->made[contest->count++] = port;
+}
+
+static void *run_contest(void *argument)
+{
+	struct contest *contest = argument;
+	struct racer *racer = &contest->racer;
+	for (uint64_t i = 0; i < contest->rounds && has_time(); i++) {
+		racer->real = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		racer->decoy = make_decoy(contest->decoy);
+		dup3(racer->real, racer->fd, O_CLOEXEC);
+		start_race(racer);
+		int result = bind(racer->fd, (struct sockaddr *)&contest->address, sizeof contest->address);
+		stop_race(racer);
+		add_made(contest, racer->real);
+		add_made(contest, racer->decoy);
+		contest->swapped += result != 0;
+		close(racer->real);
+		if (racer->decoy >= 0)
+			close(racer->decoy);
+	}
+	return NULL;
+}
+
+static int race_both(uint64_t rounds, enum decoy decoy)
+{
+	static struct contest contests[CONTESTS];
+	uint64_t swapped = 0;
+	has_time();
+	for (int i = 0; i < CONTESTS; i++) {
+		struct contest *contest = &contests[i];
+		uint16_t own = (uint16_t)(21180 + 2 * i);
+		contest->decoy = decoy;
+		contest->rounds = rounds;
+		contest->address = loopback;
+		contest->made = calloc(2 * rounds, sizeof *contest->made);
+		contest->racer = (struct racer){.fd = 500 + i, .address = &contest->address, .ports = {own, 0, (uint16_t)(own + 1)}};
+		begin(&contest->racer, swap_and_flip);
+		if (contest->made == NULL || pthread_create(&contest->thread, NULL, run_contest, contest) != 0) {
+			perror("bindtruth: race both");
+			return 1;
+		}
+	}
+	tell_begin();
+	for (int i = 0; i < CONTESTS; i++) {
+		struct contest *contest = &contests[i];
+		pthread_join(contest->thread, NULL);
+		end(&contest->racer);
+		for (uint64_t j = 0; j < contest->count; j++) {
+			uint16_t port = contest->made[j];
+			tell_made(port, port == contest->racer.ports[0] || port == contest->racer.ports[2] ? port : 0);
+		}
+		swapped += contest->swapped;
+		free(contest->made);
+	}
+	return tell_end(swapped);
+}
+
 static int race_accept(uint64_t rounds, enum decoy decoy)
 {
 	struct sockaddr_in address = loopback;
@@ -376,6 +457,8 @@ int run_race(int count, char **arguments)
 			return race_descriptor(rounds, (enum decoy)i);
 		if (strcmp(arguments[0], "listen") == 0 && i != DECOY_CONNECTION)
 			return race_listen(rounds, (enum decoy)i);
+		if (strcmp(arguments[0], "both") == 0 && i != DECOY_CONNECTION)
+			return race_both(rounds, (enum decoy)i);
 		if (strcmp(arguments[0], "hold") == 0 && i != DECOY_CONNECTION)
 			return race_hold(rounds, (enum decoy)i);
 		if (strcmp(arguments[0], "accept") == 0 && (i == DECOY_UNIX || i == DECOY_CONNECTION))

@@ -5,7 +5,7 @@ vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vm_cache=${BINDSNOOP_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/bindsnoop-vm}
 
 # Loaded on demand in the guest; a kernel that lacks one simply goes without.
-vm_guest_modules=(dummy veth vrf sctp l2tp_ip l2tp_ip6 overlay tun)
+vm_guest_modules=(dummy veth vrf sctp l2tp_ip l2tp_ip6 overlay tun tcp_diag udp_diag raw_diag sctp_diag mptcp_diag)
 
 say() { printf 'vm: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -389,6 +389,8 @@ vm_root_build() (
         vm_copy_linked "$root" "$tool"
     done
     vm_busybox_links "$root/usr/bin"
+    # Where the kernel looks for it when it wants a module.
+    ln -s ../bin/modprobe "$root/usr/sbin/modprobe"
     ln -s /usr/share/dotnet/dotnet "$root/usr/bin/dotnet"
 
     find "$root/usr/share/dotnet" \( -name '*.so' -o -name dotnet -type f \) -print0 |

@@ -48,6 +48,7 @@ internal enum HeldBy : byte
     AcceptQueue,
     Orphan,
     TimeWait,
+    Nothing,
 }
 
 /// <summary>include/net/tcp_states.h, which all protocols' sockets have their states from.</summary>

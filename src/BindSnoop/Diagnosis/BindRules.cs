@@ -14,13 +14,12 @@ internal static class BindRules
     public static bool? Conflicts(in BindClaim claim, BindSocket holder)
     {
         if (claim.Rules == ConflictRules.None || holder.SocketType == "RAW" || claim.Port != holder.Port ||
-            claim.NetworkNamespace != holder.NetworkNamespace || BindClaim.PortsOf(claim.ProtocolNumber) != BindClaim.PortsOf(holder.ProtocolNumber) ||
-            (claim.InterfaceIndex != 0 && holder.InterfaceIndex != 0 && claim.InterfaceIndex != holder.InterfaceIndex))
+            claim.NetworkNamespace != holder.NetworkNamespace || BindClaim.PortsOf(claim.ProtocolNumber) != BindClaim.PortsOf(holder.ProtocolNumber))
         {
             return false;
         }
 
-        bool? overlap = Overlaps(claim, holder);
+        bool? overlap = And(MeetsOnInterface(claim, holder), Overlaps(claim, holder));
         return overlap == false ? false : And(overlap, Not(Shares(claim, holder)));
     }
 
@@ -40,6 +39,11 @@ internal static class BindRules
     private static bool? MaySharePort(in BindClaim claim, BindSocket holder) =>
         claim.Rules == ConflictRules.Stream && holder.HeldBy == nameof(HeldBy.TimeWait) ? true
         : claim.Uid is { } user && holder.Uid is { } other ? user == other
+        : null;
+
+    private static bool? MeetsOnInterface(in BindClaim claim, BindSocket holder) =>
+        claim.InterfaceIndex == 0 ? true
+        : holder.InterfaceIndex is { } index ? index == 0 || index == claim.InterfaceIndex
         : null;
 
     private static bool? Has(BindSocket holder, BindOptions option) => holder.Options is { } options ? options.HasFlag(option) : null;

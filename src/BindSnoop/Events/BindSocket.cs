@@ -89,8 +89,8 @@ public sealed class BindSocket
     /// <summary>How many connections wait to be accepted; null if the socket does not listen.</summary>
     public int? Backlog => IsListening ? (int)_record.Backlog : null;
 
-    /// <summary>How many may wait; null if the socket does not listen.</summary>
-    public long? BacklogLimit => IsListening ? _record.BacklogLimit : null;
+    /// <summary>How many may wait; null if the socket does not listen, or where this way of looking does not show it.</summary>
+    public long? BacklogLimit => IsListening && _known.HasFlag(SocketFacts.BacklogLimit) ? _record.BacklogLimit : null;
 
     /// <summary>The options that decide what others may bind; null where this way of looking does not show them.</summary>
     public BindOptions? Options => _known.HasFlag(SocketFacts.Options) ? (BindOptions)_record.Options : null;
@@ -101,8 +101,8 @@ public sealed class BindSocket
     /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone; null where this way of looking does not show it.</summary>
     public bool? IPv6Only => _known.HasFlag(SocketFacts.Ipv6Only) ? _record.Ipv6Only != 0 : null;
 
-    /// <summary>The interface that the socket is bound to, or 0.</summary>
-    public int InterfaceIndex => (int)_record.InterfaceIndex;
+    /// <summary>The interface that the socket is bound to, or 0; null where this way of looking does not show it.</summary>
+    public int? InterfaceIndex => _known.HasFlag(SocketFacts.Interface) ? (int)_record.InterfaceIndex : null;
 
     /// <summary>Its name in the socket's network namespace; empty if there is none or it could not be found out.</summary>
     public string InterfaceName { get; }
@@ -234,5 +234,7 @@ internal enum SocketFacts
     Options = 1,
     Ipv6Only = 2,
     Uid = 4,
-    All = 7,
+    Interface = 8,
+    BacklogLimit = 16,
+    All = 31,
 }

@@ -134,7 +134,7 @@ internal sealed class KernelSockets
 
     /// <summary>Taken from its process, and not yet out of the table.</summary>
     private static bool IsClosing(in SocketRecord record) =>
-        record.HeldBy is HeldBy.Orphan or HeldBy.AcceptQueue && record.State is TcpStates.Close or TcpStates.Listen;
+        record.HeldBy == HeldBy.Nothing || record.HeldBy is HeldBy.Orphan or HeldBy.AcceptQueue && record.State is TcpStates.Close or TcpStates.Listen;
 
     /// <summary>The records of descriptors, by socket.</summary>
     private sealed class Holders

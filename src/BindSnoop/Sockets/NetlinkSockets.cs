@@ -21,7 +21,7 @@ internal static class NetlinkSockets
         ProcessFiles files = ProcessFiles.Read();
         List<DiagnosedSocket> found = [];
         uint own = NetworkNamespaces.Own;
-        SocketDiagnostics.Read(own, found);
+        SocketDiagnostics.Read(own, found, unseen);
         foreach (string name in NetworkNamespaces.Names)
         {
             if (NetworkNamespaces.InodeOf($"/run/netns/{name}") is { } inode)
@@ -30,7 +30,7 @@ internal static class NetlinkSockets
             }
         }
 
-        int refused = files.Namespaces.Count(n => n.Key != own && !ReadIn(n.Key, n.Value, found));
+        int refused = files.Namespaces.Count(n => n.Key != own && !ReadIn(n.Key, n.Value, found, unseen));
         if (refused > 0 || !Platform.Has(Platform.CapSysAdmin))
         {
             unseen.Add("Only network namespaces that this process may enter are listed: others take CAP_SYS_ADMIN and CAP_SYS_PTRACE.");
@@ -101,7 +101,7 @@ internal static class NetlinkSockets
         : nameof(HeldBy.Orphan);
 
     /// <summary>False where the namespace may not be entered.</summary>
-    private static bool ReadIn(uint networkNamespace, string path, List<DiagnosedSocket> sockets)
+    private static bool ReadIn(uint networkNamespace, string path, List<DiagnosedSocket> sockets, List<string> unseen)
     {
         bool entered = false;
 
@@ -112,7 +112,7 @@ internal static class NetlinkSockets
             if (!target.IsInvalid && Libc.InodeOf(target) == networkNamespace && Libc.setns(target, Libc.CLONE_NEWNET) == 0)
             {
                 entered = true;
-                SocketDiagnostics.Read(networkNamespace, sockets);
+                SocketDiagnostics.Read(networkNamespace, sockets, unseen);
             }
         });
         thread.IsBackground = true;

@@ -13,8 +13,8 @@ namespace BindSnoop.Sockets;
 internal readonly record struct DiagnosedSocket(SocketRecord Record, SocketFacts Known);
 
 /// <summary>
-/// Asks for the sockets of the calling thread's network namespace: by netlink (sock_diag(7)), or where the kernel lacks
-/// the module for a protocol by the file of /proc/net. Takes no privileges.
+/// Asks for the sockets of the calling thread's network namespace: by netlink (sock_diag(7)), or where that is refused or
+/// the kernel lacks the module for a protocol by the file of /proc/net, which says less. Takes no privileges.
 /// </summary>
 internal static unsafe class SocketDiagnostics
 {
@@ -38,14 +38,16 @@ internal static unsafe class SocketDiagnostics
     // What netlink calls a TCP socket that is bound and no more, since 6.8 (91051f003948, "tcp: Dump bound-only sockets in inet_diag.").
     private const byte BoundInactive = 13;
 
+    private const ushort Tcp = 6;
+    private const ushort Sctp = 132;
     private const ushort Raw = 255;
 
     private static readonly (ushort Protocol, int Type, string File4, string File6)[] s_kinds =
     [
-        (6, Libc.SOCK_STREAM, "", ""),
-        (17, Libc.SOCK_DGRAM, "", ""),
+        (Tcp, Libc.SOCK_STREAM, "tcp", "tcp6"),
+        (17, Libc.SOCK_DGRAM, "udp", "udp6"),
         (Protocols.Mptcp, Libc.SOCK_STREAM, "", ""),
-        (132, Libc.SOCK_STREAM, "", ""),
+        (Sctp, Libc.SOCK_STREAM, "", ""),
         (136, Libc.SOCK_DGRAM, "udplite", "udplite6"),
         (Raw, Libc.SOCK_RAW, "raw", "raw6"),
 
@@ -55,7 +57,8 @@ internal static unsafe class SocketDiagnostics
     ];
 
     /// <summary>Adds the sockets of this thread's network namespace.</summary>
-    public static void Read(uint networkNamespace, List<DiagnosedSocket> sockets)
+    /// <param name="unseen">Takes up what netlink does not show.</param>
+    public static void Read(uint networkNamespace, List<DiagnosedSocket> sockets, ICollection<string> unseen)
     {
         using FileDescriptor netlink = Libc.socket(AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
         foreach ((ushort protocol, int type, string file4, string file6) in s_kinds)
@@ -63,13 +66,39 @@ internal static unsafe class SocketDiagnostics
             foreach ((int family, string file) in new[] { (Libc.AF_INET, file4), (Libc.AF_INET6, file6) })
             {
                 bool isPing = protocol is 1 or 58;
-                if ((isPing || netlink.IsInvalid || !Dump(netlink, family, protocol, type, networkNamespace, sockets)) && file.Length > 0)
+                int before = sockets.Count;
+                if (!isPing && !netlink.IsInvalid && Dump(netlink, family, protocol, type, networkNamespace, sockets))
+                {
+                    continue;
+                }
+
+                // What came of a list before it broke off is in the file, too.
+                sockets.RemoveRange(before, sockets.Count - before);
+                if (file.Length > 0)
                 {
                     ReadFile($"/proc/thread-self/net/{file}", family, protocol, type, networkNamespace, sockets);
+                }
+
+                if (WithoutNetlink(protocol) is { } sentence && !unseen.Contains(sentence))
+                {
+                    unseen.Add(sentence);
                 }
             }
         }
     }
+
+    /// <summary>What cannot be seen of a protocol that netlink does not list; null if nothing, or if the kernel has no such sockets.</summary>
+    private static string? WithoutNetlink(ushort protocol) => protocol switch
+    {
+        Tcp => "Netlink does not list TCP sockets here (the kernel's module is tcp_diag): those that are bound and do not listen are missing, and interfaces and limits of backlogs are not known.",
+        17 => "Netlink does not list UDP sockets here (the kernel's module is udp_diag): the interfaces that they are bound to are not known.",
+        Protocols.Mptcp when KernelHas("MPTCP") => "Netlink does not list MPTCP sockets here (the kernel's module is mptcp_diag): they are shown as TCP.",
+        Sctp when KernelHas("SCTP") => "Netlink does not list SCTP sockets here (the kernel's module is sctp_diag): they are missing.",
+        _ => null,
+    };
+
+    private static bool KernelHas(string protocol) =>
+        Platform.ReadFile("/proc/thread-self/net/protocols").Split('\n').Any(line => line.StartsWith($"{protocol} ", StringComparison.Ordinal));
 
     /// <summary>False where the kernel cannot tell of this protocol.</summary>
     private static bool Dump(FileDescriptor netlink, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
@@ -169,7 +198,7 @@ internal static unsafe class SocketDiagnostics
             record.BacklogLimit = MemoryMarshal.Read<uint>(message[60..]);
         }
 
-        SocketFacts known = record.Inode != 0 ? SocketFacts.Uid : SocketFacts.None;
+        SocketFacts known = SocketFacts.Interface | SocketFacts.BacklogLimit | KnownUid(record);
         ReadOnlySpan<byte> attributes = message[MessageSize..];
         while (attributes.Length > AttributeHeaderSize)
         {
@@ -206,7 +235,13 @@ internal static unsafe class SocketDiagnostics
         return new DiagnosedSocket(record, known);
     }
 
-    /// <summary>proc_net(5): "sl local:port remote:port state … uid timeout inode", addresses in words of the machine's order.</summary>
+    /// <summary>What is left of a closed connection has no user.</summary>
+    private static SocketFacts KnownUid(in SocketRecord record) => record.Inode != 0 ? SocketFacts.Uid : SocketFacts.None;
+
+    /// <summary>
+    /// proc_net(5): "sl local:port remote:port state sending:receiving … uid timeout inode", addresses in words of the
+    /// machine's order. Of a socket that listens, "receiving" is how many connections wait.
+    /// </summary>
     private static void ReadFile(string path, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
     {
         foreach (string line in Platform.ReadFile(path).Split('\n').Skip(1))
@@ -231,6 +266,11 @@ internal static unsafe class SocketDiagnostics
             };
             address.CopyTo(record.Address);
             remote.CopyTo(record.RemoteAddress);
+            if (record.State == TcpStates.Listen)
+            {
+                record.Backlog = uint.Parse(fields[4].AsSpan(fields[4].IndexOf(':') + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            }
+
             if (protocol == Raw)
             {
                 // There the port is the protocol's number.
@@ -238,7 +278,7 @@ internal static unsafe class SocketDiagnostics
                 record.Port = 0;
             }
 
-            sockets.Add(new DiagnosedSocket(record, SocketFacts.Uid | (family == Libc.AF_INET ? SocketFacts.Ipv6Only : SocketFacts.None)));
+            sockets.Add(new DiagnosedSocket(record, KnownUid(record) | (family == Libc.AF_INET ? SocketFacts.Ipv6Only : SocketFacts.None)));
         }
     }
 

@@ -32,6 +32,9 @@ internal static class Child
     /// <summary>Begins to trace as root, gives that up, and ends the trace.</summary>
     public const string DropWhileTracing = "drop-while-tracing";
 
+    /// <summary>Traces, again and again, until it is killed.</summary>
+    public const string TraceForEver = "trace-for-ever";
+
     /// <summary>Traces in a PID namespace.</summary>
     public const string TraceNamespaces = "trace-namespaces";
 
@@ -169,6 +172,8 @@ internal static class Child
                 return 0;
             case TraceItself:
                 return PrivilegeTests.TraceItself();
+            case TraceForEver:
+                return LifeCycleTests.TraceForEver();
             case TraceNamespaces:
                 return NamespaceChild.TracePids();
             case TraceTimes:

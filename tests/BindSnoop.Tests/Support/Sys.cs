@@ -34,6 +34,9 @@ internal static unsafe partial class Sys
     [LibraryImport("libc", EntryPoint = "setresuid", SetLastError = true)]
     private static partial int SetResUid(uint real, uint effective, uint saved);
 
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    private static partial int ProcessControl(int option, nuint first, nuint second, nuint third, nuint fourth);
+
     [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
     private static partial int Unshare(int flags);
 
@@ -81,6 +84,35 @@ internal static unsafe partial class Sys
     public static void ChangeOwner(string path, int user) => Check(ChangeOwner(path, (uint)user, uint.MaxValue));
 
     /// <summary>Gives up root, for all threads of this process and for good.</summary>
+    /// <summary>Has the kernel refuse this thread, and those that it starts, sockets of netlink, as RestrictAddressFamilies= of systemd does.</summary>
+    public static void RefuseNetlink()
+    {
+        const int SetSeccomp = 22;
+        const int Filter = 2;
+        const ulong Load = 0x20;
+        const ulong JumpIfEqual = 0x15;
+        const ulong Return = 0x06;
+        const uint Allow = 0x7fff0000;
+        const uint AddressFamilyNotSupported = 0x00050000 | 97;
+        const uint Netlink = 16;
+        uint socket = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 198u : 41u;
+
+        // struct sock_filter of linux/filter.h, on struct seccomp_data of linux/seccomp.h: its number is at 0, the first argument at 16.
+        ulong* filter = stackalloc ulong[]
+        {
+            Instruction(Load, 0, 0),
+            Instruction(JumpIfEqual, 3, socket),
+            Instruction(Load, 0, 16),
+            Instruction(JumpIfEqual, 1, Netlink),
+            Instruction(Return, 0, AddressFamilyNotSupported),
+            Instruction(Return, 0, Allow),
+        };
+        SeccompProgram program = new(6, (nint)filter);
+        Check(ProcessControl(SetSeccomp, Filter, (nuint)(&program), 0, 0));
+
+        static ulong Instruction(ulong code, ulong otherwise, uint value) => code | (otherwise << 24) | ((ulong)value << 32);
+    }
+
     public static void DropPrivileges(uint user)
     {
         Check(SetGroups(0, null));
@@ -136,14 +168,20 @@ internal static unsafe partial class Sys
     }
 
     /// <summary>Does something on a thread of its own in new namespaces, which end with it.</summary>
-    public static void InNewNamespace(int flags, Action action)
+    public static void InNewNamespace(int flags, Action action) => OnThread(() =>
+    {
+        Check(Unshare(flags));
+        action();
+    });
+
+    /// <summary>Does something on a thread of its own, which ends with it.</summary>
+    public static void OnThread(Action action)
     {
         ExceptionDispatchInfo? failure = null;
         Thread thread = new(() =>
         {
             try
             {
-                Check(Unshare(flags));
                 action();
             }
 #pragma warning disable CA1031 // Thrown again, where it can be caught.
@@ -206,4 +244,7 @@ internal static unsafe partial class Sys
 
     private static int Check(int result) =>
         result >= 0 ? result : throw new InvalidOperationException(Marshal.GetLastPInvokeErrorMessage());
+
+    // struct sock_fprog of linux/filter.h.
+    private readonly record struct SeccompProgram(ushort Length, nint Filter);
 }
