@@ -334,7 +334,7 @@ public sealed class MetricTests : IDisposable
         BindRecord record = new() { ProtocolNumber = protocol, AddressFamily = (ushort)family, Port = port };
         record.Origin.ErrorCode = error;
         record.Origin.Uid = uid;
-        return new BindEvent(record, new EventContext(0, Backend.Fentry)) { Finding = finding };
+        return new BindEvent(record, new EventContext(0, Backend.Fentry, Finding: finding));
     }
 
     private static List<string> Lines(MetricTally tally, Metric metric)

@@ -240,11 +240,15 @@ public sealed class ReadAheadTests
     /// <summary>Cannot read the binds of one port, or of any.</summary>
     private sealed class FailingTracer(int port = 0) : Tracer<BindEvent>(TracerDefinition.Bind, s_ownCalls)
     {
-        private protected override BindEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher)
+        private protected override EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher)
         {
             ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);
-            BindEvent next = new(bind, enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend));
-            return port == 0 || next.Port == port ? throw new InvalidTimeZoneException("cannot be read") : next;
+            return port == 0 || bind.Port == port
+                ? throw new InvalidTimeZoneException("cannot be read")
+                : enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend);
         }
+
+        private protected override BindEvent Decode(ReadOnlySpan<byte> record, in EventContext context) =>
+            new(RecordBytes.As<BindRecord>(record), context);
     }
 }

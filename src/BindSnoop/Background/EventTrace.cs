@@ -10,7 +10,7 @@ namespace BindSnoop.Background;
 /// Collects events in the background, into a bounded queue from which the oldest are dropped, and counted, when it
 /// is full.
 /// </summary>
-internal sealed class EventTrace : BackgroundTrace, IRecordSink<BindEvent>
+internal sealed class EventTrace : BackgroundTrace, IRecordSink<EventContext>
 {
     private readonly Tracer<BindEvent> _tracer;
     private readonly Channel<BindEvent> _queue;
@@ -32,6 +32,11 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<BindEvent>
             },
             _ => Interlocked.Increment(ref _overflowed));
         _tracer.Metrics.ReadQueue = () => (Queued, Overflowed);
+        while (_tracer.TakeExisting() is { } existing)
+        {
+            Put(existing);
+        }
+
         _tracer.BeginReading(this);
     }
 
@@ -77,18 +82,27 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<BindEvent>
         }
     }
 
-    bool IRecordSink<BindEvent>.Put(BindEvent[] records, int timeoutMilliseconds, CancellationToken cancellationToken)
+    bool IRecordSink<EventContext>.Put(RecordBatch<EventContext> records, int timeoutMilliseconds, CancellationToken cancellationToken)
     {
-        foreach (BindEvent next in records)
+        for (int index = 0; index < records.Count; index++)
         {
-            _queue.Writer.TryWrite(next);
-            Interlocked.Increment(ref _received);
+            if (_tracer.Make(records, index) is { } next)
+            {
+                Put(next);
+            }
         }
 
+        records.Release();
         return true;
     }
 
-    void IRecordSink<BindEvent>.Complete(Exception? error)
+    private void Put(BindEvent next)
+    {
+        _queue.Writer.TryWrite(next);
+        Interlocked.Increment(ref _received);
+    }
+
+    void IRecordSink<EventContext>.Complete(Exception? error)
     {
         _error = error;
         _hasEnded = true;

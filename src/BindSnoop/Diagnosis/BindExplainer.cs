@@ -47,11 +47,10 @@ internal sealed class BindExplainer : IDisposable
     /// <summary>How many failures were not looked into.</summary>
     public long Skipped => Interlocked.Read(ref _skipped);
 
-    /// <summary>Begins to look for why a bind failed; whoever asks the event for it waits until that is known.</summary>
-    public void Begin(BindEvent failed)
+    /// <summary>Begins to look for why a bind failed.</summary>
+    public Task<BindFinding> Begin(BindEvent failed)
     {
         TaskCompletionSource<BindFinding> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        failed.Finding = answer.Task;
         try
         {
             if (!_pending.TryAdd((failed, answer)))
@@ -63,6 +62,8 @@ internal sealed class BindExplainer : IDisposable
         {
             Skip(answer, s_ended);
         }
+
+        return answer.Task;
     }
 
     /// <summary>

@@ -38,6 +38,7 @@ public sealed class BindEvent : TraceEvent
     {
         _record = record;
         Existing = existing;
+        Finding = context.Finding;
     }
 
     /// <inheritdoc/>
@@ -153,7 +154,7 @@ public sealed class BindEvent : TraceEvent
     internal uint SocketUid => _record.SocketUid;
 
     /// <summary>What is being found out about a failure; null if nothing is.</summary>
-    internal Task<BindFinding>? Finding { get; set; }
+    internal Task<BindFinding>? Finding { get; }
 
     private BindFinding? Found => Finding?.GetAwaiter().GetResult();
 

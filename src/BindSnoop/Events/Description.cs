@@ -13,10 +13,11 @@ internal abstract class Description
 /// <summary>What one kind of thing consists of.</summary>
 internal sealed class Description<T>(IReadOnlyList<Field<T>> fields, IReadOnlyList<TextColumn<T>> columns) : Description
 {
+    private readonly Field<T>[] _fields = [.. fields];
     private readonly Dictionary<string, Field<T>> _byName = fields.ToDictionary(f => f.Name);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Field> Fields => fields;
+    public override IReadOnlyList<Field> Fields => _fields;
 
     /// <summary>What is said of it in a line below its own, if anything is.</summary>
     public Func<T, string?>? Note { get; init; }
@@ -37,7 +38,7 @@ internal sealed class Description<T>(IReadOnlyList<Field<T>> fields, IReadOnlyLi
     /// <summary>Hands over the values, in the order of the fields.</summary>
     public void Give(T next, IFieldReader reader)
     {
-        foreach (Field<T> field in fields)
+        foreach (Field<T> field in _fields)
         {
             field.Give(next, reader);
         }

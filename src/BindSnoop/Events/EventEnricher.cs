@@ -8,7 +8,9 @@ namespace BindSnoop;
 /// <param name="Backend">The back end that saw it.</param>
 /// <param name="CgroupPath">The caller's cgroup, or nothing.</param>
 /// <param name="InterfaceName">The interface that the socket is bound to, or nothing.</param>
-internal readonly record struct EventContext(long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "");
+/// <param name="Finding">What is being found out about a failure; null if nothing is.</param>
+internal readonly record struct EventContext(
+    long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "", Task<BindFinding>? Finding = null);
 
 /// <summary>
 /// Looks up what records give only as a number, and what may soon be gone. The thread that reads the records does so

@@ -22,6 +22,9 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
     /// <summary>The tally that the meter publishes; counting begins when it is first asked for.</summary>
     public MetricTally Published => _published ??= Begin([]);
 
+    /// <summary>Whether anybody has asked for calls to be counted.</summary>
+    public bool IsCounting => _tallies.Length > 0;
+
     /// <summary>Counts an event.</summary>
     public void Count(TraceEvent next)
     {

@@ -5,12 +5,10 @@ namespace BindSnoop.Reading;
 /// <summary>A tracer that sends a record of every call.</summary>
 internal sealed class EventSession : TraceSession
 {
-    private readonly int _recordSize;
-
     private EventSession(LoadedTracer tracer, TraceOptions options)
         : base(tracer, options.Filter)
     {
-        _recordSize = tracer.Definition.RecordSize;
+        RecordSize = tracer.Definition.RecordSize;
         try
         {
             Buffer = new RingBuffer(tracer.Object.MapFd("events"), options.BufferSize, tracer.Object.MapFd(".data.reader"));
@@ -24,7 +22,10 @@ internal sealed class EventSession : TraceSession
 
     public RingBuffer Buffer { get; }
 
-    protected override long Sent => Buffer.Produced / RingBuffer.RoomFor(_recordSize);
+    /// <summary>How many bytes each record has.</summary>
+    public int RecordSize { get; }
+
+    protected override long Sent => Buffer.Produced / RingBuffer.RoomFor(RecordSize);
 
     /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>

@@ -7,17 +7,16 @@ namespace BindSnoop.Reading;
 /// What has been read and not been handed out yet: in batches, in order, and bounded, so that the reading thread
 /// waits and the kernel counts what it has no room for. One thread puts, one takes.
 /// </summary>
-internal sealed class ReadAhead<T> : IRecordSink<T>
-    where T : class
+internal sealed class ReadAhead<TContext> : IRecordSink<TContext>
 {
-    private readonly Channel<T[]> _batches;
-    private T[] _batch = [];
-    private int _next;
+    private readonly Channel<RecordBatch<TContext>> _batches;
+    private RecordBatch<TContext>? _batch;
+    private int _next = -1;
     private int _waiting;
 
     /// <param name="capacity">How many records may wait, in whole batches.</param>
     public ReadAhead(int capacity) =>
-        _batches = Channel.CreateBounded<T[]>(new BoundedChannelOptions(Math.Max(1, capacity / TimeOrder<T>.Capacity))
+        _batches = Channel.CreateBounded<RecordBatch<TContext>>(new BoundedChannelOptions(Math.Max(1, capacity / TimeOrder<TContext>.Capacity))
         {
             SingleReader = true,
             SingleWriter = true,
@@ -28,15 +27,15 @@ internal sealed class ReadAhead<T> : IRecordSink<T>
     /// <summary>How many were waiting at the worst moment so far.</summary>
     public int MostWaiting { get; private set; }
 
-    public bool Put(T[] records, int timeoutMilliseconds, CancellationToken cancellationToken)
+    public bool Put(RecordBatch<TContext> records, int timeoutMilliseconds, CancellationToken cancellationToken)
     {
-        MostWaiting = Math.Max(MostWaiting, Interlocked.Add(ref _waiting, records.Length));
+        MostWaiting = Math.Max(MostWaiting, Interlocked.Add(ref _waiting, records.Count));
         while (!_batches.Writer.TryWrite(records))
         {
             Task<bool> room = _batches.Writer.WaitToWriteAsync(cancellationToken).AsTask();
             if (Task.WaitAny([room], timeoutMilliseconds, CancellationToken.None) < 0)
             {
-                Interlocked.Add(ref _waiting, -records.Length);
+                Interlocked.Add(ref _waiting, -records.Count);
                 return false;
             }
 
@@ -48,24 +47,26 @@ internal sealed class ReadAhead<T> : IRecordSink<T>
 
     public void Complete(Exception? error) => _batches.Writer.TryComplete(error);
 
-    /// <summary>The next record, if one is there.</summary>
-    public bool TryTake([NotNullWhen(true)] out T? next)
+    /// <summary>The next record, if one is there: the one with that index. It is there until the next call.</summary>
+    public bool TryTake([NotNullWhen(true)] out RecordBatch<TContext>? batch, out int index)
     {
-        if (_next == _batch.Length)
+        if (++_next >= (_batch?.Count ?? 0))
         {
-            if (!_batches.Reader.TryRead(out T[]? batch))
+            _batch?.Release();
+            _next = -1;
+            if (!_batches.Reader.TryRead(out _batch))
             {
-                next = null;
+                batch = null;
+                index = -1;
                 return false;
             }
 
-            _batch = batch;
             _next = 0;
-            Interlocked.Add(ref _waiting, -batch.Length);
+            Interlocked.Add(ref _waiting, -_batch.Count);
         }
 
-        next = _batch[_next];
-        _batch[_next++] = null!;
+        batch = _batch!;
+        index = _next;
         return true;
     }
 

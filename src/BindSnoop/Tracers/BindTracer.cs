@@ -65,15 +65,15 @@ public sealed class BindTracer : Tracer<BindEvent>
         _explainer?.Dispose();
     }
 
-    private protected override BindEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher)
+    private protected override EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher)
     {
         ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);
-        BindEvent next = new(bind, enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend));
-        if (next.ErrorCode != 0)
-        {
-            _explainer?.Begin(next);
-        }
-
-        return next;
+        EventContext context = enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend);
+        return bind.Origin.ErrorCode != 0 && _explainer is { } explainer
+            ? context with { Finding = explainer.Begin(new BindEvent(bind, context)) }
+            : context;
     }
+
+    private protected override BindEvent Decode(ReadOnlySpan<byte> record, in EventContext context) =>
+        new(RecordBytes.As<BindRecord>(record), context);
 }

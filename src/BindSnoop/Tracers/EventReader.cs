@@ -1,31 +1,22 @@
+using System.Runtime.InteropServices;
+using BindSnoop.Abi;
 using BindSnoop.Metrics;
 using BindSnoop.Reading;
 
 namespace BindSnoop;
 
-/// <summary>Makes an event of a record.</summary>
-internal delegate TEvent EventDecoder<out TEvent>(ReadOnlySpan<byte> record, EventEnricher enricher);
-
-/// <summary>The thread that reads records, makes events of them and hands these over in the order of time.</summary>
+/// <summary>The thread that reads records, looks up what belongs to them and hands them over in the order of time.</summary>
 /// <param name="session">Where the records are from.</param>
+/// <param name="codec">What is known of the records.</param>
 /// <param name="metrics">What counts the events.</param>
-/// <param name="decode">Makes an event of a record.</param>
-internal sealed class EventReader<TEvent>(EventSession session, TraceMetrics metrics, EventDecoder<TEvent> decode) : IDisposable
-    where TEvent : TraceEvent
+internal sealed class EventReader(EventSession session, IEventCodec codec, TraceMetrics metrics) : IDisposable
 {
     private readonly CancellationTokenSource _abandoned = new();
-    private readonly TimeOrder<TEvent> _order = new();
+    private readonly TimeOrder<EventContext> _order = new(session.RecordSize);
     private readonly EventEnricher _enricher = new();
-    private long? _firstKernelTime;
     private Thread? _thread;
     private long _deadline = long.MaxValue;
     private volatile bool _stopRequested;
-
-    /// <summary>What is handed out before anything else.</summary>
-    public required Func<IReadOnlyList<TEvent>> Existing { get; init; }
-
-    /// <summary>Whether an event is of what was handed out then.</summary>
-    public required Func<TEvent, bool> IsKnown { get; init; }
 
     /// <summary>Whether nobody wants the rest.</summary>
     public bool IsAbandoned => _abandoned.IsCancellationRequested;
@@ -45,7 +36,7 @@ internal sealed class EventReader<TEvent>(EventSession session, TraceMetrics met
         Volatile.Write(ref _deadline, duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue);
 
     /// <summary>Begins, if that has not happened yet. One thread at a time.</summary>
-    public void Begin(IRecordSink<TEvent> sink)
+    public void Begin(IRecordSink<EventContext> sink)
     {
         if (_thread is null)
         {
@@ -78,16 +69,11 @@ internal sealed class EventReader<TEvent>(EventSession session, TraceMetrics met
 
     public void Dispose() => _abandoned.Dispose();
 
-    private void ReadInto(IRecordSink<TEvent> sink)
+    private void ReadInto(IRecordSink<EventContext> sink)
     {
         Exception? failure = null;
         try
         {
-            foreach (TEvent[] batch in Existing().Chunk(TimeOrder<TEvent>.Capacity))
-            {
-                HandOver(batch, sink);
-            }
-
             while (!_stopRequested && MillisecondsLeft != 0)
             {
                 if (!ReadBatch(sink))
@@ -113,7 +99,7 @@ internal sealed class EventReader<TEvent>(EventSession session, TraceMetrics met
     }
 
     /// <summary>Reads what there is, up to one batch, and hands it over; false if there was nothing.</summary>
-    private bool ReadBatch(IRecordSink<TEvent> sink)
+    private bool ReadBatch(IRecordSink<EventContext> sink)
     {
         RingBuffer buffer = session.Buffer;
         ReadOnlySpan<byte> record = buffer.Read();
@@ -124,16 +110,16 @@ internal sealed class EventReader<TEvent>(EventSession session, TraceMetrics met
 
         for (; !record.IsEmpty; record = _order.IsFull ? default : buffer.Read())
         {
-            TEvent next = decode(record, _enricher);
-            metrics.Count(next);
-            if (!IsKnown(next))
+            EventContext context = codec.LookUp(record, _enricher);
+            if (metrics.IsCounting)
             {
-                _order.Add(next, next.KernelTime);
+                metrics.Count(codec.Decode(record, context));
             }
+
+            _order.Add(record, context, (long)MemoryMarshal.AsRef<OriginRecord>(record).Time);
         }
 
-        TEvent[] batch = _order.Take();
-        if (batch.Length == 0)
+        if (_order.Take() is not { } batch)
         {
             return false;
         }
@@ -142,14 +128,8 @@ internal sealed class EventReader<TEvent>(EventSession session, TraceMetrics met
         return true;
     }
 
-    private void HandOver(TEvent[] batch, IRecordSink<TEvent> sink)
+    private void HandOver(RecordBatch<EventContext> batch, IRecordSink<EventContext> sink)
     {
-        _firstKernelTime ??= batch[0].KernelTime;
-        foreach (TEvent next in batch)
-        {
-            next.FirstKernelTime = _firstKernelTime.Value;
-        }
-
         // However long the taker takes, the trace ends on time.
         if (!sink.Put(batch, MillisecondsLeft, _abandoned.Token))
         {
@@ -158,7 +138,7 @@ internal sealed class EventReader<TEvent>(EventSession session, TraceMetrics met
         }
     }
 
-    private void Drain(IRecordSink<TEvent> sink)
+    private void Drain(IRecordSink<EventContext> sink)
     {
         session.Detach();
 

@@ -6,9 +6,12 @@ namespace BindSnoop;
 /// <summary>Traces calls of listen().</summary>
 public sealed class ListenTracer(TraceOptions options) : Tracer<ListenEvent>(TracerDefinition.Listen, options)
 {
-    private protected override ListenEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher)
+    private protected override EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher)
     {
         ref readonly ListenRecord listen = ref RecordBytes.As<ListenRecord>(record);
-        return new ListenEvent(listen, enricher.LookUp(listen.Origin, listen.InterfaceIndex, Backend));
+        return enricher.LookUp(listen.Origin, listen.InterfaceIndex, Backend);
     }
+
+    private protected override ListenEvent Decode(ReadOnlySpan<byte> record, in EventContext context) =>
+        new(RecordBytes.As<ListenRecord>(record), context);
 }

@@ -10,14 +10,16 @@ namespace BindSnoop;
 /// them on his own thread, one at a time. It is attached when the constructor returns, and nothing of it is left in
 /// the kernel after disposal.
 /// </summary>
-public abstract class Tracer<TEvent> : IDisposable
+public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     where TEvent : TraceEvent
 {
     private readonly EventSession _session;
-    private readonly ReadAhead<TEvent> _ahead;
-    private readonly EventReader<TEvent> _reader;
+    private readonly ReadAhead<EventContext> _ahead;
+    private readonly EventReader _reader;
     private readonly TraceWatch _watch;
     private readonly object _lock = new();
+    private long? _firstKernelTime;
+    private int _existingTaken;
     private bool _disposed;
 
     private protected Tracer(TracerDefinition definition, TraceOptions options)
@@ -38,7 +40,7 @@ public abstract class Tracer<TEvent> : IDisposable
         _watch = new(_session, hasCgroups: options.Filter.Cgroup.Count > 0);
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics);
-        _reader = new(_session, Metrics, Decode) { Existing = () => Existing, IsKnown = IsKnown };
+        _reader = new(_session, this, Metrics);
         TraceMeter.Add(Metrics);
     }
 
@@ -106,10 +108,20 @@ public abstract class Tracer<TEvent> : IDisposable
         BeginReading(_ahead);
         while (!cancellationToken.IsCancellationRequested && !_reader.IsAbandoned)
         {
-            if (_ahead.TryTake(out TEvent? next))
+            if (TakeExisting() is { } existing)
             {
-                yield return next;
-                _watch.LookNowAndThen();
+                yield return existing;
+                continue;
+            }
+
+            if (_ahead.TryTake(out RecordBatch<EventContext>? batch, out int index))
+            {
+                if (Make(batch, index) is { } next)
+                {
+                    yield return next;
+                    _watch.LookNowAndThen();
+                }
+
                 continue;
             }
 
@@ -133,7 +145,7 @@ public abstract class Tracer<TEvent> : IDisposable
 
     /// <summary>Begins to read, on a thread of its own, if that has not begun yet.</summary>
     /// <exception cref="ObjectDisposedException">There is nothing to read from any more.</exception>
-    internal void BeginReading(IRecordSink<TEvent> sink)
+    internal void BeginReading(IRecordSink<EventContext> sink)
     {
         lock (_lock)
         {
@@ -145,6 +157,20 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>Waits until a reading that was begun has ended, and everything was put where it goes.</summary>
     internal void JoinReader() => _reader.Join();
 
+    /// <summary>The next of what is handed out before anything else; null if there is none left. One thread at a time.</summary>
+    internal TEvent? TakeExisting() => _existingTaken < Existing.Count ? WithFirst(Existing[_existingTaken++]) : null;
+
+    /// <summary>The event of a record; null if it is of what was handed out before. One thread at a time, in their order.</summary>
+    internal TEvent? Make(RecordBatch<EventContext> batch, int index)
+    {
+        TEvent next = Decode(batch.Record(index), batch.Context(index));
+        return IsKnown(next) ? null : WithFirst(next);
+    }
+
+    EventContext IEventCodec.LookUp(ReadOnlySpan<byte> record, EventEnricher enricher) => LookUp(record, enricher);
+
+    TraceEvent IEventCodec.Decode(ReadOnlySpan<byte> record, in EventContext context) => Decode(record, context);
+
     /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
     internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
 
@@ -154,7 +180,9 @@ public abstract class Tracer<TEvent> : IDisposable
     /// <summary>Whether an event is of what was handed out then.</summary>
     private protected virtual bool IsKnown(TEvent next) => false;
 
-    private protected abstract TEvent Decode(ReadOnlySpan<byte> record, EventEnricher enricher);
+    private protected abstract EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher);
+
+    private protected abstract TEvent Decode(ReadOnlySpan<byte> record, in EventContext context);
 
     /// <summary>Releases everything.</summary>
     protected virtual void Dispose(bool disposing)
@@ -179,6 +207,12 @@ public abstract class Tracer<TEvent> : IDisposable
         TraceMeter.Remove(Metrics);
         _session.Dispose();
         _reader.Dispose();
+    }
+
+    private TEvent WithFirst(TEvent next)
+    {
+        next.FirstKernelTime = _firstKernelTime ??= next.KernelTime;
+        return next;
     }
 
     /// <summary>Waits for the next event; false if there will be none.</summary>
