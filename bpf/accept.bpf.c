@@ -471,7 +471,7 @@ static __always_inline int tracepoint_entered(struct sys_enter *ctx)
 	struct task_struct *task = current_task();
 	__u64 arguments[3];
 
-	read_arguments(ctx, task, arguments);
+	read_arguments(ctx, task, arguments, 3);
 	return system_call_entered(SYSTEM_CALL, task, arguments[0]);
 }
 

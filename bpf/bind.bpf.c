@@ -572,7 +572,7 @@ int sys_enter_bind(struct sys_enter *ctx)
 	if (!caller_wanted())
 		return 0;
 	task = current_task();
-	read_arguments(ctx, task, arguments);
+	read_arguments(ctx, task, arguments, 3);
 	return system_call_entered(task, arguments[0], arguments[1], arguments[2]);
 }
 

@@ -519,21 +519,25 @@ static __always_inline bool descriptors_shared(struct task_struct *task)
 	})
 
 /*
- * A system call's arguments and its result. Since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs() helper") they are read
- * from the registers, whatever the tracepoint hands over.
+ * The first two or three arguments of a system call, and its result. Since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs()
+ * helper") they are read from the registers, whatever the tracepoint hands over.
  */
-static __always_inline void read_arguments(const struct sys_enter *ctx, struct task_struct *task, __u64 *arguments)
+static __always_inline void read_arguments(const struct sys_enter *ctx, struct task_struct *task, __u64 *arguments,
+					   int count)
 {
 	if (kernel_has_helper(task_pt_regs)) {
 		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
 
 		arguments[0] = PT_REGS_PARM1_SYSCALL(regs);
 		arguments[1] = PT_REGS_PARM2_SYSCALL(regs);
-		arguments[2] = PT_REGS_PARM3_SYSCALL(regs);
+		if (count > 2)
+			arguments[2] = PT_REGS_PARM3_SYSCALL(regs);
 	} else {
 		arguments[0] = FROM_CONTEXT(ctx, args[0]);
 		arguments[1] = FROM_CONTEXT(ctx, args[1]);
-		arguments[2] = FROM_CONTEXT(ctx, args[2]);
+		/* What reads beyond the last one cannot be attached (32bbe0078afe, "bpf: sanitize bpf tracepoint access"). */
+		if (count > 2)
+			arguments[2] = FROM_CONTEXT(ctx, args[2]);
 	}
 }
 

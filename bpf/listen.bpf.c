@@ -401,12 +401,12 @@ SEC("tracepoint/syscalls/sys_enter_listen")
 int sys_enter_listen(struct sys_enter *ctx)
 {
 	struct task_struct *task;
-	__u64 arguments[3];
+	__u64 arguments[2];
 
 	if (!caller_wanted())
 		return 0;
 	task = current_task();
-	read_arguments(ctx, task, arguments);
+	read_arguments(ctx, task, arguments, 2);
 	return system_call_entered(task, arguments[0], arguments[1]);
 }
 

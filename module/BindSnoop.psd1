@@ -6,7 +6,7 @@
     Author                 = 'The BindSnoop authors'
     CompanyName            = 'Community'
     Copyright              = '(c) The BindSnoop authors. MIT license.'
-    Description            = 'Who bound which port, with which socket options, and did it succeed? Traces bind() and accept() on Linux through eBPF and puts typed objects on the pipeline.'
+    Description            = 'Who bound which port, with which socket options, and did it succeed? Traces bind(), listen() and accept() on Linux through eBPF and puts typed objects on the pipeline.'
     PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
     FormatsToProcess       = @('BindSnoop.Format.ps1xml')
@@ -20,6 +20,7 @@
         'Get-BindSocket'
         'Get-BindTrace'
         'Get-BindTraceSupport'
+        'Get-ListenEvent'
         'New-BindPolicy'
         'Remove-BindTrace'
         'Start-BindTrace'

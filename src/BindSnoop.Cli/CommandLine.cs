@@ -20,6 +20,7 @@ internal static class CommandLine
         // Not a RootCommand, which would be named after the assembly.
         Command root = BindCommand.Create(Name);
         root.Add(AcceptCommand.Create());
+        root.Add(ListenCommand.Create());
         root.Add(SocketsCommand.Create());
         root.Add(WhyCommand.Create());
         root.Add(SupportCommand.Create());

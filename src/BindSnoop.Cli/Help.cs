@@ -27,6 +27,7 @@ internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAct
           bindsnoop --quiet --metrics FILE   metrics for Prometheus' node exporter
           bindsnoop --quiet --otlp URL       events and metrics for OpenTelemetry
           bindsnoop accept -P 80,443         connections to a web server, as it accepts them
+          bindsnoop listen                   who listens on which port, with which backlog
           bindsnoop sockets -P 8080          who holds port 8080 now, in any container
 
         bindsnoop(8) tells more.

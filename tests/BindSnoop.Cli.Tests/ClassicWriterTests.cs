@@ -91,6 +91,48 @@ public sealed class ClassicWriterTests
         Assert.StartsWith($"{next.Time:HH:mm:ss} 0.000    1       made ", lines[1], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("t")]
+    [InlineData("E")]
+    [InlineData("tE")]
+    public void Listens_look_as_in_bcc(string flags)
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        EventTextWriter<ListenEvent> writer = new(output, ListenEvent.Definition, Use(flags));
+        writer.Begin();
+        foreach (ListenEvent next in new[]
+        {
+            Made.Listen(7000000, 0, 907, "sshd"u8.ToArray(), 4026531840, 6, 128, 22, "0.0.0.0"),
+            Made.Listen(7000250, 0, 4194303, "a-very-long-pro"u8.ToArray(), 4026532222, 262, -1, 65535, "2001:db8:1234:5678:9abc:def0:1234:5678"),
+            Made.Listen(7500000, 98, 1, Made.Utf8("Käse 6789abcde"), 4026531840, 6, 511, 8080, "127.0.0.1"),
+            Made.Listen(6999999, 0, 2, [], 1, 132, null, 5, "::1"),
+        })
+        {
+            writer.Write(next);
+        }
+
+        output.Flush();
+        Assert.Equal(s_expected["listen " + flags], sink.Text);
+    }
+
+    [Fact]
+    public void Listens_have_more_columns_where_they_are_wide()
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        EventTextWriter<ListenEvent> writer = new(output, ListenEvent.Definition, ColumnUse.Wide | ColumnUse.Errors);
+        writer.Begin();
+        writer.Write(Made.Listen());
+        writer.Write(Made.Listen(error: 98));
+        output.Flush();
+        string[] lines = sink.Text.Split('\n');
+        Assert.Equal($"{"RC",-25} PID    COMM             NETNS        PROTO  BACKLOG  LIMIT    OPTS  PORT  {"ADDR",-39}", lines[0]);
+        Assert.Equal($"{"Success",-25} 1      made             1            TCP    5        4096     ...R. 80    {"127.0.0.1",-39}", lines[1]);
+        Assert.Equal($"{"Address already in use",-25} 1      made             1            TCP    5        -        ...R. 80    {"127.0.0.1",-39}", lines[2]);
+    }
+
     [Fact]
     public void Counts_look_and_are_sorted_as_in_bcc()
     {

@@ -31,6 +31,12 @@ public sealed class ExportTests
             Lines(new OtlpRecord(Made.Accept(remoteAddress: "192.0.2.1", remotePort: 50000, localAddress: "192.0.2.2", localPort: 22)))
                 .Where(l => l.StartsWith("client.", StringComparison.Ordinal) || l.StartsWith("server.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
 
+        Assert.Equal(
+            ["event.name=bindsnoop.listen", "network.transport=tcp", "network.type=ipv4", "server.address=127.0.0.1", "server.port=80"],
+            Lines(new OtlpRecord(Made.Listen()))
+                .Where(l => l.StartsWith("event.", StringComparison.Ordinal) || l.StartsWith("network.t", StringComparison.Ordinal) || l.StartsWith("server.", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal));
+
         // Of a failed call there is no peer, and of a bad pointer no address.
         Assert.DoesNotContain(Lines(new OtlpRecord(Made.Accept(error: 11, remoteAddress: null, remotePort: 0))), l => l.StartsWith("client.", StringComparison.Ordinal));
         Assert.DoesNotContain(Lines(new OtlpRecord(Made.Event(error: 14, address: null))), l => l.Contains("address", StringComparison.Ordinal));

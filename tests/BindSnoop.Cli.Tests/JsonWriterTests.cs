@@ -54,12 +54,14 @@ public sealed class JsonWriterTests
             AssertSame(next, Write(next));
         }
 
-        MemorySink sink = new();
-        OutputBuffer output = new(sink);
-        AcceptEvent accept = Made.Accept();
-        new JsonWriter(output).Write(accept);
-        output.Flush();
-        AssertSame(accept, sink.Text);
+        foreach (TraceEvent next in new TraceEvent[] { Made.Accept(), Made.Listen(), Made.Listen(error: 98, backlog: null) })
+        {
+            MemorySink sink = new();
+            OutputBuffer output = new(sink);
+            new JsonWriter(output).Write(next);
+            output.Flush();
+            AssertSame(next, sink.Text);
+        }
     }
 
     [Fact]

@@ -75,7 +75,7 @@ public sealed class OptionTests
 
     private static TraceFilter Read(params string[] args)
     {
-        FilterOptions options = new();
+        FilterOptions options = new(FilteredCall.Bind);
         Command command = new("test");
         options.AddTo(command);
         return options.Read(command.Parse(ShortOptions.Separate(args, command)), includeError: false);

@@ -202,6 +202,29 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public void Listens_are_lines()
+    {
+        using Tool text = Tool.Trace("listen", "-4", "-p", s_self, "--max-events", "1");
+        using Tool json = Tool.Trace("listen", "--json", "-p", s_self, "--max-events", "1");
+        using Tool count = Tool.Trace("listen", "--count", "-p", s_self);
+        using System.Net.Sockets.Socket listener = new(System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Tcp);
+        listener.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
+        listener.Listen(7);
+        int port = ((System.Net.IPEndPoint)listener.LocalEndPoint!).Port;
+        Assert.Equal(0, text.WaitForEnd());
+        Assert.Equal($"PID    COMM         NETNS        PROTO  BACKLOG  PORT  {"ADDR",-39}", text.Lines[0]);
+        Assert.Matches($"^{Environment.ProcessId,-6} .{{12}} [0-9]+ +TCP    7        {port,-5} {"127.0.0.1",-39}$", text.Lines[1]);
+        Assert.StartsWith("Tracing listens through ", text.Errors, StringComparison.Ordinal);
+        Assert.Equal(0, json.WaitForEnd());
+        System.Text.Json.JsonElement one = Assert.Single(json.Json);
+        Assert.Equal((port, 7, 7, false), (one.GetProperty("Port").GetInt32(), one.GetProperty("Backlog").GetInt32(), one.GetProperty("BacklogLimit").GetInt32(), one.GetProperty("Implicit").GetBoolean()));
+        count.Signal(Native.SIGINT);
+        Assert.Equal(0, count.WaitForEnd());
+        Assert.Equal($"{"LADDR",-32} {"LPORT",20}     {"LISTENS",-10}", count.Lines[0]);
+        Assert.Equal($"{"127.0.0.1",-32} {port,20}     {1,-10}", count.Lines[1]);
+    }
+
+    [Fact]
     public void A_reader_that_has_enough_ends_it_cleanly()
     {
         Tool.RequireTracing();

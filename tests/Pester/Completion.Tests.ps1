@@ -71,6 +71,7 @@ Describe 'Completion' {
         $found.Where{ $_.CompletionText -eq '127.0.0.1' }.ToolTip | Should -BeExactly 'lo, 127.0.0.1/8'
         (Complete 'Get-BindEvent -Address ').CompletionText[0..1] | Should -Be '0.0.0.0', '::'
         (Complete 'Get-AcceptEvent -LocalAddress 127').CompletionText | Should -Contain '127.0.0.1'
+        (Complete 'Get-ListenEvent -LocalAddress 127').CompletionText | Should -Contain '127.0.0.1'
     }
 
     Context 'Traces' {

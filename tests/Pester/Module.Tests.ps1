@@ -39,7 +39,7 @@ Describe 'The module' {
         $module = Get-Module -Name $moduleName
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
             'Export-BindMetric', 'Get-AcceptEvent', 'Get-BindCount', 'Get-BindEvent', 'Get-BindSocket', 'Get-BindTrace'
-            'Get-BindTraceSupport', 'New-BindPolicy', 'Remove-BindTrace', 'Start-BindTrace', 'Stop-BindTrace', 'Test-BindPolicy', 'Test-BindPort'
+            'Get-BindTraceSupport', 'Get-ListenEvent', 'New-BindPolicy', 'Remove-BindTrace', 'Start-BindTrace', 'Stop-BindTrace', 'Test-BindPolicy', 'Test-BindPort'
         )
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
         $cmdlets = $module.ImplementingAssembly ?? [System.AppDomain]::CurrentDomain.GetAssemblies().Where({ $_.GetName().Name -eq 'BindSnoop.PowerShell' })[0]
@@ -87,7 +87,7 @@ Describe 'The module' {
     It 'Uses approved verbs and one family of nouns: <Name>' -TestCases $commands {
         $verb, $noun = $Name -split '-'
         Get-Verb -Verb $verb | Should -Not -BeNullOrEmpty
-        $noun | Should -Match '^(Bind|Accept)(Event|Trace|Count|Metric|Socket|TraceSupport|Policy|Port)$'
+        $noun | Should -Match '^(Bind|Accept|Listen)(Event|Trace|Count|Metric|Socket|TraceSupport|Policy|Port)$'
     }
 
     It 'Says what it gives: <Name>' -TestCases $commands {
@@ -121,6 +121,7 @@ Describe 'The module' {
         @{ Name = 'Start-BindTrace'; More = 'Protocol', 'Name', 'Mode', 'MaxQueued', 'Capacity' }
         @{ Name = 'Get-BindCount'; More = 'Protocol', 'Duration', 'Trace', 'Capacity' }
         @{ Name = 'Get-AcceptEvent'; More = 'Duration', 'MaxEvents', 'RemotePort', 'RemoteAddress' }
+        @{ Name = 'Get-ListenEvent'; More = 'Protocol', 'Duration', 'MaxEvents' }
     ) {
         $filters = 'Port', 'ProcessId', 'Uid', 'Gid', 'AddressFamily', 'Address', 'Comm', 'Cgroup', 'CgroupMap', 'MountNamespaceMap', 'IncludeError', 'Backend', 'BufferSize'
         $parameters = (Get-Command -Name $Name -Module $moduleName).Parameters

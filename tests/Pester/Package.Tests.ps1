@@ -70,7 +70,7 @@ Describe 'The package' {
         $stream.CopyTo($bytes)
         $stream.Dispose()
         $resources = [Reflection.Assembly]::Load($bytes.ToArray()).GetManifestResourceNames()
-        foreach ($tracer in 'bind', 'accept') {
+        foreach ($tracer in 'bind', 'accept', 'listen') {
             $resources | Should -Contain "bpf/$tracer.$_.o"
             $resources | Should -Contain "bpf/$tracer.$_-cast.o"
         }

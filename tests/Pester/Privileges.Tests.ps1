@@ -2,6 +2,7 @@ BeforeDiscovery {
     $commands = @(
         @{ Name = 'Get-BindEvent'; Command = 'Get-BindEvent -Duration 5' }
         @{ Name = 'Get-AcceptEvent'; Command = 'Get-AcceptEvent -Duration 5' }
+        @{ Name = 'Get-ListenEvent'; Command = 'Get-ListenEvent -Duration 5' }
         @{ Name = 'Get-BindCount'; Command = 'Get-BindCount -Duration 5' }
         @{ Name = 'Start-BindTrace'; Command = 'Start-BindTrace' }
         @{ Name = 'Start-BindTrace -Mode Count'; Command = 'Start-BindTrace -Mode Count' }

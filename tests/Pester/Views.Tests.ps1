@@ -482,7 +482,7 @@ Describe 'Members' {
 
     It 'Every property that a view shows is there' {
         $types = @{
-            BindEvent = $events[0]; AcceptEvent = [BindSnoop.AcceptEvent]; BindCount = [BindSnoop.BindCount]; BindTrace = [BindSnoop.BindTrace]
+            BindEvent = $events[0]; AcceptEvent = [BindSnoop.AcceptEvent]; ListenEvent = [BindSnoop.ListenEvent]; BindCount = [BindSnoop.BindCount]; BindTrace = [BindSnoop.BindTrace]
         }
         $format = [xml](Get-Content -LiteralPath (Join-Path $modulePath BindSnoop.Format.ps1xml) -Raw)
         foreach ($view in $format.Configuration.ViewDefinitions.View) {

@@ -92,6 +92,21 @@ $acceptCases = @(
     @{ Name = 'port and user'; Parameter = @{ Port = '20800-20899'; Uid = 'root'; AddressFamily = 'IPv4' }; Wanted = { $_.uid -eq 0 -and $_.family -eq 'IPv4' } }
 )
 
+# The same for listens.
+$listenCases = @(
+    @{ Name = 'no filter at all'; Parameter = @{}; Wanted = { $true }; PassesAll = $true }
+    @{ Name = 'failures too'; Parameter = @{ IncludeError = $true }; Wanted = { $true }; PassesAll = $true }
+    @{ Name = 'a port'; Parameter = @{ Port = 21200 }; Wanted = { $_.port -eq 21200 } }
+    @{ Name = 'ports, by the alias'; Parameter = @{ LocalPort = '21200-21201', 21230 }; Wanted = { $_.port -in 21200, 21201, 21230 } }
+    @{ Name = 'an address'; Parameter = @{ Address = '0.0.0.0' }; Wanted = { $_.address -eq '0.0.0.0' } }
+    @{ Name = 'a prefix, by the alias'; Parameter = @{ LocalAddress = '::1/128' }; Wanted = { $_.address -eq '::1' } }
+    @{ Name = 'a protocol'; Parameter = @{ Protocol = 'UDP'; IncludeError = $true }; Wanted = { $_.protocol -eq 17 } }
+    @{ Name = 'IPv6'; Parameter = @{ AddressFamily = 'IPv6' }; Wanted = { $_.family -eq 'IPv6' } }
+    @{ Name = 'a user'; Parameter = @{ Uid = 12345 }; Wanted = { $_.uid -eq 12345 } }
+    @{ Name = 'a group'; Parameter = @{ Gid = 23456 }; Wanted = { $_.gid -eq 23456 } }
+    @{ Name = 'port and user'; Parameter = @{ Port = '21200-21299'; Uid = 'root'; AddressFamily = 'IPv4' }; Wanted = { $_.port -in 21200..21299 -and $_.uid -eq 0 -and $_.family -eq 'IPv4' } }
+)
+
 # What of the truth is seen through the back end that is taken by default. Programs of the cgroup alone do not see raw
 # sockets, and then others run beside them only where failures or such a protocol are asked for.
 function Select-Visible {

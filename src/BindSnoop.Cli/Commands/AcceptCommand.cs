@@ -11,7 +11,7 @@ internal sealed class AcceptCommand
     private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Failed calls too, with what they returned" };
     private readonly Option<bool> _wouldBlock = new("--would-block") { Description = "With -E: calls that found no connection waiting (EAGAIN) too" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
-    private readonly FilterOptions _filter = new(connections: true);
+    private readonly FilterOptions _filter = new(FilteredCall.Accept);
     private readonly RunOptions _run = new();
     private readonly ExportOptions _export = new();
 

@@ -14,7 +14,7 @@ internal sealed class BindCommand
     private readonly Option<bool> _existing = new("--existing") { Description = "Begin with the sockets that are bound already" };
     private readonly Option<bool> _explain = new("--explain") { Description = "Explain failures: who is in the way, and what would help (implies -E)" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
-    private readonly FilterOptions _filter = new();
+    private readonly FilterOptions _filter = new(FilteredCall.Bind);
     private readonly RunOptions _run = new();
     private readonly ExportOptions _export = new();
 

@@ -5,13 +5,24 @@ using BindSnoop.Names;
 namespace BindSnoop.Cli.Commands;
 
 /// <summary>The options that say what to trace.</summary>
-internal sealed class FilterOptions(bool connections = false)
+/// <param name="call">The calls that they are of.</param>
+internal sealed class FilterOptions(FilteredCall call)
 {
     private readonly Option<string[]> _processId = List("--pid", "PID[,PID...]", "Only these processes", ["-p"]);
-    private readonly Option<string[]> _port = List("--port", "PORT[,PORT...]", connections ? "Only these local ports; a range is 8000-8999" : "Only these ports, requested or resulting; a range is 8000-8999", ["-P"]);
+    private readonly Option<string[]> _port = List("--port", "PORT[,PORT...]", call switch
+    {
+        FilteredCall.Accept => "Only these local ports; a range is 8000-8999",
+        FilteredCall.Listen => "Only these ports; a range is 8000-8999",
+        _ => "Only these ports, requested or resulting; a range is 8000-8999",
+    }, ["-P"]);
     private readonly Option<string[]> _uid = List("--uid", "USER[,USER...]", "Only these users, by number or name", ["-u"]);
     private readonly Option<string[]> _protocol = List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers", [], "TCP", "UDP", "UDPLITE", "ICMP", "ICMPV6", "MPTCP", "SCTP");
-    private readonly Option<string[]> _address = List("--address", "ADDR[,ADDR...]", connections ? "Only these local addresses or CIDR prefixes" : "Only these addresses or CIDR prefixes, requested or resulting");
+    private readonly Option<string[]> _address = List("--address", "ADDR[,ADDR...]", call switch
+    {
+        FilteredCall.Accept => "Only these local addresses or CIDR prefixes",
+        FilteredCall.Listen => "Only these addresses or CIDR prefixes",
+        _ => "Only these addresses or CIDR prefixes, requested or resulting",
+    });
     private readonly Option<bool> _requestedOnly = new("--requested-only") { Description = "Leave out binds to port 0, whose port the kernel chooses" };
     private readonly Option<string[]> _remotePort = List("--remote-port", "PORT[,PORT...]", "Only these ports of peers");
     private readonly Option<string[]> _remoteAddress = List("--remote-address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes of peers");
@@ -31,8 +42,15 @@ internal sealed class FilterOptions(bool connections = false)
             _mountNamespaceMap,
         })
         {
-            // A connection has two ends and is always TCP; a bind has one, of any protocol.
-            if (connections ? option != _protocol && option != _requestedOnly : option != _remotePort && option != _remoteAddress)
+            bool isOfAccept = option == _remotePort || option == _remoteAddress;
+            bool isOfOthers = option == _protocol;
+            bool isOfBind = option == _requestedOnly;
+            if (call switch
+            {
+                FilteredCall.Accept => !isOfOthers && !isOfBind,
+                FilteredCall.Listen => !isOfAccept && !isOfBind,
+                _ => !isOfAccept,
+            })
             {
                 command.Add(option);
             }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using BindSnoop.Abi;
 using BindSnoop.Names;
 
@@ -135,11 +136,13 @@ public sealed class ListenEvent : TraceEvent
         new(nameof(KernelTime), 9) { Use = ColumnUse.Seconds, Cell = (e, first) => TextColumn.Seconds(e, first, 6) },
         new(nameof(ErrorCode), 3) { Use = ColumnUse.Errors | ColumnUse.Narrow, IsRight = true, Cell = TextColumn.ReturnValue },
         new(nameof(ErrorMessage), 25) { Use = ColumnUse.Errors | ColumnUse.Wide, Heading = "RC", Cell = (e, _) => e.ErrorCode == 0 ? "Success" : e.ErrorMessage },
-        new(nameof(ProcessId), 7),
-        new(nameof(Comm), new CellSize(16, 16)),
-        new(nameof(NetworkNamespace), 10) { Heading = "NETNS" },
+        new(nameof(ProcessId), 6),
+        new(nameof(Comm), new CellSize(12, 12)) { Wide = new(16) },
+        new(nameof(NetworkNamespace), 12) { Heading = "NETNS" },
         new(nameof(Protocol), 6),
-        new(nameof(Backlog), 8),
+        new(nameof(Backlog), 8) { Cell = (e, _) => e.Backlog?.ToString(CultureInfo.InvariantCulture) },
+        new(nameof(BacklogLimit), 8) { Use = ColumnUse.Wide, Cell = (e, _) => e.BacklogLimit?.ToString(CultureInfo.InvariantCulture) },
+        new(nameof(OptionString), 5) { Use = ColumnUse.Wide },
         new(nameof(Port), 5),
         new(nameof(Address), 39),
     ]);

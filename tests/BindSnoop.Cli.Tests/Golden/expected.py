@@ -83,6 +83,33 @@ for flags in ("", "t", "E", "tE"):
     for event in ACCEPTS:
         print(accept_row(event, flags))
 
+# microseconds, errno, pid, comm, network namespace, protocol, backlog, port, address
+LISTENS = [
+    (7000000, 0, 907, "sshd", 4026531840, "TCP", 128, 22, "0.0.0.0"),
+    (7000250, 0, 4194303, "a-very-long-pro", 4026532222, "MPTCP", -1, 65535, "2001:db8:1234:5678:9abc:def0:1234:5678"),
+    (7500000, 98, 1, "K\u00e4se 6789abcde", 4026531840, "TCP", 511, 8080, "127.0.0.1"),
+    (6999999, 0, 2, "", 1, "SCTP", "-", 5, "::1"),
+]
+
+
+def listen_row(event, flags):
+    time, error, *rest = event
+    text = ""
+    if "t" in flags:
+        text += "%-9.6f " % ((float(time) - LISTENS[0][0]) / 1000000)
+    if "E" in flags:
+        text += "%3s " % str(-error)
+    return text + "%-6d %-12.12s %-12s %-6s %-8s %-5s %-39s" % tuple(rest)
+
+
+for flags in ("", "t", "E", "tE"):
+    print("== listen " + flags)
+    text = "%-9s " % "TIME(s)" if "t" in flags else ""
+    text += "%3s " % "RC" if "E" in flags else ""
+    print(text + "%-6s %-12s %-12s %-6s %-8s %-5s %-39s" % ("PID", "COMM", "NETNS", "PROTO", "BACKLOG", "PORT", "ADDR"))
+    for event in LISTENS:
+        print(listen_row(event, flags))
+
 print("== count")
 print("%-32s %20s     %-10s" % ("LADDR", "LPORT", "BINDS"))
 for address, port, count in COUNTS:

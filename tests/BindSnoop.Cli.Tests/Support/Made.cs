@@ -81,6 +81,39 @@ internal static class Made
         return new AcceptEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
     }
 
+    /// <param name="backlog">Null: not known.</param>
+    public static ListenEvent Listen(
+        long microseconds = 1,
+        int error = 0,
+        int pid = 1,
+        byte[]? comm = null,
+        uint networkNamespace = 1,
+        ushort protocol = 6,
+        int? backlog = 5,
+        ushort port = 80,
+        string address = "127.0.0.1")
+    {
+        IPAddress ip = IPAddress.Parse(address);
+        ListenRecord record = new()
+        {
+            AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
+            ProtocolNumber = protocol,
+            SocketType = 1,
+            Port = port,
+            Backlog = backlog ?? 0,
+            BacklogLimit = 4096,
+            Options = 8,
+            Flags = ListenFlags.Implicit | (backlog is null ? 0 : ListenFlags.BacklogKnown),
+        };
+        record.Origin.Time = (ulong)((microseconds * 1000) + 999);
+        record.Origin.ProcessId = (uint)pid;
+        record.Origin.ErrorCode = error;
+        record.Origin.NetworkNamespace = networkNamespace;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
+        ip.GetAddressBytes().CopyTo((Span<byte>)record.Address);
+        return new ListenEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
+    }
+
     public static BindCount Count(string address, ushort port, long count, ushort protocol = 6, int error = 0)
     {
         IPAddress ip = IPAddress.Parse(address);

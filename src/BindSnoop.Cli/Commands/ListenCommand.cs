@@ -1,0 +1,61 @@
+using System.CommandLine;
+using BindSnoop.Cli.Output;
+
+namespace BindSnoop.Cli.Commands;
+
+/// <summary><c>bindsnoop listen</c>: calls of listen(), as bcc's solisten shows them.</summary>
+internal sealed class ListenCommand
+{
+    private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
+    private readonly Option<bool> _wide = new("--wide", "-w") { Description = "More columns: what the kernel made of the backlog, socket options, texts of errors" };
+    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Failed calls too, with what they returned" };
+    private readonly Option<bool> _count = new("--count") { Description = "Count per address and port in the kernel; print the counts at the end" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
+    private readonly FilterOptions _filter = new(FilteredCall.Listen);
+    private readonly RunOptions _run = new();
+    private readonly ExportOptions _export = new();
+
+    private ListenCommand()
+    {
+    }
+
+    public static Command Create()
+    {
+        ListenCommand listen = new();
+        Command command = new("listen", "Trace calls of listen(): who listens on which address and port");
+        foreach (Option option in new Option[] { listen._timestamp, listen._wide, listen._errors, listen._count, listen._json })
+        {
+            command.Add(option);
+        }
+
+        listen._filter.AddTo(command);
+        listen._run.AddTo(command);
+        listen._export.AddTo(command);
+        command.SetAction(listen.Invoke);
+        return command;
+    }
+
+    private int Invoke(ParseResult parsed)
+    {
+        bool errors = parsed.GetValue(_errors);
+        TraceOptions options = _run.Read(parsed, _filter.Read(parsed, errors));
+        long maxEvents = _run.ReadMaxEvents(parsed);
+        bool json = parsed.GetValue(_json);
+        OutputBuffer output = new(StandardStream.Output);
+        TraceRun run = new("listens", _run.ReadDuration(parsed), _run.ReadVerbose(parsed), _export.Read(parsed));
+        if (parsed.GetValue(_count))
+        {
+            return run.Count(() => new BindCounter(options, CountedCall.Listen), output, RunOptions.CountWriter(output, maxEvents, json, "LISTENS"));
+        }
+
+        IEventWriter<ListenEvent> writer = json
+            ? new JsonWriter(output)
+            : new EventTextWriter<ListenEvent>(
+                output,
+                ListenEvent.Definition,
+                (parsed.GetValue(_timestamp) ? ColumnUse.Seconds : 0) |
+                (errors ? ColumnUse.Errors : 0) |
+                (parsed.GetValue(_wide) ? ColumnUse.Wide : ColumnUse.Narrow));
+        return run.Trace(() => new ListenTracer(options), output, writer, maxEvents);
+    }
+}
