@@ -19,7 +19,7 @@ internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAct
 
         Examples:
           bindsnoop                          every successful bind
-          bindsnoop -E -P 8080               who binds port 8080, and who tries in vain
+          bindsnoop -E -P 8080               who binds port 8080, and who fails to
           bindsnoop -Uu www-data             binds of a user, with the user id
           bindsnoop -tw --address ::/0       IPv6 addresses in full, with times
           bindsnoop --count --duration 60    which addresses and ports, how often, in a minute
@@ -30,7 +30,7 @@ internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAct
           bindsnoop listen                   who listens on which port, with which backlog
           bindsnoop sockets -P 8080          who holds port 8080 now, in any container
 
-        bindsnoop(8) tells more.
+        bindsnoop(8) explains everything.
         """;
 
     public override int Invoke(ParseResult parseResult)

@@ -15,7 +15,7 @@ internal sealed class RunOptions
     private readonly Option<string?> _backend = Value("--backend", "NAME", $"Back end: auto (the default){s_backendList[s_backends[0].Length..]}", s_backends);
     private readonly Option<string?> _bufferSize = Value("--buffer-size", "BYTES", "Size of the buffer for events, a power of two; K and M may follow (default 8M)");
 
-    private readonly Option<bool> _verbose = new("--verbose") { Description = "Tell which back ends were tried, and what libbpf said" };
+    private readonly Option<bool> _verbose = new("--verbose") { Description = "Show which back ends were tried, and what libbpf said" };
 
     public void AddTo(Command command)
     {
@@ -39,7 +39,7 @@ internal sealed class RunOptions
     /// <summary>How many events to print at most.</summary>
     public long ReadMaxEvents(ParseResult parsed) => Read(parsed, _maxEvents, text => ParseEvents("InvalidMaxEvents", text, long.MaxValue), long.MaxValue);
 
-    /// <summary>Whether to tell how it was attached.</summary>
+    /// <summary>Whether to show how it was attached.</summary>
     public bool ReadVerbose(ParseResult parsed) => parsed.GetValue(_verbose);
 
     /// <summary>What writes counts.</summary>

@@ -15,7 +15,7 @@ internal sealed class SupportCommand
     public static Command Create()
     {
         SupportCommand support = new();
-        Command command = new("support", "Tell what this machine can trace; needs no privileges") { support._json };
+        Command command = new("support", "Show what this machine can trace; needs no privileges") { support._json };
         command.SetAction(support.Invoke);
         return command;
     }

@@ -4,7 +4,7 @@ using BindSnoop.PowerShell.Completion;
 
 namespace BindSnoop.PowerShell;
 
-/// <summary>Writes counts and what traces tell of themselves to a file that Prometheus' node exporter reads.</summary>
+/// <summary>Writes counts and trace health metrics to a file that Prometheus' node exporter reads.</summary>
 [Cmdlet(VerbsData.Export, "BindMetric", DefaultParameterSetName = CountSet, SupportsShouldProcess = true)]
 public sealed class ExportBindMetricCommand : TraceCommand
 {
@@ -41,7 +41,7 @@ public sealed class ExportBindMetricCommand : TraceCommand
     [Duration]
     public TimeSpan? Interval { get; set; }
 
-    /// <summary>Ports to tell apart; all others are told as one.</summary>
+    /// <summary>Ports that are counted separately; all others count as one.</summary>
     [Parameter]
     [ValidateRange(1, 65535)]
     public int[] Port { get; set; } = [];

@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace BindSnoop.PowerShell;
 
-/// <summary>Tells what this machine and this process can trace, and what to do about the rest.</summary>
+/// <summary>Shows what this machine and this process can trace, and how to enable the rest.</summary>
 [Cmdlet(VerbsCommon.Get, "BindTraceSupport")]
 [OutputType(typeof(TraceSupport))]
 public sealed class GetBindTraceSupportCommand : PSCmdlet

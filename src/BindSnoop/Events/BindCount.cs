@@ -20,12 +20,12 @@ public sealed class BindCount
     /// <summary>The kind of event that was counted.</summary>
     internal EventDefinition Kind { get; }
 
-    /// <summary>The address bound, or requested in vain; null where the call named none.</summary>
+    /// <summary>The address bound, or that was refused; null where the call named none.</summary>
     public string? Address => _key.NamedFamily == BindEvent.NoAddress
         ? null
         : TraceEvent.AddressText(_key.Address, _key.NamedFamily, _key.InterfaceIndex);
 
-    /// <summary>The port bound, or requested in vain; 0 of raw sockets.</summary>
+    /// <summary>The port bound, or that was refused; 0 of raw sockets.</summary>
     public int Port => _key.Port;
 
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80; null without an address.</summary>

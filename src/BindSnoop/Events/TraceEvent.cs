@@ -10,7 +10,7 @@ using BindSnoop.Names;
 
 namespace BindSnoop;
 
-/// <summary>What every event tells: when, who, and how it ended.</summary>
+/// <summary>What every event has: when, who, and how it ended.</summary>
 public abstract class TraceEvent
 {
     private static readonly LookUpCache<UInt128, string> s_comms = new(4096, Timeout.InfiniteTimeSpan);

@@ -132,7 +132,7 @@ internal static class Platform
         Errno.E2BIG => "Give a smaller buffer or smaller filters; or there are too many traces on this machine (a tracepoint takes 64 programs): stop others.",
         Errno.ENOMEM => "Give a smaller buffer or smaller filters, or raise the memory limit of this process.",
         Errno.EMFILE or Errno.ENFILE => "Raise the limit of open files ('ulimit -n'), or stop other traces.",
-        _ => "Try another back end; Get-BindTraceSupport tells which ones work.",
+        _ => "Try another back end; the support report shows which ones work.",
     };
 
     private static Version KernelVersion =>

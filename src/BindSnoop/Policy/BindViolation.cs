@@ -15,13 +15,13 @@ public sealed class BindViolation
         Reason = reason;
     }
 
-    /// <summary>When the call returned; null if what was judged did not tell.</summary>
+    /// <summary>When the call returned; null if not known.</summary>
     public DateTime? Time => _facts.Time;
 
     /// <summary><see cref="Time"/> as ISO 8601 has it, to the microsecond and with the offset from UTC.</summary>
     public string? Timestamp => Time is { } time ? TraceEvent.TimestampOf(time) : null;
 
-    /// <summary>The process; null if what was judged did not tell.</summary>
+    /// <summary>The process; null if not known.</summary>
     public int? ProcessId => _facts.ProcessId;
 
     /// <summary>The thread's name, safe to print.</summary>
@@ -36,10 +36,10 @@ public sealed class BindViolation
     /// <summary>The protocol's name, else its number.</summary>
     public string Protocol => Protocols.NameOf(_facts.Protocol);
 
-    /// <summary>The address bound, or requested in vain.</summary>
+    /// <summary>The address bound, or that was refused.</summary>
     public string? Address => _facts.JudgedAddress;
 
-    /// <summary>The port bound, or requested in vain; 0 of raw sockets.</summary>
+    /// <summary>The port bound, or that was refused; 0 of raw sockets.</summary>
     public int Port => _facts.JudgedPort;
 
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
