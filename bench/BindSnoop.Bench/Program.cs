@@ -7,8 +7,9 @@ internal static class Program
         usage: BindSnoop.Bench MEASUREMENT RESULTS [--rounds N] [--seconds N] [--events N]
                                [--module FOLDER] [--cli FILE] [--truth FILE]
                BindSnoop.Bench report FOLDER
+               BindSnoop.Bench peak PROGRAM [ARGUMENT...]
 
-        MEASUREMENT: decode loss latency snapshot throughput start idle memory
+        MEASUREMENT: decode loss latency snapshot sockets throughput start idle memory
         """;
 
     private static int Main(string[] arguments)
@@ -23,6 +24,11 @@ internal static class Program
         {
             Console.Out.Write(Report.Make(arguments[1]));
             return 0;
+        }
+
+        if (arguments[0] == "peak")
+        {
+            return Listing.WritePeak(arguments[1..]);
         }
 
         Settings settings = Settings.Parse(arguments.AsSpan(2));
@@ -40,6 +46,9 @@ internal static class Program
                 break;
             case "snapshot":
                 Snapshot.Measure(settings, results);
+                break;
+            case "sockets":
+                Listing.Measure(settings, results);
                 break;
             case "throughput":
                 Throughput.Measure(settings, results);

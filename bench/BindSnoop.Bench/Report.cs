@@ -6,7 +6,7 @@ namespace BindSnoop.Bench;
 /// <summary>Makes the table of all results in a folder: PLACE.tsv with what was measured, PLACE.txt with what it was measured on.</summary>
 internal static class Report
 {
-    private static readonly string[] s_backends = ["fentry", "kprobe", "tracepoint"];
+    private static readonly string[] s_backends = ["fentry", "kprobe", "cgroup", "tracepoint"];
 
     // What bench/cost starts, and of them what is not ours, with what its column is headed by.
     private static readonly string[] s_tracers = ["nothing", "empty", "empties", "ring", "least", "count", "ours", "runtime", "native", "peer", "python", "bpftrace"];
@@ -146,6 +146,9 @@ internal static class Report
             ("memory-some", "0.0", "MiB resident after 100,000 events"),
             ("memory-many", "0.0", "MiB resident after all events"),
             ("memory-ratio", "0.00", "the latter by the former"),
+            ("sockets-ms", "0", "listing sockets, ms"),
+            ("sockets-ratio", "0.00", "listing sockets, of what this takes"),
+            ("sockets-mib", "0.0", "listing sockets, MiB resident at most"),
             ("snapshot-cpu-ms", "0.0", "reading 65,536 counts, ms of processor time"),
             ("snapshot-ms", "0.0", "reading 65,536 counts, ms"),
         ];
