@@ -139,13 +139,16 @@ public sealed class SocketsTests
         Assert.False(Assert.Single(json.Json, e => e.GetProperty("Port").GetInt32() == after.Port).GetProperty("Existing").GetBoolean());
     }
 
-    [Fact]
-    public void What_sockets_do_not_have_cannot_choose_them()
+    [Theory]
+    [InlineData("--cgroupmap=/sys/fs/bpf/none")]
+    [InlineData("--mntnsmap=/sys/fs/bpf/none")]
+    [InlineData("--requested-only")]
+    public void What_sockets_do_not_have_cannot_choose_them(string filter)
     {
         Tool.RequireTracing();
-        using Tool tool = Tool.Run("--existing", "--cgroupmap", "/sys/fs/bpf/none");
+        using Tool tool = Tool.Run("--existing", filter);
         Assert.NotEqual(0, tool.WaitForEnd());
-        Assert.Contains("bindsnoop: Existing sockets cannot be filtered by group, nor by a map", tool.Errors, StringComparison.Ordinal);
+        Assert.Contains("bindsnoop: Existing sockets cannot be filtered by group, by whether their port was asked for, nor by a map", tool.Errors, StringComparison.Ordinal);
     }
 
     private static int PortOf(Socket socket) => ((IPEndPoint)socket.LocalEndPoint!).Port;

@@ -303,11 +303,20 @@ public sealed class SocketTests
         }
     }
 
-    [Fact]
-    public void ExistingSocketsHaveNoGroup() =>
+    public static TheoryData<TraceFilter> UnfilterableOfExisting() =>
+    [
+        new TraceFilter { Gid = [0] },
+        new TraceFilter { RequestedOnly = true },
+        new TraceFilter { CgroupMap = "/sys/fs/bpf/none" },
+        new TraceFilter { MountNamespaceMap = "/sys/fs/bpf/none" },
+    ];
+
+    [Theory]
+    [MemberData(nameof(UnfilterableOfExisting))]
+    public void WhatSocketsDoNotHaveCannotChooseThem(TraceFilter filter) =>
         Assert.Equal(
             "ExistingNotFilterable",
-            Assert.Throws<TraceException>(() => new BindTracer(new() { IncludeExisting = true, Filter = new() { Gid = [0] } })).ErrorId);
+            Assert.Throws<TraceException>(() => new BindTracer(new() { IncludeExisting = true, Filter = filter })).ErrorId);
 
     private static bool IsListedWithoutPrograms(SocketLine line) =>
         line.Skipped is null && !line.Case.StartsWith("option-no-port", StringComparison.Ordinal) &&

@@ -46,12 +46,12 @@ internal sealed class ExistingBinds
     /// <summary>Fails where a filter asks for what is known of a call and not of a socket.</summary>
     public static void EnsureFilterable(TraceFilter filter)
     {
-        if (filter.Gid.Count > 0 || filter.CgroupMap is not null || filter.MountNamespaceMap is not null)
+        if (filter.Gid.Count > 0 || filter.RequestedOnly || filter.CgroupMap is not null || filter.MountNamespaceMap is not null)
         {
             throw new TraceException(
                 "ExistingNotFilterable",
                 TraceErrorKind.InvalidArgument,
-                "Existing sockets cannot be filtered by group, nor by a map of cgroups or mount namespaces.",
+                "Existing sockets cannot be filtered by group, by whether their port was asked for, nor by a map of cgroups or mount namespaces.",
                 "Leave out that filter, or the existing sockets; a filter by cgroup path works.");
         }
     }
