@@ -10,6 +10,9 @@ namespace BindSnoop.Diagnosis;
 /// </summary>
 internal static class BindRules
 {
+    // f87b1ac06c88, "sctp: check sk_bound_dev_if when matching ep in get_port".
+    private static readonly Version s_sctpLooksAtInterfaces = new(6, 2);
+
     /// <summary>Whether a holder keeps a bind from succeeding; null where what is known of the two does not decide it.</summary>
     public static bool? Conflicts(in BindClaim claim, BindSocket holder)
     {
@@ -42,7 +45,7 @@ internal static class BindRules
         : null;
 
     private static bool? MeetsOnInterface(in BindClaim claim, BindSocket holder) =>
-        claim.InterfaceIndex == 0 ? true
+        claim.InterfaceIndex == 0 || (claim.Rules == ConflictRules.Sctp && Environment.OSVersion.Version < s_sctpLooksAtInterfaces) ? true
         : holder.InterfaceIndex is { } index ? index == 0 || index == claim.InterfaceIndex
         : null;
 
