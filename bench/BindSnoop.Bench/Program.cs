@@ -9,7 +9,7 @@ internal static class Program
                BindSnoop.Bench report FOLDER
                BindSnoop.Bench peak PROGRAM [ARGUMENT...]
 
-        MEASUREMENT: decode loss latency snapshot sockets throughput start idle memory
+        MEASUREMENT: decode explain loss latency snapshot sockets throughput start idle memory
         """;
 
     private static int Main(string[] arguments)
@@ -37,6 +37,9 @@ internal static class Program
         {
             case "decode":
                 Decoding.Measure(settings, results);
+                break;
+            case "explain":
+                Explaining.Measure(settings, results);
                 break;
             case "loss":
                 Loss.Measure(settings, results);
