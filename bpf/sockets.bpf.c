@@ -477,7 +477,7 @@ __noinline int advance(void)
 			walk.given_up++;
 			leave_bucket();
 		}
-	} else if (bpf_core_type_exists(struct inet_bind2_bucket) && walk.addresses) {
+	} else if (bpf_core_field_exists(struct inet_bind2_bucket, bhash_node) && walk.addresses) {
 		void *node = (void *)walk.addresses;
 		void *bucket = node - bpf_core_field_offset(struct inet_bind2_bucket, bhash_node);
 
