@@ -91,11 +91,27 @@ static __always_inline bool prefix_matches(void *filter, const struct endpoint *
 	return bpf_map_lookup_elem(filter, &key);
 }
 
+/*
+ * Zero beyond the task's own cgroup. Tracing programs may ask for it since 5.14 (95b861a7935b, "bpf: Allow
+ * bpf_get_current_ancestor_cgroup_id for tracing"), which bpf_task_pt_regs() of 5.15 stands for.
+ */
+static __always_inline __u64 current_ancestor_id(__u32 level)
+{
+	struct cgroup *cgroup;
+	__u32 own;
+
+	if (kernel_has_helper(task_pt_regs))
+		return bpf_get_current_ancestor_cgroup_id(level);
+	cgroup = BPF_CORE_READ(current_task(), cgroups, dfl_cgrp);
+	own = BPF_CORE_READ(cgroup, level);
+	return level <= own ? ancestor_id(cgroup, level) : 0;
+}
+
 static __always_inline bool cgroup_matches(void)
 {
 	if (config.cgroup_hooks) {
 		for (int level = 0; level < MAX_CGROUP_LEVEL; level++) {
-			__u64 id = bpf_get_current_ancestor_cgroup_id(level);
+			__u64 id = current_ancestor_id(level);
 
 			if (!id)
 				break;
