@@ -133,8 +133,10 @@ static bool talk(struct nlmsghdr *message)
 	return error == 0;
 }
 
-static struct rtattr *attribute(struct nlmsghdr *message, unsigned short type, const void *data, size_t length)
+// The request is what the message begins, with room behind it.
+static struct rtattr *attribute(void *request, unsigned short type, const void *data, size_t length)
 {
+	struct nlmsghdr *message = request;
 	struct rtattr *next = (struct rtattr *)(void *)((char *)message + NLMSG_ALIGN(message->nlmsg_len));
 	next->rta_type = type;
 	next->rta_len = (unsigned short)RTA_LENGTH(length);
@@ -171,8 +173,8 @@ static bool add_address_with(int ifindex, const char *text, int prefix, int flag
 	request.body.ifa_prefixlen = (unsigned char)prefix;
 	request.body.ifa_flags = (unsigned char)flags;
 	request.body.ifa_index = (unsigned)ifindex;
-	attribute(&request.header, IFA_LOCAL, address, family == AF_INET ? 4 : 16);
-	attribute(&request.header, IFA_ADDRESS, address, family == AF_INET ? 4 : 16);
+	attribute(&request, IFA_LOCAL, address, family == AF_INET ? 4 : 16);
+	attribute(&request, IFA_ADDRESS, address, family == AF_INET ? 4 : 16);
 	return talk(&request.header);
 }
 
@@ -223,15 +225,15 @@ static bool create_device_of(const char *kind, const char *name, unsigned port)
 	request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.body);
 	request.header.nlmsg_type = RTM_NEWLINK;
 	request.header.nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
-	attribute(&request.header, IFLA_IFNAME, name, strlen(name) + 1);
-	struct rtattr *info = attribute(&request.header, IFLA_LINKINFO, NULL, 0);
-	attribute(&request.header, IFLA_INFO_KIND, kind, strlen(kind));
+	attribute(&request, IFLA_IFNAME, name, strlen(name) + 1);
+	struct rtattr *info = attribute(&request, IFLA_LINKINFO, NULL, 0);
+	attribute(&request, IFLA_INFO_KIND, kind, strlen(kind));
 	if (port != 0) {
-		struct rtattr *data = attribute(&request.header, IFLA_INFO_DATA, NULL, 0);
+		struct rtattr *data = attribute(&request, IFLA_INFO_DATA, NULL, 0);
 		uint32_t number = 77;
 		uint16_t there = htons((uint16_t)port);
-		attribute(&request.header, IFLA_VXLAN_ID, &number, sizeof number);
-		attribute(&request.header, IFLA_VXLAN_PORT, &there, sizeof there);
+		attribute(&request, IFLA_VXLAN_ID, &number, sizeof number);
+		attribute(&request, IFLA_VXLAN_PORT, &there, sizeof there);
 		data->rta_len = (unsigned short)((char *)&request + request.header.nlmsg_len - (char *)data);
 	}
 	info->rta_len = (unsigned short)((char *)&request + request.header.nlmsg_len - (char *)info);
