@@ -448,8 +448,9 @@ static __always_inline int system_call_returned(struct task_struct *task, const 
 		return missed();
 	if (shared && !ret && !is_of(call.sk, entered))
 		return missed();
-	call.common = head_of(false, call.sk, &copy);
 	/* Where one is null clang knows the other to be; the verifier does not, when it looks at the first once more. */
+	barrier_var(call.sk);
+	call.common = head_of(false, call.sk, &copy);
 	barrier_var(call.common);
 	if (call.sk) {
 		call.family = call.common->skc_family;
