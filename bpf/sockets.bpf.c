@@ -510,7 +510,11 @@ __noinline int advance(void)
 
 static long step(__u32 index, void *context)
 {
-	return advance() == 0;
+	int more = advance();
+
+	/* clang knows that it is 0 or 1; the verifier does not. */
+	barrier_var(more);
+	return more == 0;
 }
 
 /* Not attached to anything: user space runs them. */
