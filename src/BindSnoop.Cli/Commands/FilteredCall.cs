@@ -3,12 +3,12 @@ namespace BindSnoop.Cli.Commands;
 /// <summary>The calls that <see cref="FilterOptions"/> are of.</summary>
 internal enum FilteredCall
 {
-    /// <summary>Of bind(): what is requested may differ from what comes of it.</summary>
+    /// <summary>Calls of bind(), whose requested address and port may differ from the resulting ones.</summary>
     Bind,
 
-    /// <summary>Of accept(): there are two ends, and TCP alone.</summary>
+    /// <summary>Calls of accept(), which have two ends and are always TCP.</summary>
     Accept,
 
-    /// <summary>Of listen().</summary>
+    /// <summary>Calls of listen().</summary>
     Listen,
 }

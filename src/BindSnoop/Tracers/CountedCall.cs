@@ -3,9 +3,9 @@ namespace BindSnoop;
 /// <summary>Which calls are counted.</summary>
 public enum CountedCall
 {
-    /// <summary>Of bind().</summary>
+    /// <summary>Calls of bind().</summary>
     Bind,
 
-    /// <summary>Of listen().</summary>
+    /// <summary>Calls of listen().</summary>
     Listen,
 }
