@@ -110,10 +110,8 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 		return 0;
 	}
 	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (!record) {
-		COUNT(dropped);
-		return 0;
-	}
+	if (!record)
+		return dropped();
 	fill(typed, record, task, call, local, remote);
 	if (call->ret == -ERESTARTSYS)
 		record->origin.error_code = EINTR;
@@ -164,13 +162,13 @@ static __always_inline int report(bool typed, const struct outcome *call)
 	if (!family_wanted(local.family) || !protocol_wanted(call->protocol))
 		return filtered();
 	fill_endpoints(typed, sk, !call->ret, &local, &remote);
-	if (config.by_port && !in_bitmap(ports, local.port))
+	if (config.by_port && !passes(in_bitmap(ports, local.port)))
 		return filtered();
-	if (config.by_remote_port && (call->ret || !in_bitmap(remote_ports, remote.port)))
+	if (config.by_remote_port && !passes(!call->ret && in_bitmap(remote_ports, remote.port)))
 		return filtered();
-	if (config.by_address && !prefix_matches(&address_filter, &local))
+	if (config.by_address && !passes(prefix_matches(&address_filter, &local)))
 		return filtered();
-	if (config.by_remote_address && (call->ret || !prefix_matches(&remote_address_filter, &remote)))
+	if (config.by_remote_address && !passes(!call->ret && prefix_matches(&remote_address_filter, &remote)))
 		return filtered();
 	return emit(typed, call, &local, &remote);
 }
@@ -189,8 +187,11 @@ static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1,
 {
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
 	struct call call = { .args = { arg0, arg1, arg2, arg3 }, .under_way = true };
-	long error = bpf_map_update_elem(&calls, &key, &call, BPF_NOEXIST);
+	long error;
 
+	if (reader.leaving)
+		return 0;
+	error = bpf_map_update_elem(&calls, &key, &call, BPF_NOEXIST);
 	if (!error) {
 		COUNT(entered);
 		return 0;
@@ -319,7 +320,7 @@ static __always_inline int system_call_failed(const struct call *call, int error
 		return missed();
 	if (!listener)
 		return 0;
-	/* Whoever has closed the listener meanwhile may be why it failed, and then it is about to be freed. */
+	/* That another thread has closed the listener meanwhile may be why it failed, and then it is about to be freed. */
 	if (!left.file && BPF_CORE_READ(listener, inet_sport) != call->args[PORT])
 		return missed();
 	return failed(false, CAST(struct sock, listener), error);
@@ -333,7 +334,7 @@ int BPF_PROG(fentry_security_sock_graft, struct sock *sk)
 
 /*
  * Some failures do not reach inet_csk_accept(): no descriptor is left, a security module objects, the flags
- * are wrong. They are told by an entry that is still there when the system call returns.
+ * are wrong. They are recognized by an entry that is still there when the system call returns.
  */
 SEC("fentry/__sys_accept4")
 int BPF_PROG(fentry___sys_accept4, int fd)
@@ -359,7 +360,7 @@ int fexit_inet_csk_accept(unsigned long long *ctx)
 			return 0;
 		/*
 		 * Before 5.17 (bb6728d75611, "bpf: Allow access to int pointer arguments in tracing programs") the verifier
-		 * lets nobody load a pointer to a number.
+		 * refuses to load a pointer as a number.
 		 */
 		bpf_probe_read_kernel(&third, sizeof(third), &ctx[2]);
 	}
@@ -471,16 +472,16 @@ static __always_inline int tracepoint_entered(struct sys_enter *ctx)
 	struct task_struct *task = current_task();
 	__u64 arguments[3];
 
-	read_arguments(ctx, task, arguments, 3);
+	read_arguments(ctx, arguments, 3);
 	return system_call_entered(SYSTEM_CALL, task, arguments[0]);
 }
 
-/* Calls that began before the trace have no entry; their descriptors are believed, as those of who shares his with nobody. */
+/* Calls that began before the trace have no entry; their descriptors are believed, as are those that no other task shares. */
 static __always_inline int tracepoint_left(struct sys_exit *ctx)
 {
 	struct task_struct *task = current_task();
 	struct descriptor connection;
-	int ret = result_of(ctx, task);
+	int ret = result_of(ctx);
 	struct sock *sk;
 	struct call call;
 	bool entered = leave(SYSTEM_CALL, &call);

@@ -3,7 +3,8 @@
 #ifndef BINDSNOOP_ACCOUNTING_H
 #define BINDSNOOP_ACCOUNTING_H
 
-#include "kernel.h"
+#include "proof.h"
+#include "reader.h"
 
 /* Every call that the hooks saw ends up in one of these or in the ring buffer, which counts by itself. */
 struct counters {
@@ -15,6 +16,7 @@ struct counters {
 	/* Not ends but beginnings: remembered entries, and how many of them their returns found. */
 	__u64 entered;
 	__u64 left;
+	__u64 forgotten;	/* bound sockets whose bind could not be remembered for want of room */
 } __attribute__((aligned(64))); /* a cache line */
 
 /*
@@ -28,13 +30,26 @@ struct counters counters[COUNTER_SETS] SEC(".data.counters") = {};
 
 static __always_inline int filtered(void)
 {
-	COUNT(filtered);
+	if (!is_proof())
+		COUNT(filtered);
 	return 0;
 }
 
 static __always_inline int missed(void)
 {
-	COUNT(missed);
+	if (is_proof())
+		proof.lost++;
+	else
+		COUNT(missed);
+	return 0;
+}
+
+static __always_inline int dropped(void)
+{
+	if (is_proof())
+		proof.lost++;
+	else
+		COUNT(dropped);
 	return 0;
 }
 

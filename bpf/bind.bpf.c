@@ -149,10 +149,8 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 	struct bind_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
 	struct task_struct *task = call->task;
 
-	if (!record) {
-		COUNT(dropped);
-		return 0;
-	}
+	if (!record)
+		return dropped();
 	if (!task)
 		task = current_task();
 	if (call->sk) {
@@ -198,7 +196,7 @@ static __always_inline int report(bool typed, const struct outcome *call)
 		return filtered();
 
 	/*
-	 * After a failure the socket tells nothing of the call: it is empty, or of an earlier bind. A raw socket
+	 * After a failure the socket says nothing about the call: it is empty, or of an earlier bind. A raw socket
 	 * has no port; its number is its protocol.
 	 */
 	if (call->ret) {
@@ -211,14 +209,16 @@ static __always_inline int report(bool typed, const struct outcome *call)
 	}
 
 	/* Those who bind by number do not name port 0. Raw sockets have no ports to choose from. */
-	if (config.requested_only && requested->family != NO_ADDRESS && !requested->port && call->kind.type != SOCK_RAW)
+	if (config.requested_only && requested->family != NO_ADDRESS && !requested->port &&
+	    call->kind.type != SOCK_RAW && !passes(false))
 		return filtered();
-	if (config.by_port && !in_bitmap(ports, bound.port) && !in_bitmap(ports, requested->port) &&
-	    !in_bitmap(ports, named->port))
+	if (config.by_port &&
+	    !passes(in_bitmap(ports, bound.port) || in_bitmap(ports, requested->port) || in_bitmap(ports, named->port)))
 		return filtered();
 	/* A failed call that named no address of this family did not name 0.0.0.0 either. */
-	if (config.by_address && (call->ret || !prefix_matches(&address_filter, &bound)) &&
-	    !prefix_matches(&address_filter, requested) && !prefix_matches(&address_filter, named))
+	if (config.by_address &&
+	    !passes((!call->ret && prefix_matches(&address_filter, &bound)) ||
+		    prefix_matches(&address_filter, requested) || prefix_matches(&address_filter, named)))
 		return filtered();
 
 	if (call->sk)
@@ -244,7 +244,7 @@ static __always_inline void read_named_address(struct endpoint *named, __u16 soc
 
 	if (!kernel_has_helper(task_pt_regs))
 		return;
-	regs = (void *)bpf_task_pt_regs(current_task());
+	regs = current_registers();
 	if (SYSTEM_CALL_NUMBER(regs) == BIND_NUMBER)
 		read_user_address(named, (void *)PT_REGS_PARM2_SYSCALL(regs), PT_REGS_PARM3_SYSCALL(regs),
 				  socket_family);
@@ -276,16 +276,11 @@ static __always_inline int function_returned(bool typed, enum function function,
 		return 0;
 	call.kind = kind_of(typed, call.sk);
 	/*
-	 * Up to 6.5 mptcp_bind() binds its first subflow, a socket without a file, through here and then tells
-	 * the same story.
+	 * Up to 6.5 mptcp_bind() binds its first subflow, a socket without a file, through here and then ends
+	 * in the same way.
 	 */
-	if ((function == INET_BIND || function == INET6_BIND) && !sock->file) {
-		struct tcp_sock *tcp = (struct tcp_sock *)call.sk;
-
-		if (bpf_core_field_exists(tcp->is_mptcp) && call.kind.protocol == IPPROTO_TCP &&
-		    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
-			return 0;
-	}
+	if ((function == INET_BIND || function == INET6_BIND) && !sock->file && is_subflow(call.sk, call.kind.protocol))
+		return 0;
 	if (request_matters(ret))
 		read_kernel_address(&call.requested, address, length, call.family);
 	if (config.by_port || config.by_address) {
@@ -457,7 +452,7 @@ static __always_inline int system_call_returned(struct task_struct *task, const 
 		if (call.family != AF_INET && call.family != AF_INET6)
 			return 0;
 		call.kind = kind_of(false, call.sk);
-		/* Whoever else has the socket may have disconnected it already. */
+		/* Another process that has the socket may have disconnected it already. */
 		if (!ret && !call.common->skc_num && !(options_of(call.sk, call.common, 0) & BIND_ADDRESS_NO_PORT))
 			return missed();
 	}
@@ -547,7 +542,7 @@ KPROBE(inet6_bind, INET6_BIND)
 KPROBE(mptcp_bind, MPTCP_BIND)
 KPROBE(security_socket_bind, SECURITY_SOCKET_BIND)
 
-/* Of everybody: to tell that a call fails early takes its length. */
+/* Of all processes: whether a call fails early depends on its length. */
 SEC("kprobe/__sys_bind")
 int BPF_KPROBE(kprobe___sys_bind, int fd, void *address, int length)
 {
@@ -573,7 +568,7 @@ int sys_enter_bind(struct sys_enter *ctx)
 	if (!caller_wanted())
 		return 0;
 	task = current_task();
-	read_arguments(ctx, task, arguments, 3);
+	read_arguments(ctx, arguments, 3);
 	return system_call_entered(task, arguments[0], arguments[1], arguments[2]);
 }
 
@@ -588,7 +583,7 @@ int sys_exit_bind(struct sys_exit *ctx)
 	if (!caller_wanted())
 		return filtered();
 	task = current_task();
-	ret = result_of(ctx, task);
+	ret = result_of(ctx);
 	entered = leave(SYS_BIND, &call);
 	if (!call_wanted(ret))
 		return filtered();
@@ -597,7 +592,7 @@ int sys_exit_bind(struct sys_exit *ctx)
 
 	/* What seccomp refuses has no entry. Successes without one began before the trace, or were made by whom seccomp asked. */
 	if (ret < 0 && kernel_has_helper(task_pt_regs)) {
-		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+		struct pt_regs *regs = current_registers();
 
 		return system_call_returned(task, NULL, PT_REGS_PARM1_SYSCALL(regs),
 					    (void *)PT_REGS_PARM2_SYSCALL(regs), PT_REGS_PARM3_SYSCALL(regs), ret);

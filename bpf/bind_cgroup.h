@@ -12,15 +12,6 @@ struct proto {
 	void *bind; /* of its own */
 };
 
-/* Of a TCP socket that is part of an MPTCP one. */
-struct inet_connection_sock {
-	void *icsk_ulp_data;
-};
-
-struct mptcp_subflow_context {
-	struct sock *conn;
-};
-
 #pragma clang attribute pop
 
 /* What cgroup/bind4|6 notes down of a thread's call, which begins there. */
@@ -112,7 +103,7 @@ static __always_inline void cgroup_entered(void *ctx, __u16 family)
 	if (bpf_core_field_exists(kernel->uaddrlen))
 		length = LOAD(false, kernel, uaddrlen);
 	read_kernel_address(&call->requested, LOAD(false, kernel, uaddr), length, family);
-	if (config.cgroup_hooks == CGROUP_AND_OWN && !call->requested.port) {
+	if (config.cgroup_hooks == CGROUP_AND_OWN && !call->requested.port && !reader.leaving) {
 		struct sock *sk = LOAD(false, kernel, sk);
 
 		if (binds_without_port(sk))
@@ -124,7 +115,7 @@ static __always_inline void cgroup_entered(void *ctx, __u16 family)
 	call->reported = 0;
 }
 
-/* What IP_BIND_ADDRESS_NO_PORT with port 0 came to, where only this is still to be told. */
+/* What IP_BIND_ADDRESS_NO_PORT with port 0 came to, where only this is still to be reported. */
 static __always_inline int no_port_returned(int ret)
 {
 	struct outcome call = { .ret = ret };
@@ -148,7 +139,6 @@ static __always_inline int no_port_returned(int ret)
 static __always_inline void cgroup_bound(void *ctx)
 {
 	struct outcome call = { .sk = CAST(struct sock, ctx), .requested.family = NO_ADDRESS };
-	struct tcp_sock *tcp = ctx;
 	struct endpoint named;
 	union sock_copy copy;
 
@@ -172,13 +162,9 @@ static __always_inline void cgroup_bound(void *ctx)
 	call.family = call.common->skc_family;
 	call.kind = kind_of(false, call.sk);
 	/* Of an MPTCP socket it is the first subflow that is bound. */
-	if (call.kind.protocol == IPPROTO_TCP && bpf_core_field_exists(tcp->is_mptcp) &&
-	    BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp)) {
-		struct inet_connection_sock *connection = ctx;
-		struct mptcp_subflow_context *subflow = BPF_CORE_READ(connection, icsk_ulp_data);
-
+	if (is_subflow(call.sk, call.kind.protocol)) {
 		call.kind.protocol = IPPROTO_MPTCP;
-		call.owner = BPF_CORE_READ(subflow, conn);
+		call.owner = mptcp_socket_of(call.sk);
 	}
 	if (request_matters(0)) {
 		struct cgroup_call *entered = cgroup_call();

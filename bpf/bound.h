@@ -86,4 +86,28 @@ static __always_inline struct sock *first_subflow(struct sock *sk)
 	return first ? CAST(struct sock, first) : NULL;
 }
 
+/* The socket that has the port: of an MPTCP socket its first subflow, null before there is one. */
+static __always_inline struct sock *port_holder_of(struct sock *sk, __u16 family, __u16 protocol)
+{
+	return (family == AF_INET || family == AF_INET6) && protocol == IPPROTO_MPTCP ? first_subflow(sk) : sk;
+}
+
+/* Whether a TCP socket carries the data of an MPTCP one. */
+static __always_inline bool is_subflow(struct sock *sk, __u16 protocol)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+
+	return protocol == IPPROTO_TCP && bpf_core_field_exists(tcp->is_mptcp) &&
+	       BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp);
+}
+
+/* The MPTCP socket that a subflow belongs to. */
+static __always_inline struct sock *mptcp_socket_of(struct sock *sk)
+{
+	struct inet_connection_sock *connection = (struct inet_connection_sock *)sk;
+	struct mptcp_subflow_context *subflow = BPF_CORE_READ(connection, icsk_ulp_data);
+
+	return BPF_CORE_READ(subflow, conn);
+}
+
 #endif

@@ -20,8 +20,11 @@ struct {
 static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 arg2, __u64 arg3)
 {
 	struct call_key key = { .thread_id = bpf_get_current_pid_tgid(), .function = function };
-	struct call *call = bpf_map_lookup_elem(&calls, &key);
+	struct call *call;
 
+	if (reader.leaving)
+		return 0;
+	call = bpf_map_lookup_elem(&calls, &key);
 	if (!call) {
 		struct call first = { .args = { arg0, arg1, arg2, arg3 }, .under_way = true };
 

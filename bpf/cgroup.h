@@ -63,19 +63,30 @@ struct cgroup_state cgroup_states[MAX_CGROUPS] SEC(".data.cgroups") = {};
 struct cgroup_place changed_place SEC(".data.places") = {};
 struct cgroup_place lower_place SEC(".data.places") = {};
 
+/*
+ * Since 6.1 cgroups have pointers to their ancestors: 7f203bc89eb6 ("cgroup: Replace cgroup->ancestor_ids[] with
+ * ->ancestors[]"). In line, the compiler would take the offset out of the guard, where the kernel does not have it.
+ */
+static __noinline __u64 ancestor_id_by_pointer(struct cgroup *cgroup, __u32 level)
+{
+	struct cgroup *ancestor =
+		pointer_at((void *)cgroup + bpf_core_field_offset(struct cgroup, ancestors) + level * sizeof(void *));
+
+	return BPF_CORE_READ(ancestor, kn, id);
+}
+
+static __noinline __u64 ancestor_id_in_place(struct cgroup *cgroup, __u32 level)
+{
+	return word_at((void *)cgroup + bpf_core_field_offset(struct cgroup___ids, ancestor_ids) +
+		       level * sizeof(__u64));
+}
+
 static __always_inline __u64 ancestor_id(struct cgroup *cgroup, __u32 level)
 {
 	if (level > (__u32)BPF_CORE_READ(cgroup, level))
 		return 0;
-	/* Since 6.1 pointers instead of ids: 7f203bc89eb6 ("cgroup: Replace cgroup->ancestor_ids[] with ->ancestors[]"). */
-	if (bpf_core_field_exists(cgroup->ancestors)) {
-		struct cgroup *ancestor = pointer_at((void *)cgroup + bpf_core_field_offset(struct cgroup, ancestors) +
-						     level * sizeof(void *));
-
-		return BPF_CORE_READ(ancestor, kn, id);
-	}
-	return word_at((void *)cgroup + bpf_core_field_offset(struct cgroup___ids, ancestor_ids) +
-		       level * sizeof(__u64));
+	return bpf_core_field_exists(cgroup->ancestors) ? ancestor_id_by_pointer(cgroup, level) :
+							  ancestor_id_in_place(cgroup, level);
 }
 
 /* Whether the current task is in what path `i` has led to since it was made anew, or below that. */

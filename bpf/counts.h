@@ -4,6 +4,7 @@
 #define BINDSNOOP_COUNTS_H
 
 #include "accounting.h"
+#include "record.h"
 
 struct bind_count_key {
 	__u8 address[16] __attribute__((aligned(8)));
@@ -24,15 +25,23 @@ struct {
 
 static __always_inline int count_one_more(const struct bind_count_key *key)
 {
-	__u64 one = 1, *count = bpf_map_lookup_elem(&counts, key);
+	__u64 one = 1, *count;
 
+	if (is_proof()) {
+		struct bind_count_key *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+
+		if (!record)
+			return dropped();
+		*record = *key;
+		submit(record);
+		return 0;
+	}
+	count = bpf_map_lookup_elem(&counts, key);
 	if (!count && bpf_map_update_elem(&counts, key, &one, BPF_NOEXIST)) {
 		/* Full; or another CPU was first, and then the entry is there now. */
 		count = bpf_map_lookup_elem(&counts, key);
-		if (!count) {
-			COUNT(dropped);
-			return 0;
-		}
+		if (!count)
+			return dropped();
 	}
 	if (count)
 		__sync_fetch_and_add(count, 1);

@@ -6,6 +6,7 @@
 #include "cgroup.h"
 #include "config.h"
 #include "process.h"
+#include "proof.h"
 #include "record.h"
 
 #define FILTER_MAP(name, key_type, value_type)   \
@@ -142,7 +143,7 @@ enum by { ANY, ONE, SOME };
 	(config.by_##name == ONE ? value == config.name : bpf_map_lookup_elem(&name##_filter, &value) != NULL)
 
 /* The filters on who makes the call; those on what it names are the tracer's own. */
-static __always_inline bool caller_wanted(void)
+static __always_inline bool caller_matches(void)
 {
 	if (config.by_process_id) {
 		__u32 process_id = current_process_id();
@@ -165,8 +166,25 @@ static __always_inline bool caller_wanted(void)
 	return true;
 }
 
-/* The others of them, whose answer somebody else may change during the call: asked once, as it returns. */
-static __always_inline bool surroundings_wanted(void)
+static __always_inline bool caller_wanted(void)
+{
+	if (is_proof() && proof.elsewhere)
+		return false;
+	return passes(caller_matches());
+}
+
+/* The inode number of the current task's mount namespace; 0 of a task that has left it, as it exits. */
+static __always_inline __u32 current_mount_namespace(void)
+{
+	struct task_struct *task = current_task();
+	struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
+	struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
+
+	return LOAD_TASK(mnt_ns, ns.inum);
+}
+
+/* The filters on where the caller is but the one on mount namespaces. */
+static __always_inline bool place_matches(void)
 {
 	if (config.by_comm) {
 		struct comm comm = {};
@@ -183,28 +201,35 @@ static __always_inline bool surroundings_wanted(void)
 		if (!bpf_map_lookup_elem(&cgroup_map, &cgroup_id))
 			return false;
 	}
-	if (config.by_mount_namespace_map) {
-		struct task_struct *task = current_task();
-		struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
-		struct mnt_namespace *mnt_ns = LOAD_TASK(nsproxy, mnt_ns);
-		__u64 inode = LOAD_TASK(mnt_ns, ns.inum);
-
-		if (!bpf_map_lookup_elem(&mount_namespace_map, &inode))
-			return false;
-	}
 	return true;
+}
+
+static __always_inline bool place_wanted(void)
+{
+	return passes(place_matches());
+}
+
+static __always_inline bool mount_namespace_wanted(__u64 inode)
+{
+	return !config.by_mount_namespace_map || passes(bpf_map_lookup_elem(&mount_namespace_map, &inode) != NULL);
+}
+
+/* The others of them, whose answer somebody else may change during the call: asked once, as it returns. */
+static __always_inline bool surroundings_wanted(void)
+{
+	return place_wanted() && mount_namespace_wanted(config.by_mount_namespace_map ? current_mount_namespace() : 0);
 }
 
 static __always_inline bool protocol_wanted(__u16 protocol)
 {
 	if (!config.by_protocol)
 		return true;
-	return protocol < 512 && config.protocols[(protocol >> 6) & 7] >> (protocol & 63) & 1;
+	return passes(protocol < 512 && config.protocols[(protocol >> 6) & 7] >> (protocol & 63) & 1);
 }
 
 static __always_inline bool family_wanted(__u16 family)
 {
-	return family == AF_INET ? config.ipv4 : config.ipv6;
+	return passes(family == AF_INET ? config.ipv4 : config.ipv6);
 }
 
 #endif

@@ -22,11 +22,20 @@
 #define AF_PACKET 17
 #define SOCK_STREAM 1
 #define SOCK_RAW 3
+#define SOCK_DCCP 6
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_SCTP 132
 #define IPPROTO_MPTCP 262
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_RECV 3
+#define TCP_FIN_WAIT1 4
+#define TCP_FIN_WAIT2 5
+#define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
 #define TCP_LISTEN 10
+#define TCP_CLOSING 11
+#define SHUTDOWN_MASK 3
 #define SOCK_BINDADDR_LOCK 4 /* of sk_userlocks: the address was asked for */
 #define SOCK_BINDPORT_LOCK 8 /* of sk_userlocks: the port was asked for by number */
 #define O_NONBLOCK 04000
@@ -252,12 +261,22 @@ struct sock_common {
 	int skc_bound_dev_if;
 	struct proto *skc_prot;
 	possible_net_t skc_net;
+	unsigned long skc_flags;
 };
 
 /* Absent from a kernel built without IPv6. */
 struct sock_common___ipv6 {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct sk_buff_head {
+	__u32 qlen;
+};
+
+enum sock_flags {
+	SOCK_DEAD = 0,
+	SOCK_LINGER = 4,
 };
 
 /* sk_protocol is a u16 of its own since 5.6 (bf9765145b85, "sock: Make sk_protocol a 16-bit value"); no older kernel has our ring buffer. */
@@ -269,6 +288,14 @@ struct sock {
 	__u32 sk_max_ack_backlog;
 	struct socket *sk_socket;
 	kuid_t sk_uid;
+	__u8 sk_shutdown;
+	unsigned long sk_lingertime;
+	struct sk_buff_head sk_receive_queue;
+};
+
+/* Only from 4faeee0cf8a5 ("tcp: deny tcp_disconnect() when threads are waiting") to 419ce133ab92 ("tcp: allow again tcp_disconnect() when threads are waiting"). */
+struct sock___wait_pending {
+	int sk_wait_pending;
 };
 
 struct socket {
@@ -310,6 +337,15 @@ struct tcp_sock {
 
 struct mptcp_sock {
 	struct sock *first; /* of the connections that carry its data */
+};
+
+/* Of a TCP socket that is part of an MPTCP one. */
+struct inet_connection_sock {
+	void *icsk_ulp_data;
+};
+
+struct mptcp_subflow_context {
+	struct sock *conn;
 };
 
 struct unix_sock {
@@ -457,11 +493,24 @@ static __always_inline __u64 inode_of(bool typed, struct sock *sk)
 	return socket ? LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino) : 0;
 }
 
+/*
+ * Cast, though it has its type, for the verifier trusts it: of every pointer that is read from what it trusts, it looks
+ * among all types of the kernel for one that says whether to trust that as well, which takes a millisecond or more each
+ * time (since 6.3: 57539b1c0ac2, "bpf: Enable annotating trusted nested pointers"). What is cast is not trusted.
+ */
 static __always_inline struct task_struct *current_task(void)
 {
+	if (can_cast)
+		return CAST(struct task_struct, bpf_get_current_task());
 	if (kernel_has_helper(get_current_task_btf))
 		return (void *)bpf_get_current_task_btf();
 	return (void *)bpf_get_current_task();
+}
+
+/* Of the system call that the current task is in. Since 5.15: dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"). */
+static __always_inline struct pt_regs *current_registers(void)
+{
+	return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
 }
 
 /* What a descriptor of the current task stands for: nothing, a file, or a socket. */
@@ -519,14 +568,13 @@ static __always_inline bool descriptors_shared(struct task_struct *task)
 	})
 
 /*
- * The first two or three arguments of a system call, and its result. Since 5.15 (dd6e10fbd9fb, "bpf: Add bpf_task_pt_regs()
- * helper") they are read from the registers, whatever the tracepoint hands over.
+ * The first two or three arguments of a system call, and its result: from the registers where they can be had, whatever the
+ * tracepoint hands over.
  */
-static __always_inline void read_arguments(const struct sys_enter *ctx, struct task_struct *task, __u64 *arguments,
-					   int count)
+static __always_inline void read_arguments(const struct sys_enter *ctx, __u64 *arguments, int count)
 {
 	if (kernel_has_helper(task_pt_regs)) {
-		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+		struct pt_regs *regs = current_registers();
 
 		arguments[0] = PT_REGS_PARM1_SYSCALL(regs);
 		arguments[1] = PT_REGS_PARM2_SYSCALL(regs);
@@ -541,13 +589,10 @@ static __always_inline void read_arguments(const struct sys_enter *ctx, struct t
 	}
 }
 
-static __always_inline int result_of(const struct sys_exit *ctx, struct task_struct *task)
+static __always_inline int result_of(const struct sys_exit *ctx)
 {
-	if (kernel_has_helper(task_pt_regs)) {
-		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
-
-		return PT_REGS_RC(regs);
-	}
+	if (kernel_has_helper(task_pt_regs))
+		return PT_REGS_RC(current_registers());
 	return FROM_CONTEXT(ctx, ret);
 }
 

@@ -9,6 +9,7 @@ enum listen_flag {
 	IMPLICIT = 1,	       /* the call gave the socket its port */
 	ALREADY_LISTENING = 2, /* the socket listened before the call */
 	BACKLOG_KNOWN = 4,
+	PORT_CHOSEN = 8, /* by the kernel: nobody asked for it by number */
 };
 
 struct listen_record {
@@ -38,12 +39,6 @@ static __always_inline bool is_ip(__u16 family)
 	return family == AF_INET || family == AF_INET6;
 }
 
-/* The socket that queues the connections: of an MPTCP socket its first subflow, null before there is one. */
-static __always_inline struct sock *queue_of(struct sock *sk, __u16 family, __u16 protocol)
-{
-	return is_ip(family) && protocol == IPPROTO_MPTCP ? first_subflow(sk) : sk;
-}
-
 /* How a socket stands: whether it listens and how many connections it queues, and its port. */
 #define LIMIT_OF(standing) ((__u32)(standing))
 #define PORT_OF(standing) ((__u16)((standing) >> 32))
@@ -52,7 +47,7 @@ static __always_inline struct sock *queue_of(struct sock *sk, __u16 family, __u1
 
 static __always_inline __u64 standing_of(struct sock *sk, const struct sock_common *common, __u16 protocol)
 {
-	struct sock *queue = queue_of(sk, common->skc_family, protocol);
+	struct sock *queue = port_holder_of(sk, common->skc_family, protocol);
 	__u32 limit = queue ? LOAD(false, queue, sk_max_ack_backlog) : 0;
 
 	return (__u64)common->skc_state << 48 | (__u64)common->skc_num << 32 | limit;
@@ -85,15 +80,21 @@ static __always_inline int count(const struct outcome *call, const struct endpoi
 	return count_one_more(&key);
 }
 
-/* Whether the call gave the socket its port. Another thread may have bound it after the entry was seen. */
-static __always_inline bool is_implicit(const struct outcome *call)
+/*
+ * Whose choice the socket's port is. Another thread may have bound it after the entry was seen, so this alone says whether the
+ * call gave the socket its port. SCTP does not note who asked for a port by number.
+ */
+static __always_inline __u8 choice_of_port(const struct outcome *call, __u16 port)
 {
+	bool had_port = PORT_OF(call->before);
 	struct sock *queue;
 
-	if (call->ret || PORT_OF(call->before))
-		return false;
-	queue = queue_of(call->sk, call->common->skc_family, call->kind.protocol);
-	return queue && !(LOAD_BITS(false, queue, sk_userlocks) & SOCK_BINDPORT_LOCK);
+	if (!port || (had_port && call->kind.protocol == IPPROTO_SCTP))
+		return 0;
+	queue = port_holder_of(call->sk, call->common->skc_family, call->kind.protocol);
+	if (!queue || LOAD_BITS(false, queue, sk_userlocks) & SOCK_BINDPORT_LOCK)
+		return 0;
+	return had_port || call->ret ? PORT_CHOSEN : PORT_CHOSEN | IMPLICIT;
 }
 
 static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *bound)
@@ -102,12 +103,10 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 	const struct sock_common *common = call->common;
 	struct net *net = common->skc_net.net;
 	__u64 after = standing_of(call->sk, common, call->kind.protocol);
-	__u8 bits, flags = 0;
+	__u8 bits, flags;
 
-	if (!record) {
-		COUNT(dropped);
-		return 0;
-	}
+	if (!record)
+		return dropped();
 	fill_origin(&record->origin, call->task ?: current_task(), inode_of(typed, call->sk), LOAD(typed, net, ns.inum),
 		    call->ret);
 	__builtin_memcpy(record->address, bound->address, sizeof(record->address));
@@ -121,8 +120,7 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 	bits = BYTE_OF(common, skc_reuse);
 	record->options = options_of(call->sk, common, bits);
 	record->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
-	if (is_implicit(call))
-		flags |= IMPLICIT;
+	flags = choice_of_port(call, bound->port);
 	if (STATE_OF(call->before) == TCP_LISTEN)
 		flags |= ALREADY_LISTENING;
 	if (call->is_backlog_known)
@@ -145,14 +143,14 @@ static __always_inline int report(bool typed, const struct outcome *call)
 	bound.port = call->kind.type == SOCK_RAW ? 0 : call->common->skc_num;
 	read_bound_address(bound.address, call->common, bound.family);
 	/*
-	 * Whoever else has the socket may have ended its listening already, and with that its port is gone. An SCTP
-	 * socket does not need one to be told not to listen.
+	 * Another process that has the socket may have ended its listening already, and with that its port is gone. An SCTP
+	 * socket can be ordered to stop listening without one.
 	 */
 	if (!call->ret && !bound.port && call->kind.protocol != IPPROTO_SCTP)
 		return missed();
-	if (config.by_port && !in_bitmap(ports, bound.port))
+	if (config.by_port && !passes(in_bitmap(ports, bound.port)))
 		return filtered();
-	if (config.by_address && !prefix_matches(&address_filter, &bound))
+	if (config.by_address && !passes(prefix_matches(&address_filter, &bound)))
 		return filtered();
 	return config.count ? count(call, &bound) : emit(typed, call, &bound);
 }
@@ -167,7 +165,7 @@ enum function {
 	SYS_LISTEN,
 };
 
-/* Of a success that was refused by nobody there is nothing to tell here. */
+/* A success that nothing refused is not reported here. */
 static __always_inline bool is_outcome(enum function function, int ret)
 {
 	return function != SECURITY_SOCKET_LISTEN || ret;
@@ -190,7 +188,7 @@ static __always_inline void read_backlog(struct outcome *call, int backlog)
 	call->is_backlog_known = (__u32)backlog < (__u32)LOAD(false, net, core.sysctl_somaxconn);
 	if (call->is_backlog_known || !kernel_has_helper(task_pt_regs) || LOAD_TASK(task, flags) & PF_IO_WORKER)
 		return;
-	regs = (void *)bpf_task_pt_regs(task);
+	regs = current_registers();
 	if (SYSTEM_CALL_NUMBER(regs) != LISTEN_NUMBER)
 		return;
 	asked = PT_REGS_PARM2_SYSCALL(regs);
@@ -237,12 +235,8 @@ static __always_inline int function_returned(bool typed, enum function function,
 		return 0;
 	call.kind = kind_of(typed, call.sk);
 	/* Up to 6.5 mptcp_listen() lets its first subflow, a socket without a file, listen through here. */
-	if (function == INET_LISTEN && !sock->file && call.kind.protocol == IPPROTO_TCP) {
-		struct tcp_sock *tcp = (struct tcp_sock *)call.sk;
-
-		if (bpf_core_field_exists(tcp->is_mptcp) && BPF_CORE_READ_BITFIELD_PROBED(tcp, is_mptcp))
-			return 0;
-	}
+	if (function == INET_LISTEN && !sock->file && is_subflow(call.sk, call.kind.protocol))
+		return 0;
 	call.before = entered ? entered->args[BEFORE] : standing_of(call.sk, call.common, call.kind.protocol);
 	read_backlog(&call, backlog);
 	return report(typed, &call);
@@ -406,7 +400,7 @@ int sys_enter_listen(struct sys_enter *ctx)
 	if (!caller_wanted())
 		return 0;
 	task = current_task();
-	read_arguments(ctx, task, arguments, 2);
+	read_arguments(ctx, arguments, 2);
 	return system_call_entered(task, arguments[0], arguments[1]);
 }
 
@@ -421,7 +415,7 @@ int sys_exit_listen(struct sys_exit *ctx)
 	if (!caller_wanted())
 		return filtered();
 	task = current_task();
-	ret = result_of(ctx, task);
+	ret = result_of(ctx);
 	entered = leave(SYS_LISTEN, &call);
 	if (!call_wanted(ret))
 		return filtered();
@@ -433,7 +427,7 @@ int sys_exit_listen(struct sys_exit *ctx)
 
 	/* What seccomp refuses has no entry. Successes without one began before the trace, or were made by whom seccomp asked. */
 	if (ret < 0 && kernel_has_helper(task_pt_regs)) {
-		struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+		struct pt_regs *regs = current_registers();
 
 		return system_call_returned(task, NULL, PT_REGS_PARM1_SYSCALL(regs), PT_REGS_PARM2_SYSCALL(regs), ret);
 	}

@@ -4,6 +4,8 @@
 #define BINDSNOOP_RECORD_H
 
 #include "process.h"
+#include "proof.h"
+#include "reader.h"
 
 /* Addresses are in network byte order, an IPv4 one in the first four bytes; ports in host order. */
 struct endpoint {
@@ -35,18 +37,17 @@ struct {
 	__uint(max_entries, 4096);
 } events SEC(".maps");
 
-/*
- * Set by the reader before it goes to sleep for long. Waking it costs more than all the rest of an
- * event, so it is done once, for the first event after that; while busy, the reader comes by itself.
- */
-volatile __u32 reader_waiting SEC(".data.reader") = 0;
-
 static __always_inline void submit(void *record)
 {
 	__u64 flags = BPF_RB_NO_WAKEUP;
 
-	if (reader_waiting) {
-		reader_waiting = 0;
+	if (is_proof()) {
+		proof.sent++;
+		bpf_ringbuf_discard(record, flags);
+		return;
+	}
+	if (reader.waiting) {
+		reader.waiting = 0;
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
 	bpf_ringbuf_submit(record, flags);

@@ -21,12 +21,16 @@ struct socket_config {
 
 const volatile struct socket_config config SEC(".rodata.config") = {};
 
+#define FILE_BITS 4096
+
 /* What is wanted; may change between runs. */
 struct socket_request {
-	__u64 ports[1024]; /* bit n: port n */
+	__u64 ports[1024];	     /* bit n: port n */
+	__u64 files[FILE_BITS / 64]; /* bit of file_bit(): files whose descriptors are looked for */
+	__u32 process_id;	     /* 0, or the only process that is looked at */
 	__u8 by_port;
 	__u8 connections; /* also what does not hold a port for itself */
-	__u8 reserved[6];
+	__u8 reserved[2];
 };
 
 volatile struct socket_request request SEC(".data.request") = {};
@@ -41,14 +45,18 @@ struct socket_walk {
 	__u64 sockets;
 	__u32 descriptor; /* of a socket of ours that is in the table */
 	__u32 bucket;
+	__u32 end; /* the bucket behind the last one that is walked */
 	__u32 buckets;
 	__u32 found;
-	__u32 restarts; /* of the bucket under way */
-	__u32 given_up; /* buckets that changed every time they were looked at */
+	__u32 restarts;		 /* of the bucket under way */
+	__u32 given_up;		 /* buckets that changed every time they were looked at */
+	__u32 network_namespace; /* 0, or where the port below is the only one that is wanted */
+	__u16 port;
 	__u8 udp;
 	__u8 begun;
 	__u8 done;
-	__u8 reserved[5];
+	__u8 one_bucket; /* whether the others could be left out */
+	__u8 reserved[6];
 };
 
 struct socket_walk walk SEC(".data.walk") = {};
@@ -235,6 +243,15 @@ static __always_inline bool read_socket(struct socket_record *record, struct soc
 	return false;
 }
 
+/* For nearly all sockets of a look at few ports one number decides, and the rest need not be read. */
+static __always_inline bool left_out(struct sock *sk, bool typed)
+{
+	__u16 number = LOAD(typed, sk, __sk_common.skc_num);
+
+	/* What has a number that is no port counts as one of port 0. */
+	return request.by_port && !(request.ports[0] & 1) && !(request.ports[number >> 6] >> (number & 63) & 1);
+}
+
 static __always_inline void read_process(struct socket_record *record, struct task_struct *task)
 {
 	struct task_struct *leader = ((struct task_struct___more *)task)->group_leader;
@@ -278,13 +295,134 @@ int files(struct bpf_iter__task_file *context)
 			return 0;
 		sk = LOAD(false, socket, sk);
 	}
-	if (!sk || !read_socket(&record, sk, typed))
+	if (!sk || left_out(sk, typed) || !read_socket(&record, sk, typed))
 		return 0;
 	record.socket = (__u64)sk;
 	record.inode = inode->i_ino;
 	record.descriptor = context->fd;
-	read_process(&record, task);
+	read_process(&record, CAST(struct task_struct, task));
 	bpf_seq_write(context->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+/* ---- descriptors of some files -------------------------------------------- */
+
+/*
+ * Going over all descriptors takes a look at each file, its socket and more, most of which lie in no cache. Where it is
+ * known which files matter, a look at the tables of descriptors is enough.
+ */
+#define SLOTS 64
+
+struct table_scan {
+	__u64 files; /* of the task under way */
+	__u64 slots;
+	__u64 candidates; /* of the slots below: those that may be of such a file */
+	__u64 slot[SLOTS];
+	__u32 first;
+};
+
+struct table_scan scan SEC(".data.scan") = {};
+
+struct owner_context {
+	struct seq_file *seq;
+	struct task_struct *task;
+};
+
+/* As user space has it. */
+static __always_inline __u32 file_bit(__u64 file)
+{
+	return file * 0x9e3779b97f4a7c15 >> 52;
+}
+
+/*
+ * Nothing keeps what was read from being freed meanwhile, and put to another use: but a task lets go of its descriptors
+ * before that, so that a slot which is reached in the same way once more is its own.
+ */
+static __always_inline bool is_still(struct task_struct *task, __u32 descriptor, __u64 file)
+{
+	__u64 files = scan.files;
+	struct fdtable *table;
+	struct file **slots;
+
+	barrier();
+	table = LOAD(false, CAST(struct files_struct, files), fdt);
+	slots = LOAD(false, CAST(struct fdtable, table), fd);
+	return word_at(slots + descriptor) == file && (__u64)LOAD_TASK(task, files) == files;
+}
+
+static long take_slot(__u32 index, void *data)
+{
+	struct owner_context *context = data;
+	struct socket_record record = {};
+	union socket_copy copy;
+	struct socket *socket;
+	struct sock *sk;
+	void *address;
+	__u64 file;
+
+	index &= SLOTS - 1;
+	if (!(scan.candidates >> index & 1))
+		return 0;
+	file = scan.slot[index];
+	address = LOAD(false, CAST(struct file, file), private_data);
+	if (!address)
+		return 0;
+	socket = socket_at(false, address, &copy);
+	/* private_data is a socket only in a socket's file, and only a socket points back at it. */
+	if ((__u64)socket->file != file)
+		return 0;
+	sk = CAST(struct sock, socket->sk);
+	if (!sk || !read_socket(&record, sk, false))
+		return 0;
+	record.socket = (__u64)sk;
+	record.inode = LOAD(false, CAST(struct socket_alloc, address), vfs_inode.i_ino);
+	record.descriptor = scan.first + index;
+	if (!is_still(context->task, record.descriptor, file))
+		return 0;
+	read_process(&record, context->task);
+	bpf_seq_write(context->seq, &record, sizeof(record));
+	return 0;
+}
+
+static long scan_slots(__u32 index, void *data)
+{
+	__u64 candidates = 0;
+
+	scan.first = index * SLOTS;
+	if (bpf_probe_read_kernel(scan.slot, sizeof(scan.slot), (void *)(scan.slots + scan.first * 8ull)))
+		return 1;
+	for (int i = 0; i < SLOTS; i++) {
+		__u32 bit = file_bit(scan.slot[i]);
+
+		candidates |= (request.files[bit / 64] >> (bit & 63) & 1) << i;
+	}
+	scan.candidates = candidates;
+	if (candidates)
+		bpf_loop(SLOTS, take_slot, data, 0);
+	return 0;
+}
+
+SEC("iter/task")
+int owners(struct bpf_iter__task *context)
+{
+	struct owner_context owner = {};
+	struct task_struct *task = context->task;
+	struct files_struct *files;
+	struct fdtable *table;
+
+	if (!task || (request.process_id && (__u32)task->tgid != request.process_id))
+		return 0;
+	task = CAST(struct task_struct, task);
+	files = LOAD_TASK(task, files);
+	/* Threads have that of their process, but for those that have one of their own. */
+	if (!files || (task->pid != task->tgid && files == LOAD_TASK(task->group_leader, files)))
+		return 0;
+	table = LOAD(false, CAST(struct files_struct, files), fdt);
+	scan.files = (__u64)files;
+	scan.slots = (__u64)LOAD(false, CAST(struct fdtable, table), fd);
+	owner.seq = context->meta->seq;
+	owner.task = task;
+	bpf_loop(LOAD(false, CAST(struct fdtable, table), max_fds) / SLOTS, scan_slots, &owner, 0);
 	return 0;
 }
 
@@ -337,6 +475,13 @@ static __always_inline bool begin(void)
 		walk.table = (__u64)LOAD(false, table, bhash);
 		walk.buckets = LOAD(false, table, bhash_size);
 	}
+	walk.end = walk.buckets;
+	/* Which bucket a port of another namespace is in depends on a number that only the namespace has. */
+	if (walk.network_namespace && LOAD(false, net, ns.inum) == walk.network_namespace) {
+		walk.one_bucket = 1;
+		walk.bucket = (walk.port + LOAD(false, net, hash_mix)) & (walk.buckets - 1);
+		walk.end = walk.bucket + 1;
+	}
 	walk.begun = 1;
 	return true;
 }
@@ -350,7 +495,7 @@ static __always_inline bool belongs(struct sock *sk)
 	return ((number + LOAD(false, net, hash_mix)) & (walk.buckets - 1)) == walk.bucket;
 }
 
-/* Whether nobody has the file any more, and only its task has still to get round to releasing it. */
+/* Whether nobody has the file any more, and only its task still has to release it. */
 static __noinline bool is_closed(struct file *address)
 {
 	struct file___count *counted = (void *)address;
@@ -387,6 +532,7 @@ static __always_inline void read_holder(struct socket_record *record, struct soc
 	}
 	record->inode = LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino);
 	file = LOAD(false, CAST(struct socket, socket), file);
+	record->file = (__u64)file;
 	record->held_by = !file ? HELD_BY_KERNEL : is_closed(file) ? HELD_BY_NOTHING : HELD_BY_FILE;
 }
 
@@ -410,24 +556,25 @@ static __always_inline struct sock *connection_of(struct sock *sk)
 static __always_inline bool find(struct sock *sk)
 {
 	struct socket_record *record = &found[walk.found & (FOUND - 1)];
-	struct sock *connection;
-	bool whole;
+	struct sock *connection, *holder = sk;
 
 	if (!belongs(sk))
 		return false;
+	if (left_out(sk, false))
+		return true;
 	__builtin_memset(record, 0, sizeof(*record));
 	if (!read_socket(record, sk, false))
 		return true;
-	record->socket = (__u64)sk;
-	whole = record->held_by != HELD_BY_TIME_WAIT;
-	read_holder(record, sk);
-	if (record->protocol_number == IPPROTO_TCP && whole) {
+	if (record->protocol_number == IPPROTO_TCP && record->held_by != HELD_BY_TIME_WAIT) {
 		connection = connection_of(sk);
+		/* A subflow has no file, or that of its connection. */
 		if (connection) {
-			record->socket = (__u64)connection;
 			record->protocol_number = IPPROTO_MPTCP;
+			holder = connection;
 		}
 	}
+	record->socket = (__u64)holder;
+	read_holder(record, holder);
 	if (!belongs(sk))
 		return false;
 	walk.found++;
@@ -496,7 +643,7 @@ __noinline int advance(void)
 		walk.ports = (__u64)pointer_at(node);
 	} else if (walk.begun == 2) {
 		leave_bucket();
-	} else if (walk.bucket >= walk.buckets) {
+	} else if (walk.bucket >= walk.end) {
 		walk.done = 1;
 		return 0;
 	} else {

@@ -44,18 +44,6 @@ struct inet_timewait_sock {
 	unsigned char tw_substate;
 };
 
-enum sock_flags {
-	SOCK_DEAD,
-};
-
-struct mptcp_subflow_context {
-	struct sock *conn;
-};
-
-struct inet_connection_sock {
-	void *icsk_ulp_data;
-};
-
 struct task_struct___more {
 	__u64 start_boottime;
 	struct task_struct *group_leader;
@@ -130,12 +118,18 @@ struct netns_ipv4 {
 };
 
 struct net___tables {
+	struct ns_common ns;
 	struct netns_ipv4 ipv4;
 	__u32 hash_mix;
 };
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_file {
@@ -161,6 +155,7 @@ enum held_by {
 /* One descriptor of one process that leads to a bound socket; or a bound socket as the kernel lists it. */
 struct socket_record {
 	__u64 socket; /* its address, which only joins records */
+	__u64 file;   /* the same of its file; 0 in records of descriptors */
 	__u64 inode;
 	__u64 process_start; /* ns, CLOCK_BOOTTIME */
 	__u64 cgroup_id;

@@ -56,14 +56,26 @@
 //   limit            what the kernel took of it: 0 of a socket that does not listen afterwards, null after a failure
 //   atLimit          bool, whether as much as net.core.somaxconn or more was asked for
 //   implicit         bool, whether the socket had no port before the call, and has one after it
+//   chosen           bool, whether nobody asked for the port by number
 //   already          bool, whether it listened before
+//
+// The lines of `release` share with `run` case, pid … cgroupPath, family, type, protocol, v6only, options, ifindex, ifname
+// and shown (of the socket before), and have
+//
+//   call             "close", "exit", "shutdown" or "disconnect": how the port is let go of
+//   address, port    of getsockname before
+//   state            of the socket before, as BindSocket has it
+//   implicit         bool, whether listen() gave the socket its port
+//   timeWait         bool, whether the kernel keeps the port for the socket's connection; null of one that listens
+//   boundLeast, boundMost
+//                    for how long it was bound, in nanoseconds; null where that is not measured
 //
 // A case that cannot be done prints {"case":NAME,"skipped":REASON} instead, and one that can be done in part
 // prints it after the lines of that part. A reason that begins with "broken:" is a fault of this program,
 // which then exits with 1.
 //
 // In `run` every bind() the program makes has its line; the set-up makes none. In `accept` the binds of the
-// listeners have no lines.
+// listeners have no lines. In `release` every port that a bound socket lets go of has its line.
 
 #ifndef BINDTRUTH_H
 #define BINDTRUTH_H
@@ -158,8 +170,23 @@ struct listen_record {
 	char address[INET6_ADDRSTRLEN];
 	unsigned port;
 	int backlog, error;
-	bool hasLimit, atLimit, implicit, already;
+	bool hasLimit, atLimit, implicit, chosen, already;
 	unsigned limit;
+};
+
+// How a port is let go of.
+enum way { BY_CLOSE, BY_EXIT, BY_SHUTDOWN, BY_DISCONNECT };
+
+struct release_record {
+	enum way way;
+	bool shown;
+	struct who who;
+	struct socket_facts socket;
+	char address[INET6_ADDRSTRLEN];
+	unsigned port;
+	const char *state;
+	bool implicit, hasTimeWait, timeWait;
+	uint64_t boundLeast, boundMost; // nanoseconds; 0: not known
 };
 
 struct place {
@@ -176,6 +203,7 @@ const char *error_name(int error);
 void print_bind(const struct bind_record *record);
 void print_accept(const struct accept_record *record);
 void print_listen(const struct listen_record *record);
+void print_release(const struct release_record *record);
 void print_skipped(const char *name, const char *reason);
 void print_text(const char *text); // to stdout, whole or not at all
 _Noreturn void skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -261,6 +289,7 @@ void new_netns(void);
 int open_for(const char *address, int type, int protocol);
 void bind_to(int fd, const char *address, unsigned port);
 int bound(const char *address, unsigned port, int type, int protocol);
+int bound_of(int family, int type, int protocol, const char *address, unsigned port, const char *options);
 int listening(const char *address, unsigned port, int backlog);
 void connect_to(int fd, const char *address, unsigned port);
 int accept_one(int fd);
@@ -273,12 +302,25 @@ int receive_descriptor(int from);
 // Runs one case in a child of its own, and sees to it that something is printed for it; false if it broke.
 bool run_isolated(const char *name, bool inPrivateNetwork, void (*body)(const void *), const void *argument);
 
+// A case of calls that have no more in common than this.
+struct call_case {
+	const char *name;
+	unsigned port;
+	void (*run)(const struct call_case *);
+	const char *what;
+};
+
+int list_cases(const struct call_case *cases, int count, bool verbose);
+int run_cases(const struct call_case *cases, int count, int wanted, char **names); // wanted 0: all
+
 int list_binds(bool verbose);
 int run_binds(int count, char **names);
 int list_accepts(bool verbose);
 int run_accepts(int count, char **names);
 int list_listens(bool verbose);
 int run_listens(int count, char **names);
+int list_releases(bool verbose);
+int run_releases(int count, char **names);
 int run_load(int count, char **arguments);
 int run_churn(int count, char **arguments);
 int run_race(int count, char **arguments);
@@ -289,6 +331,7 @@ int run_socket_crowd(unsigned long processes, unsigned long sockets);
 int list_why(void);
 int run_why(int count, char **names);
 int run_conflicts(unsigned seed, int cases, unsigned most, int ofProtocol);
+int run_history(int count, char **arguments);
 int run_hold(const char *address, const char *port);
 bool parse_number(const char *text, uint64_t most, uint64_t *value);
 _Noreturn void exec_fast(char **arguments);

@@ -18,19 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct listen_case {
-	const char *name;
-	unsigned port;
-	void (*run)(const struct listen_case *);
-	const char *what;
-};
-
 struct listen_call {
 	int fd;
 	int backlog;
 	enum via via;
 	struct ring *ring;
 	bool hidden;
+	bool chosen; // before the call, the kernel has chosen the port
 	unsigned somaxconn; // of the socket's network, where that is not the caller's
 };
 
@@ -88,6 +82,7 @@ static int listen_and_report(const struct listen_call *call)
 	if (record.socket.type == SOCK_RAW)
 		record.port = 0;
 	record.implicit = named && portBefore == 0 && record.error == 0 && record.port != 0;
+	record.chosen = call->chosen || record.implicit;
 	record.hasLimit = record.error == 0;
 	if (record.hasLimit && is_listening(call->fd))
 		record.limit = (unsigned)call->backlog < somaxconn ? (unsigned)call->backlog : somaxconn;
@@ -104,16 +99,6 @@ static void report(int fd, int backlog)
 
 // ---- sockets
 
-static int bound_of(int family, int type, int protocol, const char *address, unsigned port, const char *options)
-{
-	int fd = open_socket(family, type, protocol);
-	set_options(fd, options);
-	struct place place = place_of(address, port);
-	if (bind(fd, (struct sockaddr *)&place.address, (socklen_t)place.length) != 0)
-		skip("bind: %s", error_name(errno));
-	return fd;
-}
-
 static int bound4(unsigned port)
 {
 	return bound_of(AF_INET, SOCK_STREAM, 0, "127.0.0.1", port, "R");
@@ -126,28 +111,28 @@ static int unbound4(void)
 
 // ---- addresses
 
-static void tcp4(const struct listen_case *c)
+static void tcp4(const struct call_case *c)
 {
 	report(bound4(c->port), 5);
 }
 
-static void tcp6(const struct listen_case *c)
+static void tcp6(const struct call_case *c)
 {
 	report(bound_of(AF_INET6, SOCK_STREAM, 0, "::1", c->port, "R"), 5);
 }
 
-static void any(const struct listen_case *c)
+static void any(const struct call_case *c)
 {
 	report(bound_of(AF_INET, SOCK_STREAM, 0, "0.0.0.0", c->port, "Rr"), 5);
 	report(bound_of(AF_INET6, SOCK_STREAM, 0, "::", c->port + 1, "."), 5);
 }
 
-static void mapped(const struct listen_case *c)
+static void mapped(const struct call_case *c)
 {
 	report(bound_of(AF_INET6, SOCK_STREAM, 0, "::ffff:127.0.0.1", c->port, "."), 5);
 }
 
-static void v6only(const struct listen_case *c)
+static void v6only(const struct call_case *c)
 {
 	int fd = open_socket(AF_INET6, SOCK_STREAM, 0), on = 1;
 	setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &on, sizeof on);
@@ -157,7 +142,7 @@ static void v6only(const struct listen_case *c)
 	report(fd, 5);
 }
 
-static void link_local(const struct listen_case *c)
+static void link_local(const struct call_case *c)
 {
 	if (!privateNetwork)
 		skip("needs a network namespace of its own");
@@ -168,7 +153,7 @@ static void link_local(const struct listen_case *c)
 	report(fd, 5);
 }
 
-static void device(const struct listen_case *c)
+static void device(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) != 0)
@@ -176,41 +161,41 @@ static void device(const struct listen_case *c)
 	report(fd, 5);
 }
 
-static void chosen(const struct listen_case *c)
+static void chosen(const struct call_case *c)
 {
 	(void)c;
-	report(bound_of(AF_INET, SOCK_STREAM, 0, "127.0.0.1", 0, "."), 5);
-	report(bound_of(AF_INET, SOCK_STREAM, 0, "0.0.0.0", 0, "."), 5);
+	listen_and_report(&(struct listen_call){.fd = bound_of(AF_INET, SOCK_STREAM, 0, "127.0.0.1", 0, "."), .backlog = 5, .chosen = true});
+	listen_and_report(&(struct listen_call){.fd = bound_of(AF_INET, SOCK_STREAM, 0, "0.0.0.0", 0, "."), .backlog = 5, .chosen = true});
 }
 
 // ---- without bind()
 
-static void implicit4(const struct listen_case *c)
+static void implicit4(const struct call_case *c)
 {
 	(void)c;
 	report(unbound4(), 5);
 }
 
-static void implicit6(const struct listen_case *c)
+static void implicit6(const struct call_case *c)
 {
 	(void)c;
 	report(open_socket(AF_INET6, SOCK_STREAM, 0), 5);
 }
 
 // Bound to an address, but without a port.
-static void implicit_no_port(const struct listen_case *c)
+static void implicit_no_port(const struct call_case *c)
 {
 	(void)c;
 	report(bound_of(AF_INET, SOCK_STREAM, 0, "127.0.0.1", 0, "N"), 5);
 }
 
-static void implicit_mptcp(const struct listen_case *c)
+static void implicit_mptcp(const struct call_case *c)
 {
 	(void)c;
 	report(open_socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP), 5);
 }
 
-static void no_port_left(const struct listen_case *c)
+static void no_port_left(const struct call_case *c)
 {
 	char range[32];
 	if (!privateNetwork)
@@ -224,7 +209,7 @@ static void no_port_left(const struct listen_case *c)
 
 // ---- backlogs
 
-static void backlogs(const struct listen_case *c)
+static void backlogs(const struct call_case *c)
 {
 	static const int asked[] = {0, 1, -1, INT_MAX, INT_MIN, 70000};
 	for (unsigned i = 0; i < sizeof asked / sizeof *asked; i++)
@@ -241,7 +226,7 @@ static void set_somaxconn(unsigned most)
 		skip("net.core.somaxconn: %s", error_name(errno));
 }
 
-static void at_somaxconn(const struct listen_case *c)
+static void at_somaxconn(const struct call_case *c)
 {
 	set_somaxconn(7);
 	report(bound4(c->port), 6);
@@ -249,7 +234,7 @@ static void at_somaxconn(const struct listen_case *c)
 	report(bound4(c->port + 2), 8);
 }
 
-static void again(const struct listen_case *c)
+static void again(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	report(fd, 5);
@@ -258,14 +243,14 @@ static void again(const struct listen_case *c)
 	report(fd, 0);
 }
 
-static void again_mptcp(const struct listen_case *c)
+static void again_mptcp(const struct call_case *c)
 {
 	int fd = bound_of(AF_INET, SOCK_STREAM, IPPROTO_MPTCP, "127.0.0.1", c->port, ".");
 	report(fd, 5);
 	report(fd, 9);
 }
 
-static void after_shutdown(const struct listen_case *c)
+static void after_shutdown(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	report(fd, 5);
@@ -283,7 +268,7 @@ static void *thread_body(void *argument)
 	return NULL;
 }
 
-static void thread(const struct listen_case *c)
+static void thread(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	pthread_t other;
@@ -293,7 +278,7 @@ static void thread(const struct listen_case *c)
 	pthread_join(other, NULL);
 }
 
-static void child_process(const struct listen_case *c)
+static void child_process(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	pid_t child = fork();
@@ -304,7 +289,7 @@ static void child_process(const struct listen_case *c)
 	waitpid(child, NULL, 0);
 }
 
-static void other_netns(const struct listen_case *c)
+static void other_netns(const struct call_case *c)
 {
 	report(bound4(c->port), 5);
 	if (!enter_private_network())
@@ -313,7 +298,7 @@ static void other_netns(const struct listen_case *c)
 }
 
 // The limit is that of the socket's network.
-static void foreign_netns(const struct listen_case *c)
+static void foreign_netns(const struct call_case *c)
 {
 	set_somaxconn(7);
 	int fd = bound4(c->port);
@@ -322,14 +307,14 @@ static void foreign_netns(const struct listen_case *c)
 	listen_and_report(&(struct listen_call){.fd = fd, .backlog = 100, .somaxconn = 7});
 }
 
-static void other_user(const struct listen_case *c)
+static void other_user(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	become(12345, 23456);
 	report(fd, 5);
 }
 
-static void other_mntns(const struct listen_case *c)
+static void other_mntns(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	if (unshare(CLONE_NEWNS) != 0)
@@ -337,7 +322,7 @@ static void other_mntns(const struct listen_case *c)
 	report(fd, 5);
 }
 
-static void odd_comm(const struct listen_case *c)
+static void odd_comm(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	prctl(PR_SET_NAME, "\033[31m\"\\\377\n");
@@ -346,19 +331,19 @@ static void odd_comm(const struct listen_case *c)
 
 // ---- protocols
 
-static void mptcp(const struct listen_case *c)
+static void mptcp(const struct call_case *c)
 {
 	report(bound_of(AF_INET, SOCK_STREAM, IPPROTO_MPTCP, "127.0.0.1", c->port, "."), 5);
 	report(bound_of(AF_INET6, SOCK_STREAM, IPPROTO_MPTCP, "::1", c->port, "."), 5);
 }
 
-static void sctp(const struct listen_case *c)
+static void sctp(const struct call_case *c)
 {
 	report(bound_of(AF_INET, SOCK_STREAM, IPPROTO_SCTP, "127.0.0.1", c->port, "."), 5);
 }
 
 // To SCTP a backlog of 0 is to listen no more.
-static void sctp_many(const struct listen_case *c)
+static void sctp_many(const struct call_case *c)
 {
 	int fd = bound_of(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP, "127.0.0.1", c->port, ".");
 	report(fd, 5);
@@ -366,7 +351,7 @@ static void sctp_many(const struct listen_case *c)
 	report(fd, 9);
 }
 
-static void hidden_unix(const struct listen_case *c)
+static void hidden_unix(const struct call_case *c)
 {
 	(void)c;
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -377,7 +362,7 @@ static void hidden_unix(const struct listen_case *c)
 	listen_and_report(&(struct listen_call){.fd = open_socket(AF_UNIX, SOCK_DGRAM, 0), .backlog = 5, .hidden = true});
 }
 
-static void hidden_netlink(const struct listen_case *c)
+static void hidden_netlink(const struct call_case *c)
 {
 	(void)c;
 	listen_and_report(&(struct listen_call){.fd = open_socket(AF_NETLINK, SOCK_RAW, 0), .backlog = 5, .hidden = true});
@@ -385,36 +370,36 @@ static void hidden_netlink(const struct listen_case *c)
 
 // ---- failures
 
-static void shared_port(const struct listen_case *c)
+static void shared_port(const struct call_case *c)
 {
 	int first = bound4(c->port), second = bound4(c->port);
 	report(first, 5);
 	report(second, 70000);
 }
 
-static void connected(const struct listen_case *c)
+static void connected(const struct call_case *c)
 {
 	int listener = bound4(c->port), client = unbound4();
 	struct place place = place_of("127.0.0.1", c->port);
 	report(listener, 5);
 	if (connect(client, (struct sockaddr *)&place.address, (socklen_t)place.length) != 0)
 		skip("connect: %s", error_name(errno));
-	report(client, 5);
+	listen_and_report(&(struct listen_call){.fd = client, .backlog = 5, .chosen = true});
 }
 
-static void datagrams(const struct listen_case *c)
+static void datagrams(const struct call_case *c)
 {
 	report(bound_of(AF_INET, SOCK_DGRAM, 0, "127.0.0.1", c->port, "."), 5);
 	report(open_socket(AF_INET6, SOCK_DGRAM, 0), -1);
 }
 
-static void raw(const struct listen_case *c)
+static void raw(const struct call_case *c)
 {
 	(void)c;
 	report(open_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), 5);
 }
 
-static void not_a_socket(const struct listen_case *c)
+static void not_a_socket(const struct call_case *c)
 {
 	(void)c;
 	int ends[2];
@@ -423,7 +408,7 @@ static void not_a_socket(const struct listen_case *c)
 	listen_and_report(&(struct listen_call){.fd = ends[0], .backlog = 5, .hidden = true});
 }
 
-static void closed(const struct listen_case *c)
+static void closed(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	close(fd);
@@ -431,7 +416,7 @@ static void closed(const struct listen_case *c)
 	listen_and_report(&(struct listen_call){.fd = -1, .backlog = 5, .hidden = true});
 }
 
-static void refused(const struct listen_case *c)
+static void refused(const struct call_case *c)
 {
 	int fd = bound4(c->port);
 	struct sock_filter program[] = {
@@ -448,7 +433,7 @@ static void refused(const struct listen_case *c)
 
 // ---- other ways in
 
-static void via_low(const struct listen_case *c)
+static void via_low(const struct call_case *c)
 {
 	need_int80();
 	enum via via = strstr(c->name, "int80") != NULL ? VIA_INT80 : VIA_SOCKETCALL;
@@ -456,7 +441,7 @@ static void via_low(const struct listen_case *c)
 	listen_and_report(&(struct listen_call){.fd = bound4(c->port + 1), .backlog = -1, .via = via});
 }
 
-static void uring(const struct listen_case *c)
+static void uring(const struct call_case *c)
 {
 	struct ring ring;
 	open_ring(&ring, 0, RING_LISTEN);
@@ -467,7 +452,7 @@ static void uring(const struct listen_case *c)
 
 // ---- the table
 
-static const struct listen_case cases[] = {
+static const struct call_case cases[] = {
 	{"listen-tcp4", 21200, tcp4, NULL},
 	{"listen-tcp6", 21201, tcp6, NULL},
 	{"listen-any", 21202, any, "0.0.0.0 and ::"},
@@ -514,41 +499,10 @@ enum { CASES = sizeof cases / sizeof *cases };
 
 int list_listens(bool verbose)
 {
-	for (int i = 0; i < CASES; i++) {
-		if (verbose)
-			printf("%-24s %5u  %s\n", cases[i].name, cases[i].port, cases[i].what == NULL ? "" : cases[i].what);
-		else
-			puts(cases[i].name);
-	}
-	return 0;
-}
-
-static void run_case(const void *argument)
-{
-	const struct listen_case *c = argument;
-	c->run(c);
-}
-
-static const struct listen_case *find(const char *name)
-{
-	for (int i = 0; i < CASES; i++)
-		if (strcmp(cases[i].name, name) == 0)
-			return &cases[i];
-	return NULL;
+	return list_cases(cases, CASES, verbose);
 }
 
 int run_listens(int count, char **names)
 {
-	for (int i = 0; i < count; i++) {
-		if (find(names[i]) == NULL) {
-			fprintf(stderr, "bindtruth: no case %s\n", names[i]);
-			return 2;
-		}
-	}
-	bool good = true;
-	for (int i = 0; i < (count > 0 ? count : CASES); i++) {
-		const struct listen_case *c = count > 0 ? find(names[i]) : &cases[i];
-		good &= run_isolated(c->name, true, run_case, c);
-	}
-	return good ? 0 : 1;
+	return run_cases(cases, CASES, count, names);
 }

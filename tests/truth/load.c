@@ -18,11 +18,15 @@
 // What every bind of `load --fail` finds busy.
 enum { BUSY_PORT = 20990 };
 
+// What is timed: bind(), listen() of a bound socket, close() of one that listens, or of one that is not bound.
+enum timed { TIME_BIND, TIME_LISTEN, TIME_CLOSE, TIME_UNBOUND };
+
 // How long single binds took, in steps of 16 ns; what took longer than all of them is in the last.
 enum { STEP = 16, STEPS = 65536 };
 
 struct worker {
 	pthread_t thread;
+	enum timed timed;
 	uint32_t *times;
 	uint64_t count, deadline; // deadline in nanoseconds, 0 for none
 	struct sockaddr_in address;
@@ -79,15 +83,23 @@ static void *work(void *argument)
 			w->error = errno;
 			break;
 		}
+		const struct sockaddr *address = (const struct sockaddr *)&w->address;
+		if (((w->timed == TIME_LISTEN || w->timed == TIME_CLOSE) && bind(fd, address, sizeof w->address) != 0) ||
+			(w->timed == TIME_CLOSE && listen(fd, 5) != 0)) {
+			w->error = errno;
+			break;
+		}
 		// Opening and closing the socket costs more than the bind, and is none of a tracer's doing.
+		bool closes = w->timed == TIME_CLOSE || w->timed == TIME_UNBOUND;
 		uint64_t from = now();
-		int result = bind(fd, (struct sockaddr *)&w->address, sizeof w->address);
+		int result = closes ? close(fd) : w->timed == TIME_LISTEN ? listen(fd, 5) : bind(fd, address, sizeof w->address);
 		uint64_t to = now();
 		w->inBind += to - from;
 		w->times[to - from < STEP * STEPS ? (to - from) / STEP : STEPS - 1]++;
 		w->made++;
 		w->failed += result != 0;
-		close(fd);
+		if (!closes)
+			close(fd);
 		if (w->deadline != 0 && to >= w->deadline)
 			break;
 	}
@@ -108,12 +120,19 @@ int run_load(int count, char **arguments)
 {
 	uint64_t binds = 0, threads = 1, seconds = 0;
 	bool fail = false;
+	enum timed timed = TIME_BIND;
 	for (int i = 0; i < count; i++) {
 		const char *option = arguments[i], *value = i + 1 < count ? arguments[i + 1] : NULL;
 		uint64_t *target = strcmp(option, "--count") == 0 ? &binds : strcmp(option, "--threads") == 0 ? &threads
 			: strcmp(option, "--seconds") == 0 ? &seconds : NULL;
 		if (strcmp(option, "--fail") == 0) {
 			fail = true;
+		} else if (strcmp(option, "--listen") == 0) {
+			timed = TIME_LISTEN;
+		} else if (strcmp(option, "--close") == 0) {
+			timed = TIME_CLOSE;
+		} else if (strcmp(option, "--unbound") == 0) {
+			timed = TIME_UNBOUND;
 		} else if (target == NULL || !parse_number(value, target == &binds ? 1000000000 : target == &threads ? 256 : 86400, target)) {
 			fprintf(stderr, "bindtruth: load does not understand %s %s\n", option, value == NULL ? "" : value);
 			return 2;
@@ -145,7 +164,7 @@ int run_load(int count, char **arguments)
 	uint64_t deadline = seconds == 0 ? 0 : now() + seconds * 1000000000u;
 	for (uint64_t i = 0; i < threads; i++) {
 		workers[i] = (struct worker){.count = binds / threads + (i < binds % threads), .deadline = deadline,
-			.address = address, .start = &start, .times = calloc(STEPS, sizeof *workers->times)};
+			.address = address, .timed = timed, .start = &start, .times = calloc(STEPS, sizeof *workers->times)};
 		if (workers[i].times == NULL) {
 			perror("bindtruth");
 			return 1;

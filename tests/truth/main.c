@@ -1,4 +1,4 @@
-// bindtruth: makes known binds (and accepts, and listens) and prints what is true of each. See bindtruth.h.
+// bindtruth: makes known binds (and accepts, listens and releases) and prints what is true of each. See bindtruth.h.
 
 #include "bindtruth.h"
 
@@ -14,7 +14,9 @@ static int usage(void)
 		"       bindtruth accept --list [--ports]  the cases of accept\n"
 		"       bindtruth listen [CASE...]         make the listens, one line for each\n"
 		"       bindtruth listen --list [--ports]  the cases of listen\n"
-		"       bindtruth load [--count N] [--threads T] [--fail] [--seconds S]\n"
+		"       bindtruth release [CASE...]        bind sockets and let go of their ports, one line for each\n"
+		"       bindtruth release --list [--ports] the cases of release\n"
+		"       bindtruth load [--count N] [--threads T] [--fail | --listen | --close | --unbound] [--seconds S]\n"
 		"                                          bind in a loop, tell how long a bind takes\n"
 		"       bindtruth churn [--processes N] [--seconds S] [--life MS] [--pace MS] [--cgroups DIRECTORY]\n"
 		"                                          processes that come and go, and bind\n"
@@ -30,6 +32,8 @@ static int usage(void)
 		"                                          random binds to ports with random holders, and the kernel's answers\n"
 		"       bindtruth why --list               the cases of why\n"
 		"       bindtruth why [CASE...]            binds that fail, and why; each waits for a line of the input\n"
+		"       bindtruth history SLOTS MS [SEED]  sockets that live for up to so long, until the end of the input: when each was\n"
+		"                                          bound and closed, in microseconds of the real clock, and binds that fail\n"
 		"       bindtruth hold ADDRESS PORT        listen until SIGTERM or the end of the input\n", stderr);
 	return 2;
 }
@@ -53,6 +57,8 @@ int main(int count, char **arguments)
 		return list_why();
 	if (strcmp(verb, "listen") == 0 && count == 1 + ports && strcmp(arguments[0], "--list") == 0)
 		return list_listens(ports);
+	if (strcmp(verb, "release") == 0 && count == 1 + ports && strcmp(arguments[0], "--list") == 0)
+		return list_releases(ports);
 
 	share_line_count();
 	open_cgroup_root();
@@ -62,6 +68,8 @@ int main(int count, char **arguments)
 		return run_accepts(count, arguments);
 	if (strcmp(verb, "listen") == 0)
 		return run_listens(count, arguments);
+	if (strcmp(verb, "release") == 0)
+		return run_releases(count, arguments);
 	if (strcmp(verb, "load") == 0)
 		return run_load(count, arguments);
 	if (strcmp(verb, "churn") == 0)
@@ -70,6 +78,10 @@ int main(int count, char **arguments)
 		return run_sockets();
 	if (strcmp(verb, "sockets") == 0 && count == 1 && strcmp(arguments[0], "--churn") == 0)
 		return run_socket_churn();
+	if (strcmp(verb, "history") == 0) {
+		int status = run_history(count, arguments);
+		return status == 2 ? usage() : status;
+	}
 	if (strcmp(verb, "race") == 0) {
 		int status = run_race(count, arguments);
 		return status == 2 ? usage() : status;

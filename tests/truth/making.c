@@ -33,6 +33,14 @@ int bound(const char *address, unsigned port, int type, int protocol)
 	return fd;
 }
 
+int bound_of(int family, int type, int protocol, const char *address, unsigned port, const char *options)
+{
+	int fd = open_socket(family, type, protocol);
+	set_options(fd, options);
+	bind_to(fd, address, port);
+	return fd;
+}
+
 int listening(const char *address, unsigned port, int backlog)
 {
 	int fd = bound(address, port, SOCK_STREAM, 0);

@@ -486,6 +486,45 @@ void print_accept(const struct accept_record *r)
 	finish(&line);
 }
 
+static const char *way_name(enum way way)
+{
+	static const char *const names[] = {"close", "exit", "shutdown", "disconnect"};
+	return names[way];
+}
+
+void print_release(const struct release_record *r)
+{
+	struct line line = {.length = 0};
+	const struct socket_facts *s = &r->socket;
+	add_string(&line, "case", currentCase);
+	add_string(&line, "call", way_name(r->way));
+	add_string(&line, "via", via_name(VIA_SYSCALL));
+	add_who(&line, &r->who);
+	add_string(&line, "family", family_name(s->family));
+	add_number(&line, "socketFamily", s->family);
+	add_string(&line, "type", type_name(s->type));
+	add_number(&line, "protocol", s->protocol);
+	add_string(&line, "address", r->address);
+	add_number(&line, "port", r->port);
+	add_string(&line, "state", r->state);
+	add_bool(&line, "implicit", r->implicit);
+	if (r->hasTimeWait)
+		add_bool(&line, "timeWait", r->timeWait);
+	else
+		add_string(&line, "timeWait", NULL);
+	add_number_or_null(&line, "boundLeast", r->boundLeast != 0, (long long)r->boundLeast);
+	add_number_or_null(&line, "boundMost", r->boundMost != 0, (long long)r->boundMost);
+	add_bool(&line, "v6only", s->v6only);
+	add_string(&line, "options", s->options);
+	add_number(&line, "error", 0);
+	add_string(&line, "errorName", NULL);
+	add_number(&line, "ifindex", s->ifindex);
+	add_string(&line, "ifname", s->ifindex == 0 ? NULL : s->ifname);
+	add_spaces(&line, &r->who, s);
+	add_bool(&line, "shown", r->shown);
+	finish(&line);
+}
+
 void print_listen(const struct listen_record *r)
 {
 	struct line line = {.length = 0};
@@ -504,6 +543,7 @@ void print_listen(const struct listen_record *r)
 	add_number_or_null(&line, "limit", r->hasLimit, r->limit);
 	add_bool(&line, "atLimit", r->atLimit);
 	add_bool(&line, "implicit", r->implicit);
+	add_bool(&line, "chosen", r->chosen);
 	add_bool(&line, "already", r->already);
 	add_bool(&line, "v6only", s->v6only);
 	add_string(&line, "options", s->options);

@@ -455,6 +455,18 @@ static void in_flight(void)
 	close(fd);
 }
 
+static void mptcp_in_flight(void)
+{
+	int pair[2];
+	socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair);
+	int fd = bound("127.0.0.1", 2233, SOCK_STREAM, IPPROTO_MPTCP);
+	if (listen(fd, 3) != 0)
+		skip("listen: %s", error_name(errno));
+	send_descriptor(pair[0], fd);
+	show_as("in-flight-mptcp", fd, "Listen", "InFlight");
+	close(fd);
+}
+
 static void registered(void)
 {
 	struct io_uring_params parameters = {0};
@@ -605,7 +617,8 @@ static void (*const s_cases[])(void) = {
 	tcp_bound_port0, tcp_established, tcp_mapped_server, tcp_accept_queue, tcp_time_wait, tcp_orphan, tcp_syn_sent,
 	tcp_closed_listener, udp_bound, udp_dual, udp_connected, udplite, udplite6, raw_bound, raw6_bound, raw_unbound, ping, mptcp, sctp, l2tp,
 	option_freebind, option_transparent, option_no_port, option_no_port6, option_reuse_address, option_all, option_device,
-	reuse_port_tcp1, reuse_port_tcp2, reuse_port_udp1, reuse_port_udp2, shared_by_three, two_descriptors, passed, in_flight, registered,
+	reuse_port_tcp1, reuse_port_tcp2, reuse_port_udp1, reuse_port_udp2, shared_by_three, two_descriptors, passed, in_flight,
+	mptcp_in_flight, registered,
 	netns_of_process, netns_of_socket, netns_of_thread, thread_own_files, shared_table, other_user, nested_pidns, zombie_leader, hostile_name,
 };
 

@@ -300,6 +300,8 @@ static struct { unsigned char options; uint64_t netns; } made[1024];
 int open_socket(int family, int type, int protocol)
 {
 	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	if (fd < 0 && (errno == EPROTONOSUPPORT || errno == ESOCKTNOSUPPORT))
+		skip("this kernel has no protocol %d", protocol);
 	if (fd < 0)
 		skip("socket(%d, %d, %d): %s", family, type, protocol, error_name(errno));
 	struct stat status;
@@ -394,4 +396,45 @@ bool run_isolated(const char *name, bool inPrivateNetwork, void (*body)(const vo
 		return true;
 	print_skipped(name, reason);
 	return false;
+}
+
+int list_cases(const struct call_case *cases, int count, bool verbose)
+{
+	for (int i = 0; i < count; i++) {
+		if (verbose)
+			printf("%-24s %5u  %s\n", cases[i].name, cases[i].port, cases[i].what == NULL ? "" : cases[i].what);
+		else
+			puts(cases[i].name);
+	}
+	return 0;
+}
+
+static void run_case(const void *argument)
+{
+	const struct call_case *c = argument;
+	c->run(c);
+}
+
+static const struct call_case *find_case(const struct call_case *cases, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(cases[i].name, name) == 0)
+			return &cases[i];
+	return NULL;
+}
+
+int run_cases(const struct call_case *cases, int count, int wanted, char **names)
+{
+	for (int i = 0; i < wanted; i++) {
+		if (find_case(cases, count, names[i]) == NULL) {
+			fprintf(stderr, "bindtruth: no case %s\n", names[i]);
+			return 2;
+		}
+	}
+	bool good = true;
+	for (int i = 0; i < (wanted > 0 ? wanted : count); i++) {
+		const struct call_case *c = wanted > 0 ? find_case(cases, count, names[i]) : &cases[i];
+		good &= run_isolated(c->name, true, run_case, c);
+	}
+	return good ? 0 : 1;
 }

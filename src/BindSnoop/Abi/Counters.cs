@@ -15,4 +15,5 @@ internal struct Counters
     public long Missed;
     public long Entered;
     public long Left;
+    public long Forgotten;
 }

@@ -7,4 +7,5 @@ internal enum ListenFlags : byte
     Implicit = 1,
     AlreadyListening = 2,
     BacklogKnown = 4,
+    PortChosen = 8,
 }

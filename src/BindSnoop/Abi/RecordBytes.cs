@@ -18,6 +18,10 @@ internal static class RecordBytes
         return ref MemoryMarshal.AsRef<TRecord>(bytes);
     }
 
+    /// <summary>The bytes that the kernel would hand over.</summary>
+    public static byte[] Of<TRecord>(in TRecord record)
+        where TRecord : unmanaged => MemoryMarshal.AsBytes(new ReadOnlySpan<TRecord>(in record)).ToArray();
+
     public static TraceException Invalid(long size) => new(
         "InvalidRecord",
         TraceErrorKind.InvalidOperation,

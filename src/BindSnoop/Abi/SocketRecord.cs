@@ -8,6 +8,7 @@ namespace BindSnoop.Abi;
 internal struct SocketRecord
 {
     public ulong Socket;
+    public ulong File;
     public ulong Inode;
     public ulong ProcessStart;
     public ulong CgroupId;
@@ -83,6 +84,8 @@ internal struct SocketConfig
 internal struct SocketRequest
 {
     public PortBitmap Ports;
+    public FileBitmap Files;
+    public uint ProcessId;
     public byte ByPort;
     public byte Connections;
     public ReservedBytes Reserved;
@@ -93,7 +96,13 @@ internal struct SocketRequest
         private ulong _first;
     }
 
-    [InlineArray(6)]
+    [InlineArray(64)]
+    public struct FileBitmap
+    {
+        private ulong _first;
+    }
+
+    [InlineArray(2)]
     public struct ReservedBytes
     {
         private byte _first;
@@ -110,16 +119,20 @@ internal struct SocketWalk
     public ulong Sockets;
     public uint Descriptor;
     public uint Bucket;
+    public uint End;
     public uint Buckets;
     public uint Found;
     public uint Restarts;
     public uint GivenUp;
+    public uint NetworkNamespace;
+    public ushort Port;
     public byte Udp;
     public byte Begun;
     public byte Done;
+    public byte OneBucket;
     public ReservedBytes Reserved;
 
-    [InlineArray(5)]
+    [InlineArray(6)]
     public struct ReservedBytes
     {
         private byte _first;

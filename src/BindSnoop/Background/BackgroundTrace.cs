@@ -13,6 +13,9 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
     public abstract string Blind { get; }
 
+    /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
+    public abstract TraceProof Proof { get; }
+
     /// <summary>The back ends that were not taken before, and why.</summary>
     public abstract IReadOnlyList<BackendRefusal> Refusals { get; }
 
@@ -33,6 +36,9 @@ internal abstract class BackgroundTrace : IDisposable
 
     /// <summary>How many events wait to be fetched.</summary>
     public virtual int Queued => 0;
+
+    /// <summary>Proves again that it works; null if it has ended.</summary>
+    public abstract TraceProof? ProveAgain();
 
     /// <summary>What became of the calls so far.</summary>
     public abstract TraceStatistics ReadStatistics();

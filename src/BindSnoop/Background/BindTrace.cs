@@ -19,6 +19,8 @@ public sealed class BindTrace : IDisposable
     private TraceStatistics _lastStatistics = new(0, 0, 0);
     private long _reportedLoss;
     private bool _removed;
+    private MetricEndpoint? _endpoint;
+    private ProofWatch? _proofs;
 
     internal BindTrace(string name, int id, BindTraceMode mode, TraceOptions options, int maxQueued)
         : this(name, id, mode, options, maxQueued, Begin(mode, options with { TraceName = name }, maxQueued))
@@ -64,14 +66,14 @@ public sealed class BindTrace : IDisposable
     public Exception? Error => _trace.Error;
 
     /// <summary>
-    /// The same as an error for whoever wants its events: what it collected is not all there was. Null if it did
+    /// The same as an error for the taker of its events: what it collected is not all there was. Null if it did
     /// not fail.
     /// </summary>
     public TraceException? Failure => Error is not { } error ? null : new(
         "TraceFailed",
         TraceErrorKind.InvalidOperation,
         $"The trace '{DisplayText.Escape(Name)}' failed, and has collected nothing since: {error.Message}",
-        "What it had collected before can still be had. Remove it, and start another.",
+        "Fetch what it collected before, then remove it and start another.",
         Name,
         error);
 
@@ -80,6 +82,9 @@ public sealed class BindTrace : IDisposable
 
     /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
     public string Blind => _trace.Blind;
+
+    /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
+    public TraceProof Proof => _trace.Proof;
 
     /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals => _trace.Refusals;
@@ -163,6 +168,15 @@ public sealed class BindTrace : IDisposable
         }
     }
 
+    /// <summary>Makes it prove again that it sees what happens, by calls of this process, as before it began; none of them is in what it collects.</summary>
+    /// <exception cref="TraceException"><c>TraceNotRunning</c>: it has ended.</exception>
+    public BindTraceTest Test() => _trace.ProveAgain() is { } proof ? new(Name, Mode, Backend, proof) : throw new TraceException(
+        "TraceNotRunning",
+        TraceErrorKind.InvalidOperation,
+        $"The trace '{DisplayText.Escape(Name)}' has ended and no longer sees anything.",
+        "Test a trace while it runs; its Proof has the result of its start or its last test.",
+        Name);
+
     /// <summary>Takes the oldest event out of the queue, if there is one.</summary>
     public bool TryTake([NotNullWhen(true)] out BindEvent? next) => _trace.TryTake(out next);
 
@@ -219,7 +233,7 @@ public sealed class BindTrace : IDisposable
                 throw new TraceException(
                     "TraceRemoved",
                     TraceErrorKind.InvalidOperation,
-                    $"The trace '{DisplayText.Escape(Name)}' was removed, and its counts with it.",
+                    $"The trace '{DisplayText.Escape(Name)}' was removed, together with its counts.",
                     "Read the counts before removing a trace; stopping it keeps them.",
                     Name);
             }
@@ -245,6 +259,15 @@ public sealed class BindTrace : IDisposable
         }
     }
 
+    /// <summary>Lets Prometheus ask for its metrics until it is removed; what happens from now on is counted.</summary>
+    internal void Serve(MetricEndpoint endpoint)
+    {
+        _endpoint = endpoint;
+        MetricTally? tally = Mode == BindTraceMode.Event ? Metrics.Begin([]) : null;
+        endpoint.Begin(set => WriteTo(set, tally));
+        _proofs = new ProofWatch(_trace.ProveAgain);
+    }
+
     /// <summary>Detaches. What happened before is still collected, and what was collected stays.</summary>
     public void Stop() => _trace.Stop();
 
@@ -252,6 +275,11 @@ public sealed class BindTrace : IDisposable
     public void Dispose()
     {
         Stop();
+
+        _proofs?.Dispose();
+
+        // Not within the lock, as an answer on its way takes it, too.
+        _endpoint?.Dispose();
         lock (_lock)
         {
             if (!_removed)

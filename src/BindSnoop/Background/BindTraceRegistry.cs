@@ -43,7 +43,7 @@ public sealed class BindTraceRegistry : IDisposable
                 throw new TraceException(
                     "TraceExists",
                     TraceErrorKind.ResourceExists,
-                    $"There is a trace named '{DisplayText.Escape(name)}' already.",
+                    $"A trace named '{DisplayText.Escape(name)}' already exists.",
                     "Choose another name, or remove that one first with Remove-BindTrace.",
                     name);
             }

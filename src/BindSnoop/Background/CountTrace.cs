@@ -14,11 +14,15 @@ internal sealed class CountTrace(TraceOptions options) : BackgroundTrace
 
     public override string Blind => _counter.Blind;
 
+    public override TraceProof Proof => _counter.Proof;
+
     public override IReadOnlyList<BackendRefusal> Refusals => _counter.Refusals;
 
     public override TraceMetrics Metrics => _counter.Metrics;
 
     public override bool HasEnded => _stopped;
+
+    public override TraceProof? ProveAgain() => _counter.ProveAgain();
 
     public override TraceStatistics ReadStatistics() => _counter.ReadStatistics();
 

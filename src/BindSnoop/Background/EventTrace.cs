@@ -44,6 +44,8 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<EventContext>
 
     public override string Blind => _tracer.Blind;
 
+    public override TraceProof Proof => _tracer.Proof;
+
     public override IReadOnlyList<BackendRefusal> Refusals => _tracer.Refusals;
 
     public override TraceMetrics Metrics => _tracer.Metrics;
@@ -57,6 +59,8 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<EventContext>
     public override long NotExplained => (_tracer as BindTracer)?.NotExplained ?? 0;
 
     public override int Queued => _queue.Reader.Count;
+
+    public override TraceProof? ProveAgain() => _tracer.ProveAgain();
 
     public override TraceStatistics ReadStatistics() => _tracer.ReadStatistics();
 

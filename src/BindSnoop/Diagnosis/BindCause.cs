@@ -1,6 +1,6 @@
 namespace BindSnoop.Diagnosis;
 
-/// <summary>Why a bind failed, or would: the values of every property named Cause.</summary>
+/// <summary>Why a bind or a listen failed, or would: the values of every property named Cause.</summary>
 internal static class BindCause
 {
     public const string None = "";
@@ -20,6 +20,7 @@ internal static class BindCause
     public const string HolderGone = "HolderGone";
     public const string SecurityPolicy = "SecurityPolicy";
     public const string AlreadyBound = "AlreadyBound";
+    public const string CannotListen = "CannotListen";
     public const string NotASocket = "NotASocket";
     public const string Unknown = "Unknown";
 
@@ -27,7 +28,7 @@ internal static class BindCause
     public static readonly IReadOnlyList<string> All =
     [
         Listening, Bound, Connection, TimeWait, ReusePortOtherUser, KernelSocket, NoFreePort, HolderGone, PrivilegedPort, SecurityPolicy,
-        AddressNotLocal, AddressInOtherNamespace, AddressTentative, WrongInterface, AlreadyBound, BadAddress, NotASocket, Unknown,
+        AddressNotLocal, AddressInOtherNamespace, AddressTentative, WrongInterface, AlreadyBound, BadAddress, CannotListen, NotASocket, Unknown,
     ];
 
     /// <summary>One of them, written in any case; null if it is none.</summary>

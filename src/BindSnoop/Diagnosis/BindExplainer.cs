@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using BindSnoop.Errors;
+using BindSnoop.Host;
 using BindSnoop.Sockets;
 
 namespace BindSnoop.Diagnosis;
 
 /// <summary>
-/// Explains failed binds on a thread of its own, at once, and never keeps anybody waiting who reads events: of more
+/// Explains failed calls of bind() and listen() on a thread of its own, at once, and never keeps anybody waiting who reads events: of more
 /// failures than it can look into, the rest are not, and each of them says so. Those that wait are answered from one
 /// snapshot, and it rests as long as it works.
 /// </summary>
@@ -18,11 +20,11 @@ internal sealed class BindExplainer : IDisposable
     internal const int MostPending = 256;
 
     private static readonly BindFinding s_skipped = new(
-        BindCause.Unknown, "Diagnosis was skipped: binds fail faster than they can be looked into.", []);
+        BindCause.Unknown, "Diagnosis was skipped: calls fail faster than they can be looked into.", []);
 
     private static readonly BindFinding s_ended = new(BindCause.Unknown, "Diagnosis was skipped: the trace ended before.", []);
 
-    private readonly BlockingCollection<(BindEvent Event, TaskCompletionSource<BindFinding> Answer)> _pending = new(MostPending);
+    private readonly BlockingCollection<(FailedCall Call, TaskCompletionSource<BindFinding> Answer)> _pending = new(MostPending);
     private readonly SocketProgram? _program;
     private readonly Thread _thread;
     private volatile bool _ended;
@@ -47,8 +49,8 @@ internal sealed class BindExplainer : IDisposable
     /// <summary>How many failures were not looked into.</summary>
     public long Skipped => Interlocked.Read(ref _skipped);
 
-    /// <summary>Begins to look for why a bind failed.</summary>
-    public Task<BindFinding> Begin(BindEvent failed)
+    /// <summary>Begins to look for why a call failed.</summary>
+    public Task<BindFinding> Begin(FailedCall failed)
     {
         TaskCompletionSource<BindFinding> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         try
@@ -93,7 +95,7 @@ internal sealed class BindExplainer : IDisposable
 
     private void Run()
     {
-        List<(BindEvent Event, TaskCompletionSource<BindFinding> Answer)> batch = new(MostPending);
+        List<(FailedCall Call, TaskCompletionSource<BindFinding> Answer)> batch = new(MostPending);
         foreach (var first in _pending.GetConsumingEnumerable())
         {
             batch.Clear();
@@ -113,10 +115,10 @@ internal sealed class BindExplainer : IDisposable
         }
     }
 
-    private void Answer(List<(BindEvent Event, TaskCompletionSource<BindFinding> Answer)> batch)
+    private void Answer(List<(FailedCall Call, TaskCompletionSource<BindFinding> Answer)> batch)
     {
         FailureRules? rules = null;
-        foreach ((BindEvent failed, TaskCompletionSource<BindFinding> answer) in batch)
+        foreach ((FailedCall failed, TaskCompletionSource<BindFinding> answer) in batch)
         {
             if (Environment.TickCount64 > Volatile.Read(ref _deadline))
             {
@@ -144,20 +146,52 @@ internal sealed class BindExplainer : IDisposable
         answer.SetResult(why);
     }
 
-    private IReadOnlyList<BindSocket> TakeSnapshot(List<(BindEvent Event, TaskCompletionSource<BindFinding> Answer)> batch)
+    private IReadOnlyList<BindSocket> TakeSnapshot(List<(FailedCall Call, TaskCompletionSource<BindFinding> Answer)> batch)
     {
-        if (!batch.Exists(b => FailureRules.NeedsSockets(b.Event)))
+        FailedCall[] failures = [.. batch.Select(b => b.Call).Where(FailureRules.NeedsSockets)];
+        if (failures.Length == 0)
         {
             return [];
         }
 
+        if (_program is not null && Search(_program, failures) is { } found)
+        {
+            return found;
+        }
+
         // Which port a socket is bound to that was to be bound again, its failure does not say.
-        bool isEvery = batch.Exists(b => FailureRules.NeedsEveryPort(b.Event));
+        bool isEvery = failures.Any(FailureRules.NeedsEveryPort);
         SocketFilter filter = new()
         {
             All = true,
-            Port = isEvery ? [] : [.. batch.Select(b => (ushort)b.Event.RequestedPort).Distinct().Select(p => new PortRange(p, p))],
+            Port = isEvery ? [] : [.. failures.Select(f => (ushort)f.Port).Distinct().Select(p => new PortRange(p, p))],
         };
         return _program is null ? SocketSnapshot.Take(filter).Sockets : KernelSockets.Read(_program, new SocketSelection(filter), []);
+    }
+
+    /// <summary>Looks only where the sockets must be that matter; null if that is not known, or they are not there.</summary>
+    private static IReadOnlyList<BindSocket>? Search(SocketProgram program, FailedCall[] failures)
+    {
+        if (!failures.Any(FailureRules.NeedsEveryPort))
+        {
+            (SocketTable Table, uint, ushort)[] ports =
+                [.. failures.Select(f => ((SocketTable)BindClaim.PortsOf(f.ProtocolNumber), f.NetworkNamespace, (ushort)f.Port))];
+            return ports.All(p => Enum.IsDefined(p.Table)) ? KernelSockets.ReadPorts(program, ports) : null;
+        }
+
+        List<BindSocket> bound = [];
+        foreach (FailedCall failed in failures)
+        {
+            // Where ids are those of another PID namespace, the kernel's are not known.
+            if (failed.ErrorCode != Errno.EINVAL || !Processes.SeesAll ||
+                KernelSockets.Find(program, failed.ProcessId, (ulong)failed.Inode) is not { } socket)
+            {
+                return null;
+            }
+
+            bound.Add(socket);
+        }
+
+        return bound;
     }
 }

@@ -110,13 +110,13 @@ public sealed class BindPortTest
         if (!Directory.Exists(process))
         {
             throw new TraceException(
-                "ProcessNotFound", TraceErrorKind.ObjectNotFound, $"There is no process {request.ProcessId}.", "Give the id of a process that runs, or a user.", request.ProcessId);
+                "ProcessNotFound", TraceErrorKind.ObjectNotFound, $"There is no process {request.ProcessId}.", "Give the id of a running process, or a user.", request.ProcessId);
         }
 
         uint networkNamespace = request.NetworkNamespace ?? NetworkNamespaces.InodeOf($"{process}/ns/net") ?? throw new TraceException(
             "NamespaceNotReadable",
             TraceErrorKind.PermissionDenied,
-            $"The network namespace of process {request.ProcessId} cannot be read, which takes CAP_SYS_PTRACE.",
+            $"The network namespace of process {request.ProcessId} cannot be read; that takes CAP_SYS_PTRACE.",
             "Run as root, or name the network namespace.",
             request.ProcessId);
         uint? uid = request.Uid ?? BindPrivilege.UserOf(process);

@@ -5,25 +5,27 @@ using BindSnoop.Host;
 
 namespace BindSnoop.Diagnosis;
 
-/// <summary>Why binds failed, by their errors and by the sockets that were there just after.</summary>
+/// <summary>Why calls of bind() and listen() failed, by their errors and by the sockets that were there just after.</summary>
 internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
 {
     private readonly Dictionary<uint, NetworkState?> _states = [];
 
     /// <summary>Whether the sockets that are there matter.</summary>
-    public static bool NeedsSockets(BindEvent failed) => failed.ErrorCode is Errno.EADDRINUSE or Errno.EINVAL;
+    public static bool NeedsSockets(FailedCall failed) => failed.ErrorCode is Errno.EADDRINUSE or Errno.EINVAL;
 
     /// <summary>Whether those of all ports do.</summary>
-    public static bool NeedsEveryPort(BindEvent failed) =>
-        failed.ErrorCode == Errno.EINVAL || (failed.ErrorCode == Errno.EADDRINUSE && failed.RequestedPort == 0);
+    public static bool NeedsEveryPort(FailedCall failed) =>
+        failed.ErrorCode == Errno.EINVAL || (failed.ErrorCode == Errno.EADDRINUSE && failed.Port == 0);
 
     /// <summary>Explains one failure.</summary>
-    public BindFinding Explain(BindEvent failed) => failed.ErrorCode switch
+    public BindFinding Explain(FailedCall failed) => failed.ErrorCode switch
     {
         Errno.EADDRINUSE => ExplainInUse(failed),
         Errno.EACCES => ExplainRefusal(failed),
         Errno.EADDRNOTAVAIL or Errno.ENODEV => ExplainAddress(failed),
-        Errno.EINVAL => ExplainInvalid(failed),
+        Errno.EINVAL => failed.IsListen ? ExplainState(failed) : ExplainInvalid(failed),
+        Errno.EOPNOTSUPP when failed.IsListen => Finding(
+            BindCause.CannotListen, $"sockets of the type {failed.SocketType} cannot listen; a server of datagrams receives without listen()"),
         Errno.EPERM => Finding(BindCause.SecurityPolicy, "a BPF program of the process's cgroup, a seccomp filter or a security module refused it; ask whoever set these up"),
         Errno.EBADF => Finding(BindCause.NotASocket, "the descriptor is not open; the program closed it before, or never opened it"),
         Errno.ENOTSOCK => Finding(BindCause.NotASocket, "the descriptor is not that of a socket; the program mixed up descriptors"),
@@ -37,27 +39,27 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
 
     private static BindFinding Finding(PortVerdict verdict) => Finding(verdict.Cause, verdict.Explanation, verdict.Holders);
 
-    private static BindClaim ClaimOf(BindEvent failed, IPAddress address) => new(
+    private static BindClaim ClaimOf(FailedCall failed, IPAddress address, uint? uid) => new(
         failed.NetworkNamespace,
         failed.ProtocolNumber,
         AddressValue.Of(address),
-        failed.RequestedPort,
+        failed.Port,
         failed.IPv6Only,
-        (uint)failed.InterfaceIndex,
+        failed.InterfaceIndex,
         failed.Options.HasFlag(BindOptions.ReuseAddress),
         failed.Options.HasFlag(BindOptions.ReusePort),
-        failed.SocketUid);
+        uid);
 
-    private BindFinding ExplainInUse(BindEvent failed)
+    private BindFinding ExplainInUse(FailedCall failed)
     {
-        if (AddressOf(failed) is not { } address)
+        if (failed.Address is not { } address)
         {
             return Finding(BindCause.Unknown, "the address that was asked for is not known");
         }
 
-        BindClaim claim = ClaimOf(failed, address);
+        BindClaim claim = ClaimOf(failed, address, failed.SocketUid ?? OwnOf(failed)?.Uid);
         BindSocket[] others = [.. sockets.Where(s => s.NetworkNamespace == failed.NetworkNamespace && (failed.Inode == 0 || s.Inode != failed.Inode))];
-        if (failed.RequestedPort == 0)
+        if (failed.Port == 0)
         {
             return StateOf(failed) is { } state && PortSearch.OfAnyPort(claim, state, others) is { Available: false } full
                 ? Finding(full)
@@ -81,20 +83,25 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
             : Finding(verdict);
     }
 
-    private BindFinding ExplainRefusal(BindEvent failed)
+    private BindFinding ExplainRefusal(FailedCall failed)
     {
         const string Policy = "a security module such as SELinux, AppArmor or Landlock refused it; see its messages in the audit log or the kernel's log";
+        if (failed.IsListen)
+        {
+            return Finding(BindCause.SecurityPolicy, Policy);
+        }
+
         if (StateOf(failed) is not { } state)
         {
             return Finding(BindCause.Unknown, $"the port takes CAP_NET_BIND_SERVICE there, or {Policy}");
         }
 
-        if (failed.RequestedPort == 0 || failed.RequestedPort >= state.UnprivilegedStart)
+        if (failed.Port == 0 || failed.Port >= state.UnprivilegedStart)
         {
             return Finding(BindCause.SecurityPolicy, Policy);
         }
 
-        return BindPrivilege.Of(ProcessOf(failed), state) switch
+        return BindPrivilege.Of(failed.ProcessPath, state) switch
         {
             true => Finding(BindCause.SecurityPolicy, Policy),
             false => Finding(BindCause.PrivilegedPort, AddressRules.ExplainPrivilege(state)),
@@ -108,9 +115,9 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
         };
     }
 
-    private BindFinding ExplainAddress(BindEvent failed)
+    private BindFinding ExplainAddress(FailedCall failed)
     {
-        if (AddressOf(failed) is not { } address || StateOf(failed) is not { } state)
+        if (failed.Address is not { } address || StateOf(failed) is not { } state)
         {
             return Finding(BindCause.AddressNotLocal, "the address was not local in the network namespace of the process; bind to one that 'ip address' shows there");
         }
@@ -118,30 +125,30 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
         BindRequest request = new()
         {
             Address = address,
-            Port = (ushort)failed.RequestedPort,
+            Port = (ushort)failed.Port,
             Protocol = (ushort)failed.ProtocolNumber,
             IPv6Only = failed.IPv6Only,
-            InterfaceIndex = (uint)failed.InterfaceIndex,
+            InterfaceIndex = failed.InterfaceIndex,
         };
         return AddressRules.Check(request, failed.NetworkNamespace, state, isPrivileged: true) is { } fault ? Finding(fault.Cause, fault.Explanation)
             : failed.ErrorCode == Errno.ENODEV ? Finding(BindCause.WrongInterface, "there is no interface of the number that the address names")
             : Finding(BindCause.AddressNotLocal, "the address was not local then, and is now; try again, or order the program behind network-online.target");
     }
 
-    private BindFinding ExplainInvalid(BindEvent failed)
+    private BindFinding ExplainInvalid(FailedCall failed)
     {
-        if (failed.RequestedAddress is null)
+        if (failed.Address is null)
         {
             return Finding(BindCause.BadAddress, "the address is shorter than one of the socket's family; the program gave a wrong length");
         }
 
-        if (failed.Inode != 0 && sockets.FirstOrDefault(s => s.Inode == failed.Inode && s.Port != 0) is { } bound)
+        if (OwnOf(failed) is { Port: not 0 } bound)
         {
             return Finding(BindCause.AlreadyBound, $"the socket is bound to {bound.Endpoint} already, and a socket can be bound once; the program must make another socket");
         }
 
-        return StateOf(failed) is { } state && AddressOf(failed) is { } address && AddressRules.Check(
-            new() { Address = address, Port = (ushort)failed.RequestedPort, Protocol = (ushort)failed.ProtocolNumber, IPv6Only = failed.IPv6Only, InterfaceIndex = (uint)failed.InterfaceIndex },
+        return StateOf(failed) is { } state && failed.Address is { } address && AddressRules.Check(
+            new() { Address = address, Port = (ushort)failed.Port, Protocol = (ushort)failed.ProtocolNumber, IPv6Only = failed.IPv6Only, InterfaceIndex = failed.InterfaceIndex },
             failed.NetworkNamespace,
             state,
             isPrivileged: true) is { Cause: BindCause.BadAddress } fault
@@ -149,11 +156,18 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
             : Finding(BindCause.Unknown, "the kernel called it invalid: the socket was bound or closed already, cannot be bound to such an address, or the address was given as longer than any is");
     }
 
-    private NetworkState? StateOf(BindEvent failed)
+    private BindFinding ExplainState(FailedCall failed) => OwnOf(failed) is { RemoteEndpoint: { } remote } own
+        ? Finding(BindCause.CannotListen, $"the socket is connected to {remote} ({own.State}), and a socket can either connect or listen; the program must make another socket")
+        : Finding(BindCause.CannotListen, "a socket that is connected, connects, or was shut down cannot listen; the program must make another socket");
+
+    /// <summary>The socket of the call itself.</summary>
+    private BindSocket? OwnOf(FailedCall failed) => failed.Inode == 0 ? null : sockets.FirstOrDefault(s => s.Inode == failed.Inode);
+
+    private NetworkState? StateOf(FailedCall failed)
     {
         if (!_states.TryGetValue(failed.NetworkNamespace, out NetworkState? state))
         {
-            string path = $"{ProcessOf(failed)}/ns/net";
+            string path = $"{failed.ProcessPath}/ns/net";
             state = failed.NetworkNamespace != NetworkNamespaces.Own && Namespaces.InodeOf(path) == failed.NetworkNamespace
                 ? NetworkState.ReadAt(failed.NetworkNamespace, path)
                 : null;
@@ -165,11 +179,4 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
 
         return state;
     }
-
-    // An id of the machine's is another process's here.
-    private static string ProcessOf(BindEvent failed) =>
-        failed.IsHostProcessId ? "/proc/unknown" : string.Create(CultureInfo.InvariantCulture, $"/proc/{failed.ProcessId}");
-
-    private static IPAddress? AddressOf(BindEvent failed) =>
-        failed.RequestedAddress is { } text && IPAddress.TryParse(text, out IPAddress? address) ? address : null;
 }

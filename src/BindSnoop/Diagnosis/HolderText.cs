@@ -29,7 +29,7 @@ internal static class HolderText
             nameof(HeldBy.AcceptQueue) => $"a connection{to} that its server has not accepted yet keeps {socket.Endpoint}",
             nameof(HeldBy.Orphan) => $"a closed connection{to}, which no process holds any more, keeps {socket.Endpoint} ({socket.State})",
             nameof(HeldBy.TimeWait) => $"a closed connection{to} in TIME_WAIT, which no process holds any more, keeps {socket.Endpoint}",
-            BindSocket.InFlight => $"a socket whose descriptor is on its way between processes, or registered with io_uring, {Does(socket)}",
+            BindSocket.InFlight => $"a socket whose descriptor is in transit between processes, or registered with io_uring, {Does(socket)}",
             _ => $"a process that could not be seen {Does(socket)}",
         };
     }
@@ -50,6 +50,7 @@ internal static class HolderText
         [
             string.Create(CultureInfo.InvariantCulture, $"pid {first.ProcessId}"),
             .. Belongs(first) is { } place ? [place] : Array.Empty<string>(),
+            .. socket.PublishedFor is { Length: > 0 } container ? [$"for container {container}"] : Array.Empty<string>(),
             .. first.StartTime is { } start ? [string.Create(CultureInfo.InvariantCulture, $"started {start:yyyy-MM-dd HH:mm:ss}")] : Array.Empty<string>(),
         ];
         string more = others == 0 ? "" : others == 1 ? ", with another process," : string.Create(CultureInfo.InvariantCulture, $", with {others} other processes,");
@@ -57,7 +58,9 @@ internal static class HolderText
     }
 
     private static string? Belongs(SocketOwner owner) =>
-        owner.ContainerId is { Length: > 0 } container ? $"container {Short(container)}"
+        owner.PodName is { Length: > 0 } pod ? $"container {owner.ContainerName} of pod {owner.PodNamespace}/{pod}"
+        : owner.ContainerName is { Length: > 0 } name ? $"container {name}"
+        : owner.ContainerId is { Length: > 0 } container ? $"container {Short(container)}"
         : owner.UserContainerId is { Length: > 0 } own ? $"container {Short(own)}"
         : owner.UserUnit is { Length: > 0 } userUnit ? userUnit
         : owner.Unit is { Length: > 0 } unit ? unit

@@ -83,7 +83,7 @@ public sealed class AcceptEvent : TraceEvent
     /// <summary>The interface that the socket is bound to, or 0.</summary>
     public int InterfaceIndex => (int)_record.InterfaceIndex;
 
-    internal static EventDefinition<AcceptEvent> Definition { get; } = new("accept", "accept() on TCP sockets",
+    internal static EventDefinition<AcceptEvent> Definition { get; } = new("accept", "Calls of accept() on TCP sockets",
     [
         Field<AcceptEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase, heading: "PROT"),
         Field<AcceptEvent>.Number(nameof(ProtocolNumber), e => e.ProtocolNumber),

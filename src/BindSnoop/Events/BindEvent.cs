@@ -1,4 +1,5 @@
 using BindSnoop.Abi;
+using BindSnoop.Host;
 using BindSnoop.Names;
 
 namespace BindSnoop;
@@ -38,7 +39,6 @@ public sealed class BindEvent : TraceEvent
     {
         _record = record;
         Existing = existing;
-        Finding = context.Finding;
     }
 
     /// <inheritdoc/>
@@ -149,14 +149,15 @@ public sealed class BindEvent : TraceEvent
     public IReadOnlyList<BindSocket>? Holders => Found?.Holders;
 
     /// <summary>
+    /// The name of the container that a port is published for by docker-proxy or dockerd, looked up when asked for; empty of
+    /// other processes, null of those and of other programs that publish ports if it could not be found out.
+    /// </summary>
+    public string? PublishedFor => PublishedPorts.NameOf(Comm, IsHostProcessId ? 0 : ProcessId, KernelTime, CgroupPath, ProtocolNumber, Port);
+
+    /// <summary>
     /// Of a failure: the user who made the socket, whose it is to the kernel's rules for SO_REUSEPORT; need not be <see cref="TraceEvent.Uid"/>.
     /// </summary>
     internal uint SocketUid => _record.SocketUid;
-
-    /// <summary>What is being found out about a failure; null if nothing is.</summary>
-    internal Task<BindFinding>? Finding { get; }
-
-    private BindFinding? Found => Finding?.GetAwaiter().GetResult();
 
     private static readonly string[] s_optionStrings =
         [.. Enumerable.Range(0, 32).Select(options => string.Concat("FTNRr".Select((letter, bit) => (options >> bit & 1) != 0 ? letter : '.')))];
@@ -168,7 +169,7 @@ public sealed class BindEvent : TraceEvent
     // Enum.ToString() takes longer than all the rest of an event.
     private static readonly string[] s_optionNames = [.. Enumerable.Range(0, 32).Select(options => ((BindOptions)options).ToString())];
 
-    internal static EventDefinition<BindEvent> Definition { get; } = new("bind", "bind()",
+    internal static EventDefinition<BindEvent> Definition { get; } = new("bind", "Calls of bind()",
     [
         Field<BindEvent>.Flag(nameof(Existing), e => e.Existing),
         Field<BindEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase, heading: "PROT"),
@@ -187,6 +188,7 @@ public sealed class BindEvent : TraceEvent
         Field<BindEvent>.Text(nameof(Cause), e => e.Cause, "bindsnoop.cause", heading: "CAUSE"),
         Field<BindEvent>.Text(nameof(Explanation), e => e.Explanation, "bindsnoop.explanation", heading: "EXPLANATION"),
         Field<BindEvent>.Items(nameof(Holders), e => e.Holders, () => BindSocket.Description),
+        Field<BindEvent>.Text(nameof(PublishedFor), e => e.PublishedFor, "bindsnoop.published_for"),
     ],
 
     // As bcc's bindsnoop.
@@ -207,6 +209,8 @@ public sealed class BindEvent : TraceEvent
     {
         ClaimsPorts = true,
     };
+
+    internal ref readonly BindRecord Record => ref _record;
 
     internal override EventDefinition Kind => Definition;
 

@@ -1,4 +1,5 @@
 using BindSnoop.Abi;
+using BindSnoop.Host;
 using BindSnoop.Names;
 
 namespace BindSnoop;
@@ -8,11 +9,13 @@ public sealed class BindSocket
 {
     internal const string InFlight = "InFlight";
     internal const string HeldByUnknown = "Unknown";
+    internal const string FromNetlink = "Netlink";
 
     private const ushort L2tp = 115;
 
     private readonly SocketRecord _record;
     private readonly SocketFacts _known;
+    private readonly long _made = KernelClock.Now;
 
     internal BindSocket(
         in SocketRecord record, SocketFacts known, string heldBy, IReadOnlyList<SocketOwner> owners, string interfaceName, DateTime time, string source)
@@ -137,6 +140,34 @@ public sealed class BindSocket
     /// <summary>Its innermost container below what may be delegated, likewise; those who run there can choose it.</summary>
     public string? UserContainerId => Owners.Count > 0 ? Owners[0].UserContainerId : "";
 
+    /// <inheritdoc cref="TraceEvent.ContainerName"/>
+    public string? ContainerName => Owners.Count > 0 ? Owners[0].ContainerName : "";
+
+    /// <inheritdoc cref="TraceEvent.ContainerImage"/>
+    public string? ContainerImage => Owners.Count > 0 ? Owners[0].ContainerImage : "";
+
+    /// <inheritdoc cref="TraceEvent.ContainerRuntime"/>
+    public string? ContainerRuntime => Owners.Count > 0 ? Owners[0].ContainerRuntime : "";
+
+    /// <inheritdoc cref="TraceEvent.PodName"/>
+    public string? PodName => Owners.Count > 0 ? Owners[0].PodName : "";
+
+    /// <inheritdoc cref="TraceEvent.PodNamespace"/>
+    public string? PodNamespace => Owners.Count > 0 ? Owners[0].PodNamespace : "";
+
+    /// <summary>
+    /// The name of the container that the port is published for, where docker-proxy, dockerd or Podman's conmon holds it in the
+    /// container's place; looked up when asked for. Empty if none of them does, null if that could not be found out.
+    /// </summary>
+    public string? PublishedFor
+    {
+        get
+        {
+            string?[] names = [.. Owners.DistinctBy(o => o.ProcessId).Select(o => PublishedPorts.NameOf(o.Comm, ToProc(o), _made, o.CgroupPath, ProtocolNumber, Port))];
+            return names.FirstOrDefault(n => n is { Length: > 0 }) ?? (names.Contains(null) ? null : "");
+        }
+    }
+
     /// <summary>Every process that holds the socket, each with its descriptors; the longest running first.</summary>
     public IReadOnlyList<SocketOwner> Owners { get; }
 
@@ -175,6 +206,12 @@ public sealed class BindSocket
         Field<BindSocket>.Text(nameof(UserUnit), s => s.UserUnit),
         Field<BindSocket>.Text(nameof(ContainerId), s => s.ContainerId),
         Field<BindSocket>.Text(nameof(UserContainerId), s => s.UserContainerId),
+        Field<BindSocket>.Text(nameof(ContainerName), s => s.ContainerName, heading: "CONTAINER"),
+        Field<BindSocket>.Text(nameof(ContainerImage), s => s.ContainerImage),
+        Field<BindSocket>.Text(nameof(ContainerRuntime), s => s.ContainerRuntime),
+        Field<BindSocket>.Text(nameof(PodName), s => s.PodName),
+        Field<BindSocket>.Text(nameof(PodNamespace), s => s.PodNamespace),
+        Field<BindSocket>.Text(nameof(PublishedFor), s => s.PublishedFor),
         Field<BindSocket>.Items(nameof(Owners), s => s.Owners, () => SocketOwner.Description, heading: "HOLDERS"),
         Field<BindSocket>.Text(nameof(Source), s => s.Source),
     ],
@@ -198,6 +235,9 @@ public sealed class BindSocket
     internal ref readonly SocketRecord Record => ref _record;
 
     internal AddressValue AddressValue => AddressValue.Of(_record.Address, _record.AddressFamily);
+
+    // Those that the kernel has found have ids that /proc need not have.
+    private int ToProc(SocketOwner owner) => Source == FromNetlink || Processes.SeesAll ? owner.ProcessId : 0;
 
     private bool IsListening => _record.State == TcpStates.Listen;
 

@@ -2,20 +2,23 @@ namespace BindSnoop;
 
 /// <summary>A kind of event, described once: JSON, text, views, OpenTelemetry and metrics follow from it.</summary>
 /// <param name="call">The system call, as metrics and log records name it.</param>
-/// <param name="what">Which calls those are, for descriptions.</param>
+/// <param name="what">What they are of, as the beginning of a sentence.</param>
 internal abstract class EventDefinition(string call, string what)
 {
     /// <summary>Every kind that there is.</summary>
-    public static IReadOnlyList<EventDefinition> All => [BindEvent.Definition, AcceptEvent.Definition, ListenEvent.Definition];
+    public static IReadOnlyList<EventDefinition> All => [BindEvent.Definition, AcceptEvent.Definition, ListenEvent.Definition, ReleaseEvent.Definition];
 
     /// <summary>The system call, as metrics and log records name it.</summary>
     public string Call { get; } = call;
 
-    /// <summary>Which calls those are, for descriptions.</summary>
+    /// <summary>What they are of, as the beginning of a sentence.</summary>
     public string What { get; } = what;
 
     /// <summary>Whether metrics show who asked for ports below 1024.</summary>
     public bool ClaimsPorts { get; init; }
+
+    /// <summary>Whether there are failures among them.</summary>
+    public bool CanFail { get; init; } = true;
 
     /// <summary>The class of such events.</summary>
     public abstract Type Type { get; }
@@ -26,7 +29,7 @@ internal abstract class EventDefinition(string call, string what)
 
 /// <summary>One kind, with its fields.</summary>
 /// <param name="call">The system call, as metrics and log records name it.</param>
-/// <param name="what">Which calls those are, for descriptions.</param>
+/// <param name="what">What they are of, as the beginning of a sentence.</param>
 /// <param name="own">The fields that only this kind has; they come between who made the call and how it ended.</param>
 /// <param name="columns">The columns of text.</param>
 /// <param name="note">What is said of an event in a line below its own, if anything is.</param>
@@ -64,6 +67,11 @@ internal sealed class EventDefinition<TEvent>(
         Field<TEvent>.Text(nameof(TraceEvent.UserUnit), e => e.CgroupPath, e => e.UserUnit, "bindsnoop.user_unit"),
         Field<TEvent>.Text(nameof(TraceEvent.ContainerId), e => e.CgroupPath, e => e.ContainerId, "container.id"),
         Field<TEvent>.Text(nameof(TraceEvent.UserContainerId), e => e.CgroupPath, e => e.UserContainerId, "bindsnoop.user_container_id"),
+        Field<TEvent>.Text(nameof(TraceEvent.ContainerName), e => e.ContainerName, "container.name", heading: "CONTAINER"),
+        Field<TEvent>.Text(nameof(TraceEvent.ContainerImage), e => e.ContainerImage, "container.image.name"),
+        Field<TEvent>.Text(nameof(TraceEvent.ContainerRuntime), e => e.ContainerRuntime, "container.runtime.name"),
+        Field<TEvent>.Text(nameof(TraceEvent.PodName), e => e.PodName, "k8s.pod.name"),
+        Field<TEvent>.Text(nameof(TraceEvent.PodNamespace), e => e.PodNamespace, "k8s.namespace.name"),
         Field<TEvent>.Text(nameof(TraceEvent.Backend), e => e.Backend),
     ], columns)
     {

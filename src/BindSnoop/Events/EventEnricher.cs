@@ -8,13 +8,14 @@ namespace BindSnoop;
 /// <param name="Backend">The back end that saw it.</param>
 /// <param name="CgroupPath">The caller's cgroup, or nothing.</param>
 /// <param name="InterfaceName">The interface that the socket is bound to, or nothing.</param>
+/// <param name="Container">What is known of the caller's container; null if nothing is.</param>
 /// <param name="Finding">What is being found out about a failure; null if nothing is.</param>
 internal readonly record struct EventContext(
-    long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "", Task<BindFinding>? Finding = null);
+    long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "", ContainerFacts? Container = null, Task<BindFinding>? Finding = null);
 
 /// <summary>
 /// Looks up what records give only as a number, and what may soon be gone. The thread that reads the records does so
-/// at once. Names of users and services stay for whoever asks for them: they stay, and a name service may take seconds.
+/// at once. Names of users and services are looked up when they are read: they last, and a name service may take seconds.
 /// No look-up that fails ends a trace.
 /// </summary>
 internal sealed class EventEnricher
@@ -28,9 +29,14 @@ internal sealed class EventEnricher
     public void BeginBatch() => _clock.Synchronize();
 
     /// <summary>What belongs to one record.</summary>
-    public EventContext LookUp(in OriginRecord origin, uint interfaceIndex, Backend backend) => new(
-        _clock.ToUtcTicks(origin.Time),
-        backend,
-        Cgroups.PathOf(origin.CgroupId),
-        NetworkInterfaces.NameOf(interfaceIndex, origin.NetworkNamespace, origin.ThreadId));
+    public EventContext LookUp(in OriginRecord origin, uint interfaceIndex, Backend backend)
+    {
+        string cgroupPath = Cgroups.PathOf(origin.CgroupId);
+        return new(
+            _clock.ToUtcTicks(origin.Time),
+            backend,
+            cgroupPath,
+            NetworkInterfaces.NameOf(interfaceIndex, origin.NetworkNamespace, origin.ThreadId),
+            Containers.Of(cgroupPath));
+    }
 }

@@ -78,8 +78,8 @@ internal sealed class Field<T> : Field
     public static Field<T> Time(string name, Func<T, DateTime> read, string? heading = null) =>
         new(name, (next, field, reader) => reader.Time(field, read(next))) { Heading = heading };
 
-    public static Field<T> Time(string name, Func<T, DateTime?> read) =>
-        new(name, (next, field, reader) => Give(read(next), field, reader, reader.Time));
+    public static Field<T> Time(string name, Func<T, DateTime?> read, string? heading = null) =>
+        new(name, (next, field, reader) => Give(read(next), field, reader, reader.Time)) { Heading = heading };
 
     /// <summary>Things with fields of their own; null: there are none to speak of.</summary>
     public static Field<T> Items<TItem>(string name, Func<T, IReadOnlyList<TItem>?> read, Func<Description<TItem>> description, string? heading = null) =>

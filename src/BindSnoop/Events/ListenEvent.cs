@@ -94,6 +94,12 @@ public sealed class ListenEvent : TraceEvent
     /// </summary>
     public bool Implicit => _record.Flags.HasFlag(ListenFlags.Implicit);
 
+    /// <summary>
+    /// Whether the kernel chose the port: bind() asked for port 0, or there was no bind(). Of an SCTP socket that had its port
+    /// before the call this is not known, and false.
+    /// </summary>
+    public bool PortChosen => _record.Flags.HasFlag(ListenFlags.PortChosen);
+
     /// <summary>Whether the socket listened before: then the call only changed <see cref="BacklogLimit"/>.</summary>
     public bool AlreadyListening => _record.Flags.HasFlag(ListenFlags.AlreadyListening);
 
@@ -112,7 +118,16 @@ public sealed class ListenEvent : TraceEvent
     /// <inheritdoc/>
     public override string InterfaceName => base.InterfaceName;
 
-    internal static EventDefinition<ListenEvent> Definition { get; } = new("listen", "listen()",
+    /// <inheritdoc cref="BindEvent.Cause"/>
+    public string? Cause => Found?.Cause;
+
+    /// <inheritdoc cref="BindEvent.Explanation"/>
+    public string? Explanation => Found?.Explanation;
+
+    /// <inheritdoc cref="BindEvent.Holders"/>
+    public IReadOnlyList<BindSocket>? Holders => Found?.Holders;
+
+    internal static EventDefinition<ListenEvent> Definition { get; } = new("listen", "Calls of listen()",
     [
         Field<ListenEvent>.Text(nameof(Protocol), e => e.Protocol, "network.transport", AttributeForm.LowerCase, heading: "PROTO"),
         Field<ListenEvent>.Number(nameof(ProtocolNumber), e => e.ProtocolNumber),
@@ -123,12 +138,16 @@ public sealed class ListenEvent : TraceEvent
         Field<ListenEvent>.Number(nameof(Backlog), e => e.Backlog, heading: "BACKLOG"),
         Field<ListenEvent>.Number(nameof(BacklogLimit), e => e.BacklogLimit, heading: "LIMIT"),
         Field<ListenEvent>.Flag(nameof(Implicit), e => e.Implicit),
+        Field<ListenEvent>.Flag(nameof(PortChosen), e => e.PortChosen),
         Field<ListenEvent>.Flag(nameof(AlreadyListening), e => e.AlreadyListening),
         Field<ListenEvent>.Text(nameof(Options), e => BindEvent.OptionNames(e.Options)),
         Field<ListenEvent>.Text(nameof(OptionString), e => e.OptionString, "bindsnoop.options", heading: "OPTS"),
         Field<ListenEvent>.Flag(nameof(IPv6Only), e => e.IPv6Only),
         Field<ListenEvent>.Number(nameof(InterfaceIndex), e => e.InterfaceIndex),
         Field<ListenEvent>.Text(nameof(InterfaceName), e => e.InterfaceName, "network.interface.name", heading: "INTERFACE"),
+        Field<ListenEvent>.Text(nameof(Cause), e => e.Cause, "bindsnoop.cause", heading: "CAUSE"),
+        Field<ListenEvent>.Text(nameof(Explanation), e => e.Explanation, "bindsnoop.explanation", heading: "EXPLANATION"),
+        Field<ListenEvent>.Items(nameof(Holders), e => e.Holders, () => BindSocket.Description),
     ],
 
     // As bcc's solisten; RC is our own.
@@ -145,7 +164,10 @@ public sealed class ListenEvent : TraceEvent
         new(nameof(OptionString), 5) { Use = ColumnUse.Wide },
         new(nameof(Port), 5),
         new(nameof(Address), 39),
-    ]);
+    ],
+    e => e.Explanation);
+
+    internal ref readonly ListenRecord Record => ref _record;
 
     internal override EventDefinition Kind => Definition;
 

@@ -12,6 +12,7 @@ public sealed class SocketOwner
         FileDescriptor = fileDescriptor;
         StartTime = startTime;
         CgroupPath = cgroupPath ?? "";
+        Container = Containers.Of(CgroupPath);
     }
 
     /// <summary>The process; in the initial PID namespace, but for what /proc alone shows, which has the reader's.</summary>
@@ -41,6 +42,24 @@ public sealed class SocketOwner
     /// <inheritdoc cref="TraceEvent.UserContainerId"/>
     public string? UserContainerId => CgroupOwner.Of(CgroupPath).UserContainerId;
 
+    /// <inheritdoc cref="TraceEvent.ContainerName"/>
+    public string? ContainerName => Container?.Name;
+
+    /// <inheritdoc cref="TraceEvent.ContainerImage"/>
+    public string? ContainerImage => Container?.Image;
+
+    /// <inheritdoc cref="TraceEvent.ContainerRuntime"/>
+    public string? ContainerRuntime => Container?.Runtime;
+
+    /// <inheritdoc cref="TraceEvent.PodName"/>
+    public string? PodName => Container?.PodName;
+
+    /// <inheritdoc cref="TraceEvent.PodNamespace"/>
+    public string? PodNamespace => Container?.PodNamespace;
+
+    /// <inheritdoc cref="TraceEvent.Container"/>
+    internal ContainerFacts? Container { get; }
+
     internal static Description<SocketOwner> Description { get; } = new(
     [
         Field<SocketOwner>.Number(nameof(ProcessId), o => o.ProcessId),
@@ -52,6 +71,11 @@ public sealed class SocketOwner
         Field<SocketOwner>.Text(nameof(UserUnit), o => o.UserUnit),
         Field<SocketOwner>.Text(nameof(ContainerId), o => o.ContainerId),
         Field<SocketOwner>.Text(nameof(UserContainerId), o => o.UserContainerId),
+        Field<SocketOwner>.Text(nameof(ContainerName), o => o.ContainerName),
+        Field<SocketOwner>.Text(nameof(ContainerImage), o => o.ContainerImage),
+        Field<SocketOwner>.Text(nameof(ContainerRuntime), o => o.ContainerRuntime),
+        Field<SocketOwner>.Text(nameof(PodName), o => o.PodName),
+        Field<SocketOwner>.Text(nameof(PodNamespace), o => o.PodNamespace),
     ], []);
 
     /// <inheritdoc/>

@@ -26,6 +26,12 @@ internal enum ColumnUse
 
     /// <summary>The columns are wide.</summary>
     Wide = 32,
+
+    /// <summary>One moment is asked about.</summary>
+    Moment = 64,
+
+    /// <summary>A span of time is asked about.</summary>
+    Span = 128,
 }
 
 /// <summary>How much room a cell has.</summary>

@@ -32,6 +32,8 @@ public abstract class TraceEvent
         CgroupId = origin.CgroupId;
         Inode = (long)origin.Inode;
         CgroupPath = context.CgroupPath;
+        Container = context.Container;
+        Finding = context.Finding;
         InterfaceName = context.InterfaceName;
         Backend = BackendName(context.Backend);
     }
@@ -139,6 +141,35 @@ public abstract class TraceEvent
     /// if there is none, null if not known. Those who run there can choose it.
     /// </summary>
     public string? UserContainerId => CgroupOwner.Of(CgroupPath).UserContainerId;
+
+    /// <summary>
+    /// The name of the container of <see cref="ContainerId"/>; empty outside of containers, null if not known. It is
+    /// chosen when the container is started; processes in the container cannot choose it.
+    /// </summary>
+    public string? ContainerName => Container?.Name;
+
+    /// <summary>The image of the container, as written when it was started; likewise.</summary>
+    public string? ContainerImage => Container?.Image;
+
+    /// <summary>The engine: docker, containerd, cri-o, podman, lxc or systemd-nspawn; likewise.</summary>
+    public string? ContainerRuntime => Container?.Runtime;
+
+    /// <summary>The Kubernetes pod that the container is of; empty without a pod, null if not known.</summary>
+    public string? PodName => Container?.PodName;
+
+    /// <summary>The pod's namespace; likewise.</summary>
+    public string? PodNamespace => Container?.PodNamespace;
+
+    /// <summary>What is known of the container; null if nothing is.</summary>
+    internal ContainerFacts? Container { get; }
+
+    /// <summary>What is being found out about a failure; null if nothing is.</summary>
+    internal Task<BindFinding>? Finding { get; }
+
+    /// <summary>
+    /// What was found out. Waits until it is known, some milliseconds after the call; null of what was not to be explained.
+    /// </summary>
+    private protected BindFinding? Found => Finding?.GetAwaiter().GetResult();
 
     /// <summary>
     /// The program that the process runs now, looked up when asked for; empty once the process has ended, or where

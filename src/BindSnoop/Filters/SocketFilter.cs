@@ -30,6 +30,12 @@ public sealed record SocketFilter
     /// <summary>Cgroups of version 2, by path; each takes in its whole subtree.</summary>
     public IReadOnlyList<string> Cgroup { get; init; } = [];
 
+    /// <summary>Units of the system's systemd that holders run in, such as nginx.service.</summary>
+    public IReadOnlyList<string> Unit { get; init; } = [];
+
+    /// <summary>Containers that holders run in: by name (of the system's engines), or by id or at least its first 12 digits.</summary>
+    public IReadOnlyList<string> Container { get; init; } = [];
+
     /// <summary>Network namespaces, by inode number.</summary>
     public IReadOnlyList<uint> NetworkNamespace { get; init; } = [];
 

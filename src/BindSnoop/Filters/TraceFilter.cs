@@ -14,8 +14,8 @@ public enum IPFamily
 }
 
 /// <summary>
-/// What is to be traced. Every filter is applied in the kernel; an empty one lets all through, filters
-/// combine with AND, the values within one with OR.
+/// What is to be traced. Every filter but <see cref="Container"/> is applied in the kernel; an empty one lets all through,
+/// filters combine with AND, the values within one with OR.
 /// </summary>
 public sealed record TraceFilter
 {
@@ -55,6 +55,19 @@ public sealed record TraceFilter
     /// <summary>Cgroups of version 2, by path; each takes in its whole subtree. At most 64.</summary>
     public IReadOnlyList<string> Cgroup { get; init; } = [];
 
+    /// <summary>
+    /// Units of the system's systemd, such as nginx.service, that are running; each goes on being traced when it is started
+    /// again. Not together with <see cref="Cgroup"/>, and at most 64.
+    /// </summary>
+    public IReadOnlyList<string> Unit { get; init; } = [];
+
+    /// <summary>
+    /// Containers, running or not: by name (of the system's engines), or by id or at least its first 12 digits. The only
+    /// filter that is not applied in the kernel, so counts do not have it; containers that are started again, or anew by
+    /// the same name, go on being traced.
+    /// </summary>
+    public IReadOnlyList<string> Container { get; init; } = [];
+
     /// <summary>Path of a pinned hash map of cgroup ids (key u64, value u64); it may change while tracing.</summary>
     public string? CgroupMap { get; init; }
 
@@ -89,6 +102,8 @@ public sealed record TraceFilter
             (nameof(RemoteAddress), string.Join(',', RemoteAddress)),
             (nameof(Comm), string.Join(',', Comm.Select(DisplayText.Escape))),
             (nameof(Cgroup), string.Join(',', Cgroup.Select(DisplayText.Escape))),
+            (nameof(Unit), string.Join(',', Unit.Select(DisplayText.Escape))),
+            (nameof(Container), string.Join(',', Container.Select(DisplayText.Escape))),
             (nameof(CgroupMap), DisplayText.Escape(CgroupMap ?? "")),
             (nameof(MountNamespaceMap), DisplayText.Escape(MountNamespaceMap ?? "")),
             (nameof(RequestedOnly), RequestedOnly ? "yes" : ""),

@@ -28,7 +28,7 @@ internal static class CgroupRoot
         {
             throw TraceException.FromErrno(
                 "CgroupsUnavailable",
-                "The cgroup v2 hierarchy, to which programs would be attached, could not be opened",
+                "The cgroup v2 hierarchy, where this back end attaches its programs, could not be opened",
                 errno,
                 "Mount it: 'mount -t cgroup2 none /sys/fs/cgroup'; or use another back end.",
                 refusesBackend: true);
@@ -43,7 +43,7 @@ internal static class CgroupRoot
         throw new TraceException(
             "CgroupRootNotVisible",
             TraceErrorKind.NotImplemented,
-            "This process is in a cgroup namespace and sees only a part of the cgroup hierarchy, to whose root programs would be attached.",
+            "This process is in a cgroup namespace, so it cannot see the root of the cgroup hierarchy, where this back end attaches its programs.",
             "Run in the host's cgroup namespace (as docker run --cgroupns host does), or use another back end.")
         {
             RefusesBackend = true,

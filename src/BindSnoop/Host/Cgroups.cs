@@ -8,7 +8,7 @@ internal static unsafe class Cgroups
 {
     private const int FileHandleTypeKernfs = 0xfe;
 
-    // Deeper still, a path stays unknown: whoever makes one is not to keep the reader busy.
+    // Deeper still, a path stays unknown: its maker must not be able to keep the reader busy.
     private const int MostParents = 512;
     private const string Unnamed = "/…";
 
@@ -25,6 +25,14 @@ internal static unsafe class Cgroups
     /// cgroup is gone, cgroup v2 is not mounted, or CAP_DAC_READ_SEARCH is missing.
     /// </summary>
     public static string PathOf(ulong id) => (s_paths.TryGet(id, out string? known) ? known : s_paths.Remember(id, LookUp(id))) ?? "";
+
+    /// <summary>All cgroups there are now, by their paths as events show them, and whose they are.</summary>
+    public static IEnumerable<(string Path, CgroupOwner Owner)> Owners() =>
+        from directory in MountPoint is { } mount
+            ? Directory.EnumerateDirectories(mount, "*", new EnumerationOptions { RecurseSubdirectories = true })
+            : []
+        let path = DisplayText.Escape(directory[MountPoint!.Length..])
+        select (path, CgroupOwner.Of(path));
 
     /// <summary>The path of a process's cgroup; nothing where the process has ended.</summary>
     public static string PathOfProcess(int processId)
@@ -96,7 +104,7 @@ internal static unsafe class Cgroups
             return null;
         }
 
-        // Removed in this very moment: then /proc tells so behind the path.
+        // Removed in this very moment: then /proc says so behind the path.
         const string Removed = " (deleted)";
         string? path = PathOf(directory, out string rest);
         if (path is not null && path.EndsWith(Removed, StringComparison.Ordinal) && !Directory.Exists(path))

@@ -9,7 +9,9 @@ namespace BindSnoop.Host;
 /// <param name="Uid">Whose it is.</param>
 /// <param name="Gid">Its group.</param>
 /// <param name="Links">How many names it has.</param>
-internal readonly record struct FileStatus(int Mode, uint Uid, uint Gid, uint Links)
+/// <param name="Inode">Its inode number.</param>
+/// <param name="Modified">When its content was changed, in nanoseconds since 1970.</param>
+internal readonly record struct FileStatus(int Mode, uint Uid, uint Gid, uint Links, ulong Inode, long Modified)
 {
     private const int TypeMask = 0xf000;
     private const int GroupMayWrite = 0x10;
@@ -48,10 +50,14 @@ internal readonly record struct FileStatus(int Mode, uint Uid, uint Gid, uint Li
         return Read(Libc.statx(Libc.AT_FDCWD, path, 0, Libc.STATX_BASIC_STATS, status), status, out errno);
     }
 
-    // struct statx: nlink at 16, uid at 20, gid at 24, mode at 28.
+    // struct statx: nlink at 16, uid at 20, gid at 24, mode at 28, ino at 32, mtime at 112.
     private static unsafe FileStatus? Read(int result, byte* status, out int errno)
     {
         errno = result == 0 ? 0 : System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
-        return result == 0 ? new(*(ushort*)(status + 28), *(uint*)(status + 20), *(uint*)(status + 24), *(uint*)(status + 16)) : null;
+        return result == 0
+            ? new(
+                *(ushort*)(status + 28), *(uint*)(status + 20), *(uint*)(status + 24), *(uint*)(status + 16), *(ulong*)(status + 32),
+                (*(long*)(status + 112) * 1_000_000_000) + *(uint*)(status + 120))
+            : null;
     }
 }

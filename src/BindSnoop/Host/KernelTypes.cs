@@ -13,22 +13,19 @@ namespace BindSnoop.Host;
 /// </summary>
 internal sealed unsafe class KernelTypes
 {
-    private const string Path = "/sys/kernel/btf/vmlinux";
-    private const uint Magic = 0xeb9f;
-    private const string CastFunction = "bpf_rdonly_cast";
-    private const uint KindEnum = 6;
-    private const uint KindFunction = 12;
-    private const uint KindLast = 19;
+    /// <summary>Where the kernel shows its type information.</summary>
+    public const string Path = "/sys/kernel/btf/vmlinux";
 
-    // Documentation/bpf/btf.rst: words behind a type's own three, for the type and for each of its members.
-    private static readonly byte[] s_extraWords = [0, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0];
-    private static readonly byte[] s_memberWords = [0, 0, 0, 0, 3, 3, 2, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 0, 0, 3];
+    private const string CastFunction = "bpf_rdonly_cast";
 
     private static readonly byte[][] s_enumeratorNames =
     [
         "INET_FLAGS_FREEBIND\0"u8.ToArray(), "INET_FLAGS_TRANSPARENT\0"u8.ToArray(), "INET_FLAGS_BIND_ADDRESS_NO_PORT\0"u8.ToArray(),
         "BPF_FUNC_task_pt_regs\0"u8.ToArray(), "BPF_FUNC_loop\0"u8.ToArray(),
     ];
+
+    // It is 6 MB and wanted more than once at a start; afterwards the memory is of more use.
+    private static readonly WeakReference<byte[]?> s_read = new(null);
 
     private readonly byte[][] _functionNames;
     private readonly Dictionary<string, uint> _functions = [];
@@ -42,21 +39,11 @@ internal sealed unsafe class KernelTypes
         _functionNames = [.. functions.Append(CastFunction).Select(n => Encoding.ASCII.GetBytes(n + '\0'))];
         fixed (byte* data = btf)
         {
-            // struct btf_header: magic, version, flags, its length, then offset and length of types and strings.
-            uint* header = (uint*)data;
-            if (btf.Length < 24 || (header[0] & 0xffff) != Magic ||
-                (long)header[1] + header[2] + header[3] > btf.Length || (long)header[1] + header[4] + header[5] > btf.Length ||
-                header[5] == 0 || data[(long)header[1] + header[4] + header[5] - 1] != 0)
-            {
-                throw NotFound("it is not understood");
-            }
-
-            uint* types = (uint*)(data + header[1] + header[2]);
-            Walk(types, types + (header[3] / sizeof(uint)), data + header[1] + header[4], header[5]);
+            Walk(new BtfTypes(data, btf.Length));
         }
     }
 
-    /// <summary>Tells whether the kernel, with the modules that are built in, has one of the functions that were named.</summary>
+    /// <summary>Whether the kernel, with the modules that are built in, has one of the functions that were named.</summary>
     public bool HasFunction(string name) => _functions.ContainsKey(name);
 
     /// <summary>The number of such a function's type.</summary>
@@ -73,83 +60,72 @@ internal sealed unsafe class KernelTypes
 
     /// <summary>Reads the type information of the running kernel, which takes some milliseconds.</summary>
     /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>
-    public static KernelTypes Load(IEnumerable<string> functions)
+    public static KernelTypes Load(IEnumerable<string> functions) => new(Read(), functions);
+
+    /// <summary>The type information of the running kernel, as it stands. Not to be changed.</summary>
+    /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>
+    public static byte[] Read()
     {
-        byte[] btf;
+        if (s_read.TryGetTarget(out byte[]? read))
+        {
+            return read;
+        }
+
         try
         {
-            btf = File.ReadAllBytes(Path);
+            read = File.ReadAllBytes(Path);
+            s_read.SetTarget(read);
+            return read;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // .NET's own message names the path once more.
             using FileDescriptor file = Libc.open(Path, Libc.O_RDONLY | Libc.O_CLOEXEC);
-            throw NotFound(Errno.Describe(Marshal.GetLastPInvokeError()));
+            throw BtfTypes.NotFound(Errno.Describe(Marshal.GetLastPInvokeError()));
         }
-
-        return new KernelTypes(btf, functions);
     }
 
     /// <summary>Whether BPF programs can give an address a type: since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast").</summary>
     public bool HasCast => HasFunction(CastFunction);
 
-    private static TraceException NotFound(string why) => new(
-        "BtfNotFound",
-        TraceErrorKind.NotImplemented,
-        $"This kernel gives no type information ({Path}): {why}.",
-        "Run a kernel built with CONFIG_DEBUG_INFO_BTF=y (every current distribution's is), and see that /sys is mounted.");
-
     // It runs once, over more than a hundred thousand types: too late for the compiler to notice by itself.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Walk(uint* type, uint* end, byte* strings, uint stringsLength)
+    private void Walk(BtfTypes data)
     {
-        for (uint id = 1; type < end; id++)
+        uint words;
+        uint id = 1;
+        for (uint* type = data.First; type < data.End; type += words, id++)
         {
-            // struct btf_type: name offset, kind and number of members, size or type.
-            if (end - type < 3)
+            words = data.WordsOf(type);
+            if (BtfTypes.KindOf(type) == BtfTypes.Function)
             {
-                throw NotFound("it ends within a type");
-            }
-
-            uint kind = (type[1] >> 24) & 0x1f;
-            uint members = type[1] & 0xffff;
-            if (kind > KindLast)
-            {
-                throw NotFound($"it has types of the unknown kind {kind}");
-            }
-
-            uint words = 3u + s_extraWords[kind] + (s_memberWords[kind] * members);
-            if (end - type < words)
-            {
-                throw NotFound("it ends within a type");
-            }
-
-            if (kind == KindFunction)
-            {
-                if (type[0] < stringsLength && Find(_functionNames, strings + type[0]) is { } name)
+                if (Find(_functionNames, data.Name(type[0])) is { } name)
                 {
                     _functions[name] = id;
                 }
             }
-            else if (kind == KindEnum)
+            else if (BtfTypes.KindOf(type) == BtfTypes.Enum)
             {
-                for (uint i = 0; i < members; i++)
+                for (uint i = 0; i < BtfTypes.MembersOf(type); i++)
                 {
                     uint* member = type + 3 + (2 * i);
-                    if (member[0] < stringsLength && Find(s_enumeratorNames, strings + member[0]) is { } name)
+                    if (Find(s_enumeratorNames, data.Name(member[0])) is { } name)
                     {
                         _enumerators[name] = (int)member[1];
                     }
                 }
             }
-
-            type += words;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static string? Find(byte[][] names, byte* candidate)
     {
+        if (candidate is null)
+        {
+            return null;
+        }
+
         // Neither runs past its end: both are closed by a zero, the last of all strings too.
         foreach (byte[] name in names)
         {

@@ -96,6 +96,7 @@ internal static class Platform
     public static void EnsureUsable()
     {
         EnsureLinux(OperatingSystem.IsLinux());
+        HostRoot.EnsureFound();
         LibBpf.EnsureLoaded();
         if (!IsPrivileged)
         {

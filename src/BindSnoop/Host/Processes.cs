@@ -3,7 +3,7 @@ using BindSnoop.Interop;
 
 namespace BindSnoop.Host;
 
-/// <summary>What /proc tells about processes.</summary>
+/// <summary>What /proc shows of processes.</summary>
 internal static unsafe class Processes
 {
     private const int PathSize = 4096;
@@ -24,6 +24,17 @@ internal static unsafe class Processes
     {
         string path = ReadLink($"/proc/{processId}/exe");
         return path.Length > 0 && StartOf(processId) is { } start && start <= kernelTime ? path : "";
+    }
+
+    /// <summary>Whose process it is: its real user, as this process's user namespace numbers him; null where it has ended.</summary>
+    public static uint? UidOf(int processId)
+    {
+        // Not the owner of its files in /proc, which is root where a process may not be dumped.
+        const string Field = "Uid:";
+        string? line = Platform.ReadFile($"/proc/{processId}/status").Split('\n').FirstOrDefault(l => l.StartsWith(Field, StringComparison.Ordinal));
+        return line is not null && uint.TryParse(line[Field.Length..].Split('\t', StringSplitOptions.RemoveEmptyEntries)[0], NumberStyles.None, CultureInfo.InvariantCulture, out uint uid)
+            ? uid
+            : null;
     }
 
     /// <summary>The name of a process's first thread, safe to print; nothing where the process has ended.</summary>

@@ -37,7 +37,7 @@ internal static unsafe class TraceFs
         if (root.IsInvalid)
         {
             throw TraceException.FromErrno(
-                "TraceFsUnavailable", "Tracepoints need tracefs, which is not mounted here and could not be", errno, Remedy, refusesBackend: true);
+                "TraceFsUnavailable", "Tracepoints need tracefs, which is not mounted here, and mounting it failed", errno, Remedy, refusesBackend: true);
         }
 
         using FileDescriptor file = Libc.openat(root, path, Libc.O_RDONLY | Libc.O_CLOEXEC);

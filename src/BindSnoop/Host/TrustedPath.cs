@@ -31,7 +31,7 @@ internal static unsafe class TrustedPath
         {
             if (FileStatus.Of(part, out int errno) is not { } status)
             {
-                return $"'{DisplayText.Escape(part)}' cannot be looked at: {Errno.Describe(errno)}";
+                return $"'{DisplayText.Escape(part)}' cannot be examined: {Errno.Describe(errno)}";
             }
 
             if (status.OtherOwner is { } other)

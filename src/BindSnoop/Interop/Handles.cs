@@ -41,6 +41,27 @@ internal sealed class FileDescriptor : SafeHandle
     protected override bool ReleaseHandle() => Libc.close((int)handle) == 0;
 }
 
+/// <summary>Owns a connection to a database of SQLite; it lives on until its last statement is gone.</summary>
+internal sealed class SqliteHandle() : SafeHandle(0, true)
+{
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle() => LibSqlite.sqlite3_close_v2(handle) == LibSqlite.SQLITE_OK;
+}
+
+/// <summary>Owns a prepared statement of SQLite.</summary>
+internal sealed class SqliteStatementHandle() : SafeHandle(0, true)
+{
+    public override bool IsInvalid => handle == 0;
+
+    protected override bool ReleaseHandle()
+    {
+        // Its result is the error of the last step, if that failed.
+        _ = LibSqlite.sqlite3_finalize(handle);
+        return true;
+    }
+}
+
 /// <summary>Owns an <c>mmap</c>ed range.</summary>
 internal sealed unsafe class MemoryMap : SafeHandle
 {

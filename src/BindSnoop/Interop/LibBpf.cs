@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace BindSnoop.Interop;
@@ -5,6 +7,9 @@ namespace BindSnoop.Interop;
 /// <summary>The part of libbpf 1.x that the engine uses. Names and semantics are libbpf's own.</summary>
 internal static unsafe partial class LibBpf
 {
+    /// <summary>The environment variable that asks for the system's library where the module brings another.</summary>
+    public const string Variable = "BINDSNOOP_LIBBPF";
+
     private const string Library = "libbpf.so.1";
 
     // All of those below, as a test sees to.
@@ -22,25 +27,93 @@ internal static unsafe partial class LibBpf
         nameof(bpf_iter_create), nameof(bpf_prog_test_run_opts),
     ];
 
+    /// <summary>Whether it is part of this program, as in the native build of the command line. A constant there, which leaves out the search.</summary>
+    [FeatureSwitchDefinition("BindSnoop.LibBpf.IsLinked")]
+    public static bool IsLinked => AppContext.TryGetSwitch("BindSnoop.LibBpf.IsLinked", out bool linked) && linked;
+
+    static LibBpf()
+    {
+        if (!IsLinked)
+        {
+            NativeLibrary.SetDllImportResolver(typeof(LibBpf).Assembly, (name, _, _) => name == Library && TryLoad(out nint library) ? library : 0);
+        }
+    }
+
     /// <summary>
     /// Fails with one clear error where libbpf is missing, or lacks what is used of it, instead of a
     /// <see cref="DllNotFoundException"/> from the depth of whatever touches it first.
     /// </summary>
     public static void EnsureLoaded()
     {
-        const string Remedy = "Install libbpf 1.0 or later: 'apt install libbpf1' (Debian, Ubuntu), 'dnf install libbpf' (Fedora).";
-        if (!NativeLibrary.TryLoad(Library, typeof(LibBpf).Assembly, null, out nint library))
+        if (IsLinked)
+        {
+            return;
+        }
+
+        if (Environment.GetEnvironmentVariable(Variable) is { } choice and not ("" or "system"))
         {
             throw new TraceException(
-                "LibBpfNotFound", TraceErrorKind.NotInstalled, $"The library {Library} is not installed on this machine.", Remedy);
+                "LibBpfChoiceInvalid",
+                TraceErrorKind.InvalidArgument,
+                $"The value of the environment variable {Variable} is not 'system', which is all it can be.",
+                "Set it to system, to use the system's libbpf rather than the module's; or unset it.",
+                choice);
+        }
+
+        if (!TryLoad(out nint library))
+        {
+            throw new TraceException(
+                "LibBpfNotFound", TraceErrorKind.NotInstalled, $"The library {Library} is not installed on this machine.", LibBpfAdvice.ForThisMachine());
         }
 
         if (s_functions.FirstOrDefault(f => !NativeLibrary.TryGetExport(library, f, out _)) is { } missing)
         {
             throw new TraceException(
-                "LibBpfTooOld", TraceErrorKind.NotInstalled, $"The library {Library} of this machine has no function {missing}.", Remedy);
+                "LibBpfTooOld", TraceErrorKind.NotInstalled, $"The library {Library} of this machine has no function {missing}.", LibBpfAdvice.ForThisMachine());
         }
     }
+
+    /// <summary>The file that it was loaded from; empty if it is part of this program.</summary>
+    public static string LoadedFrom()
+    {
+        if (IsLinked)
+        {
+            return "";
+        }
+
+        _ = TryLoad(out nint library);
+        ulong function = (ulong)NativeLibrary.GetExport(library, nameof(libbpf_version_string));
+        NativeLibrary.Free(library);
+        foreach (string line in File.ReadLines("/proc/self/maps"))
+        {
+            // FROM-TO PERMISSIONS OFFSET DEVICE INODE PATH; a path may have spaces.
+            string[] fields = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
+            string[] range = fields[0].Split('-');
+            if (function >= Address(range[0]) && function < Address(range[1]))
+            {
+                return fields.Length > 5 ? fields[5].Trim() : "";
+            }
+        }
+
+        return "";
+
+        static ulong Address(string text) => ulong.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The module's own, where it has one that this C library can load; else the system's.</summary>
+    private static bool TryLoad(out nint library)
+    {
+        library = 0;
+        return (Environment.GetEnvironmentVariable(Variable) != "system" && Bundled() is { } own && NativeLibrary.TryLoad(own, out library))
+            || NativeLibrary.TryLoad(Library, typeof(LibBpf).Assembly, null, out library);
+    }
+
+    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "What is one file has it linked in, or no file beside it.")]
+    private static string? Bundled() =>
+        Path.GetDirectoryName(typeof(LibBpf).Assembly.Location) is { Length: > 0 } folder
+        && Path.Combine(folder, "runtimes", $"linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}", "native", Library) is var path
+        && File.Exists(path)
+            ? path : null;
 
     [LibraryImport(Library)]
     public static partial nint libbpf_set_print(delegate* unmanaged<int, byte*, nint, int> print);
@@ -49,7 +122,7 @@ internal static unsafe partial class LibBpf
     public static partial byte* libbpf_version_string();
 
     [LibraryImport(Library, SetLastError = true)]
-    public static partial BpfObject bpf_object__open_mem(byte* image, nuint size, nint options);
+    public static partial BpfObject bpf_object__open_mem(byte* image, nuint size, BpfObjectOpenOptions* options);
 
     [LibraryImport(Library)]
     public static partial int bpf_object__load(BpfObject @object);
@@ -140,6 +213,19 @@ internal static unsafe partial class LibBpf
     [LibraryImport(Library)]
     public static partial int bpf_map_lookup_batch(
         int map, void* inBatch, void* outBatch, void* keys, void* values, ref uint count, nint options);
+}
+
+/// <summary><c>struct bpf_object_open_opts</c> (libbpf.h), as far as it is used.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 56)]
+internal unsafe struct BpfObjectOpenOptions
+{
+    /// <summary>How much of it is given.</summary>
+    [FieldOffset(0)]
+    public nuint Size;
+
+    /// <summary>A file of type information that relocations go by, instead of the kernel's; read when the object is loaded.</summary>
+    [FieldOffset(48)]
+    public byte* BtfCustomPath;
 }
 
 /// <summary><c>struct bpf_prog_load_opts</c>, as far as it is used.</summary>

@@ -21,7 +21,10 @@ internal static unsafe partial class Libc
     public const uint RENAME_NOREPLACE = 1;
     public const int O_CLOEXEC = 0x80000;
     public const int EFD_CLOEXEC = 0x80000;
+    public const uint MFD_CLOEXEC = 1;
     public const int EFD_NONBLOCK = 0x800;
+    public const int LOCK_EX = 2;
+    public const int LOCK_NB = 4;
     public const short POLLIN = 1;
     public const short POLLOUT = 4;
     public const short POLLERR = 8;
@@ -33,6 +36,8 @@ internal static unsafe partial class Libc
     public const int SOCK_DGRAM = 2;
     public const int SOCK_RAW = 3;
     public const int SOCK_CLOEXEC = 0x80000;
+    public const int SOCK_NONBLOCK = O_NONBLOCK;
+    public const int PR_GET_NAME = 16;
     public const int CLOCK_REALTIME = 0;
     public const int CLOCK_BOOTTIME = 7;
     public const uint STATX_BASIC_STATS = 0x7ff;
@@ -99,6 +104,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true)]
     public static partial nint read(FileDescriptor fd, void* data, nuint size);
 
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial FileDescriptor memfd_create(string name, uint flags);
+
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial FileDescriptor open(string path, int flags);
 
@@ -129,11 +137,35 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true)]
     public static partial int fsync(FileDescriptor fd);
 
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int flock(FileDescriptor fd, int operation);
+
     [LibraryImport(Library)]
     public static partial int isatty(FileDescriptor fd);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial FileDescriptor socket(int family, int type, int protocol);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int bind(int socket, byte* address, uint size);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int listen(int socket, int backlog);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int connect(int socket, byte* address, uint size);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int accept4(int socket, byte* address, uint* size, int flags);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int getsockname(int socket, byte* address, uint* size);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int setsockopt(int socket, int level, int option, void* value, uint size);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int getsockopt(int socket, int level, int option, void* value, uint* size);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial FileDescriptor openat(FileDescriptor directory, byte* path, int flags);
@@ -143,6 +175,18 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library)]
     public static partial uint geteuid();
+
+    [LibraryImport(Library)]
+    public static partial uint getuid();
+
+    [LibraryImport(Library)]
+    public static partial uint getgid();
+
+    [LibraryImport(Library)]
+    public static partial int getppid();
+
+    [LibraryImport(Library)]
+    public static partial int prctl(int option, void* value);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int setns(FileDescriptor fd, int type);

@@ -10,7 +10,7 @@ public enum Backend
     /// </summary>
     Auto,
 
-    /// <summary>fexit programs on trampolines: the cheapest. Since 5.10, arm64 since 6.0.</summary>
+    /// <summary>fexit programs on trampolines: the cheapest. Since 5.10; on arm64, 6.1 cannot attach them and 6.12 can.</summary>
     Fentry,
 
     /// <summary>kprobes and kretprobes. The kernel has room for ten returns at a time, or two for each processor if that is more.</summary>

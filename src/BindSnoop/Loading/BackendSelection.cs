@@ -6,15 +6,16 @@ namespace BindSnoop.Loading;
 internal static class BackendSelection
 {
     private static readonly Backend[] s_preempting = [Backend.Cgroup, Backend.Kprobe, Backend.Fentry, Backend.Tracepoint];
+    private static readonly Backend[] s_preemptingFunctionsFirst = [Backend.Kprobe, Backend.Cgroup, Backend.Fentry, Backend.Tracepoint];
     private static readonly Backend[] s_others = [Backend.Fentry, Backend.Kprobe, Backend.Cgroup, Backend.Tracepoint];
 
     /// <summary>Opens with the back end asked for, or the best that works.</summary>
     /// <param name="asked">Perhaps <see cref="Backend.Auto"/>.</param>
-    /// <param name="hasCgroup">Whether <see cref="Backend.Cgroup"/> is one to think of.</param>
+    /// <param name="cgroup">What <see cref="Backend.Cgroup"/> hooks; null if it is not one to think of.</param>
     /// <param name="trampolinesWork">Whether <see cref="Backend.Fentry"/> would do, if it were not for what it loses.</param>
     /// <param name="open">Throws an exception that <see cref="TraceException.RefusesBackend"/> to have the next one tried.</param>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>
-    public static T Open<T>(Backend asked, bool hasCgroup, Func<bool> trampolinesWork, Func<Backend, T> open, out IReadOnlyList<BackendRefusal> refusals)
+    public static T Open<T>(Backend asked, CgroupDefinition? cgroup, Func<bool> trampolinesWork, Func<Backend, T> open, out IReadOnlyList<BackendRefusal> refusals)
     {
         List<BackendRefusal> refused = [];
         refusals = refused;
@@ -24,7 +25,7 @@ internal static class BackendSelection
         }
 
         bool preempts = Platform.Preempts;
-        foreach (Backend backend in (preempts ? s_preempting : s_others).Where(b => hasCgroup || b != Backend.Cgroup))
+        foreach (Backend backend in (!preempts ? s_others : cgroup?.Blind is null ? s_preempting : s_preemptingFunctionsFirst).Where(b => cgroup is not null || b != Backend.Cgroup))
         {
             try
             {
@@ -53,6 +54,6 @@ internal static class BackendSelection
     private static TraceException ProgramsPreempted() => new(
         "ProgramsPreempted",
         TraceErrorKind.NotImplemented,
-        "This kernel preempts: while it has interrupted a program, it leaves out that of other threads on the same processor.",
-        "Ask for it by name where its lower cost counts for more than every event under heavy load.");
+        "This kernel preempts: while it has interrupted a program, it skips that program for other threads on the same processor.",
+        "Select it by name if its lower cost matters more than seeing every event under heavy load.");
 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using BindSnoop.Abi;
 using BindSnoop.Host;
 using BindSnoop.Interop;
@@ -26,8 +25,8 @@ internal sealed class CgroupFilter : IDisposable
             throw new TraceException(
                 "TooManyCgroups",
                 TraceErrorKind.InvalidArgument,
-                $"{paths.Count} cgroups were given; {TraceConfig.MaxCgroups} is the most.",
-                "Give a common ancestor: a cgroup takes in all below it. Or put the ids into a pinned map.",
+                $"{paths.Count} cgroups were given; at most {TraceConfig.MaxCgroups} are possible.",
+                "Give a common ancestor, which includes all cgroups below it, or put the ids into a pinned map.",
                 paths.Count);
         }
 
@@ -67,7 +66,7 @@ internal sealed class CgroupFilter : IDisposable
             for (int depth = 0; depth < _paths[i].Names.Count; depth++)
             {
                 CgroupPart part = new() { Path = (uint)i, Depth = (uint)depth };
-                target.Set(CgroupPart.Map, BytesOf(in part), Padded(_paths[i].Names[depth]));
+                target.Set(CgroupPart.Map, RecordBytes.Of(in part), Padded(_paths[i].Names[depth]));
             }
         }
 
@@ -91,12 +90,9 @@ internal sealed class CgroupFilter : IDisposable
         "CgroupNotFound",
         TraceErrorKind.ObjectNotFound,
         $"The cgroup '{DisplayText.Escape(path.Names[^1])}' was removed while the trace began.",
-        "Try again once it is there.");
+        "Try again once it exists.");
 
     private static byte[] Padded(byte[] name) => [.. name, .. new byte[CgroupName.Size - name.Length]];
-
-    private static byte[] BytesOf<T>(in T value)
-        where T : unmanaged => MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ToArray();
 
     private void Note(TracerObject target, CgroupPath path, ulong parent, int depth)
     {
@@ -112,6 +108,6 @@ internal sealed class CgroupFilter : IDisposable
             through.Paths |= same ? 1ul << i : 0;
         }
 
-        target.Set(CgroupPlace.Map, [.. BitConverter.GetBytes(parent), .. Padded(path.Names[depth])], BytesOf(in through));
+        target.Set(CgroupPlace.Map, [.. BitConverter.GetBytes(parent), .. Padded(path.Names[depth])], RecordBytes.Of(in through));
     }
 }

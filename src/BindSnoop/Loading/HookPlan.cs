@@ -12,9 +12,6 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
     private const string Modules = "/sys/module";
     private const string Types = "/sys/kernel/btf";
 
-    /// <summary>What system call tracepoints do not see.</summary>
-    private const string BlindOfTracepoint = "Calls made through io_uring, and by 32-bit programs.";
-
     private const string BlindOfCgroup =
         "Failed calls; raw, ping and SCTP sockets; IP_BIND_ADDRESS_NO_PORT with port 0; sctp_bindx(), bpf_bind().";
 
@@ -30,7 +27,7 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
     public static HookPlan Of(TracerDefinition definition, Backend backend, TraceConfiguration configuration, KernelTypes types) => backend switch
     {
         Backend.Cgroup => Cgroup(definition, configuration, types),
-        Backend.Tracepoint => new(Tracepoints(definition, configuration.IncludeError), CgroupHooks.None, BlindOfTracepoint),
+        Backend.Tracepoint => new(Tracepoints(definition, configuration.IncludeError), CgroupHooks.None, definition.BlindOfTracepoint),
         _ => new(Functions(definition, backend, configuration.IncludeError, types), CgroupHooks.None, ""),
     };
 
@@ -41,11 +38,16 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
             throw new TraceException(
                 "NoCgroupPrograms",
                 TraceErrorKind.InvalidArgument,
-                "Programs of the cgroup see calls of bind() alone.",
+                "The Cgroup back end sees only binds and releases.",
                 "Use another back end for these calls.")
             {
                 RefusesBackend = true,
             };
+        }
+
+        if (cgroup.Blind is { } blind)
+        {
+            return new(new HashSet<string>(cgroup.Returns), CgroupHooks.Alone, blind);
         }
 
         Backend? beside = HookProof.FirstOfFunctions(definition, types, Platform.Preempts);
@@ -81,7 +83,11 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
         includeError ? [.. definition.RawTracepoints.Select(t => $"raw_{t}")] : [];
 
     private static HashSet<string> Tracepoints(TracerDefinition definition, bool includeError) =>
-        [.. Besides(definition, includeError), .. definition.SystemCalls.SelectMany(c => new[] { $"sys_enter_{c}", $"sys_exit_{c}" })];
+        [
+            .. Besides(definition, includeError),
+            .. definition.SystemCalls.SelectMany(c => new[] { $"sys_enter_{c}", $"sys_exit_{c}" }),
+            .. (definition.OwnTracepoints ?? []).Select(t => $"raw_{t}"),
+        ];
 
     private static HashSet<string> Functions(TracerDefinition definition, Backend backend, bool includeError, KernelTypes types)
     {
@@ -117,8 +123,8 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
             return false;
         }
 
-        return backend == Backend.Kprobe || File.Exists($"{Types}/{module}")
-            ? true
+        return backend == Backend.Kprobe || File.Exists($"{Types}/{module}") ? true
+            : function.Optional ? false
             : throw Missing(function, $"Use another back end, or a kernel whose module {module} has type information (CONFIG_DEBUG_INFO_BTF_MODULES=y).");
     }
 

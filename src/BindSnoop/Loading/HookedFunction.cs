@@ -5,4 +5,5 @@ namespace BindSnoop.Loading;
 /// <param name="Required">What a kernel has that has it, if the back end is of no use without; others may be absent.</param>
 /// <param name="ErrorsOnly">Hooked only if failures are wanted.</param>
 /// <param name="Module">The kernel module that has it where the kernel itself does not.</param>
-internal sealed record HookedFunction(string Name, string? Required = null, bool ErrorsOnly = false, string? Module = null);
+/// <param name="Optional">Whether the back end is of use without it, even if the module is there.</param>
+internal sealed record HookedFunction(string Name, string? Required = null, bool ErrorsOnly = false, string? Module = null, bool Optional = false);

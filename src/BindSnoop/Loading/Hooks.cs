@@ -12,7 +12,10 @@ internal sealed unsafe class Hooks
     private const int PerfTypeTracepoint = 2;
     private const nint PerfFlagCloseOnExec = 8;
 
-    private readonly List<BpfLink> _links = [];
+    // Of threads that do no more than make a system call.
+    private const int StackSize = 128 * 1024;
+
+    private readonly List<(BpfLink Link, bool IsOfCgroup)> _links = [];
     private readonly HashSet<string> _attached = [];
     private FileDescriptor? _cgroupRoot;
 
@@ -46,7 +49,7 @@ internal sealed unsafe class Hooks
                         : BpfError.From("BpfAttachFailed", $"Attaching {name} failed", -errno, refusesBackend: true);
                 }
 
-                _links.Add(link);
+                _links.Add((link, name.StartsWith(CgroupPrefix, StringComparison.Ordinal)));
             }
         }
         finally
@@ -55,19 +58,37 @@ internal sealed unsafe class Hooks
         }
     }
 
+    /// <summary>
+    /// Detaches all: first the cgroup's programs, last to first, then all others at once, since for each the kernel waits until no
+    /// processor runs it any more. An entry may then be detached after its return, and a call of which only the entry was seen
+    /// would count as lost: set <see cref="Abi.ReaderState.Leaving"/> first.
+    /// </summary>
     public void Detach()
     {
-        for (int i = _links.Count - 1; i >= 0; i--)
+        for (; _links.Count > 0 && _links[^1].IsOfCgroup; _links.RemoveAt(_links.Count - 1))
         {
-            _links[i].Dispose();
+            _links[^1].Link.Dispose();
         }
 
+        List<Thread> others = [];
+        foreach ((BpfLink link, _) in _links.Skip(1))
+        {
+            others.Add(new Thread(link.Dispose, StackSize) { IsBackground = true, Name = "detaching" });
+            others[^1].Start();
+        }
+
+        if (_links.Count > 0)
+        {
+            _links[0].Link.Dispose();
+        }
+
+        others.ForEach(t => t.Join());
         _links.Clear();
     }
 
     /// <summary>
-    /// Returns before entries, and off again the other way round: a call that only its entry was seen of would count
-    /// as lost. Last the cgroup's programs, and of those the ones that look at what the others have noted down.
+    /// Returns before entries: a call that only its entry was seen of would count as lost. Last the cgroup's programs, and of
+    /// those the ones that look at what the others have noted down.
     /// </summary>
     private static int OrderOf(string program) =>
         program.StartsWith(CgroupPrefix + "post_", StringComparison.Ordinal) ? 3

@@ -33,7 +33,12 @@ internal sealed class LoadedTracer : IDisposable
                 Object.Resize("calls", 1);
             }
 
-            if (definition.Cgroup is { } cgroup && !cgroup.Entries.Any(plan.Programs.Contains))
+            if (definition.Memory is { } memory && backend != Backend.Tracepoint)
+            {
+                Object.Resize(memory, configuration.BoundCapacity);
+            }
+
+            if (definition.Cgroup is { Entries.Count: > 0 } cgroup && !cgroup.Entries.Any(plan.Programs.Contains))
             {
                 Object.Resize("cgroup_calls", 1);
             }
@@ -75,7 +80,7 @@ internal sealed class LoadedTracer : IDisposable
     {
         return BackendSelection.Open(
             backend,
-            definition.Cgroup is not null,
+            definition.Cgroup,
             () => HookProof.Works(definition, Backend.Fentry, TracerDefinition.KernelTypes),
             candidate =>
             {

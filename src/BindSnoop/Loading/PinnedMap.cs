@@ -10,7 +10,7 @@ internal static unsafe class PinnedMap
     private const uint MapTypeHash = 1;
 
     /// <summary>Opens a hash map with 64-bit keys.</summary>
-    /// <param name="path">In a BPF file system; nobody else may be able to change it.</param>
+    /// <param name="path">In a BPF file system; only its owner and root may be able to change it.</param>
     /// <param name="valueSize">What its values must have.</param>
     /// <exception cref="TraceException"><c>PinnedMapNotFound</c>, <c>PinnedMapNotTrusted</c> or <c>PinnedMapMismatch</c>.</exception>
     public static FileDescriptor Open(string path, uint valueSize)
@@ -32,8 +32,8 @@ internal static unsafe class PinnedMap
 
             if (TrustedPath.OthersWhoMayChange(resolved) is { } others)
             {
-                // Whoever can change the map decides what is seen. That it is looked at once it is open is soon enough: if
-                // nobody can change the way there now, nobody could before.
+                // Changing the map decides what is seen. Checking after it was opened is soon enough: a path that no one else
+                // can change now could not be changed before.
                 throw new TraceException(
                     "PinnedMapNotTrusted",
                     TraceErrorKind.PermissionDenied,

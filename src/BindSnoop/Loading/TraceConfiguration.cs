@@ -51,13 +51,16 @@ internal sealed class TraceConfiguration : IDisposable
     /// <summary>Whether the address that was requested has a say in what is reported of a success.</summary>
     public bool RequestMatters => _constants.Count == 0 || _filter.Port.Count > 0 || _filter.Address.Count > 0 || _filter.RequestedOnly;
 
+    /// <summary>How many entries the tracer's memory is to have, if it has one.</summary>
+    public int BoundCapacity { get; private init; } = 1;
+
     /// <summary>Whether a protocol of this sort is asked for by name or number.</summary>
     public bool NamesAny(Func<ushort, bool> sort) => _filter.Protocol.Any(sort);
 
     /// <summary>For a trace that sends events.</summary>
     public static TraceConfiguration ForEvents(TraceOptions options)
     {
-        TraceConfiguration configuration = new(options.Filter, count: false);
+        TraceConfiguration configuration = new(options.Filter, count: false) { BoundCapacity = options.BoundCapacity };
         configuration._sizes["events"] = options.BufferSize;
         return configuration;
     }
@@ -169,8 +172,7 @@ internal sealed class TraceConfiguration : IDisposable
     private static byte[] KeyOf(AddressPrefix prefix)
     {
         IPFamily family = prefix.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? IPFamily.IPv4 : IPFamily.IPv6;
-        AddressKey key = new(prefix.Address, prefix.Length, (ushort)family);
-        return MemoryMarshal.AsBytes(new ReadOnlySpan<AddressKey>(in key)).ToArray();
+        return RecordBytes.Of(new AddressKey(prefix.Address, prefix.Length, (ushort)family));
     }
 
     private static void SetPorts(Span<byte> bitmap, IReadOnlyList<PortRange> ranges)

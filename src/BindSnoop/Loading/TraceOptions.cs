@@ -1,3 +1,5 @@
+using BindSnoop.Host;
+
 namespace BindSnoop;
 
 /// <summary>How to trace.</summary>
@@ -15,6 +17,17 @@ public sealed record TraceOptions
     /// <summary>What to trace.</summary>
     public TraceFilter Filter { get; init; } = new();
 
+    /// <summary>What to trace, with the cgroups of units in place of the units.</summary>
+    /// <exception cref="TraceException"><c>UnitNotFound</c>, <c>UnitWithCgroup</c>.</exception>
+    internal TraceFilter KernelFilter =>
+        Filter.Unit.Count == 0 ? Filter
+        : Filter.Cgroup.Count == 0 ? Filter with { Cgroup = [.. Filter.Unit.Select(Units.CgroupOf)], Unit = [] }
+        : throw new TraceException(
+            "UnitWithCgroup",
+            TraceErrorKind.InvalidArgument,
+            "A trace cannot filter by both units and cgroups.",
+            "Leave one of them out; a unit is a cgroup, too.");
+
     /// <summary>Which back end; by default the first that works.</summary>
     public Backend Backend { get; init; }
 
@@ -25,17 +38,20 @@ public sealed record TraceOptions
     public bool IncludeExisting { get; init; }
 
     /// <summary>
-    /// How many events may wait in this process for whoever takes them, beside those in the buffer; in steps of 256.
+    /// How many events may wait in this process to be taken, beside those in the buffer; in steps of 256.
     /// While so many wait nothing is read.
     /// </summary>
     public int ReadAhead { get; init; } = DefaultReadAhead;
 
-    /// <summary>Explain binds that fail (binds only): <see cref="BindEvent.Cause"/>. Failed calls are traced then, too.</summary>
+    /// <summary>Explain calls that fail (binds and listens only): <see cref="BindEvent.Cause"/>. Failed calls are traced then, too.</summary>
     public bool Explain { get; init; }
 
     /// <summary>How many different combinations of address, port, protocol and result can be counted.</summary>
     public int CountCapacity { get; init; } = DefaultCountCapacity;
 
-    /// <summary>The background trace that metrics are told of; null of others.</summary>
+    /// <summary>How many sockets that are bound a trace of releases remembers, at some 80 bytes each.</summary>
+    internal int BoundCapacity { get; init; } = 65536;
+
+    /// <summary>The name of the background trace in metrics; null for other traces.</summary>
     internal string? TraceName { get; init; }
 }

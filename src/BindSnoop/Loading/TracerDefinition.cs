@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
 using System.Runtime.CompilerServices;
 using BindSnoop.Abi;
 using BindSnoop.Host;
@@ -15,14 +17,23 @@ namespace BindSnoop.Loading;
 /// <param name="SystemCalls">What to hook by tracepoint.</param>
 /// <param name="RawTracepoints">What every back end hooks besides, if failures are wanted.</param>
 /// <param name="Cgroup">What to hook by programs of the cgroup; null if nothing of it runs in them.</param>
+/// <param name="OwnTracepoints">Raw tracepoints that the <see cref="Backend.Tracepoint"/> back end hooks instead of system calls.</param>
+/// <param name="BlindOfTracepoint">What that does not see, where it is not the usual.</param>
+/// <param name="Memory">The map of what is remembered beyond a call, which that does without.</param>
 internal sealed record TracerDefinition(
     string ObjectName,
     int RecordSize,
     IReadOnlyList<HookedFunction> Functions,
     IReadOnlyList<string> SystemCalls,
     IReadOnlyList<string> RawTracepoints,
-    CgroupDefinition? Cgroup = null)
+    CgroupDefinition? Cgroup = null,
+    IReadOnlyList<string>? OwnTracepoints = null,
+    string BlindOfTracepoint = "Calls made through io_uring, and by 32-bit programs.",
+    string? Memory = null)
 {
+    /// <summary>Where another object comes from than the embedded one, by whether its programs can give an address a type.</summary>
+    public Func<bool, byte[]>? Image { get; init; }
+
     public static TracerDefinition Bind { get; } = new(
         "bind",
         Unsafe.SizeOf<BindRecord>(),
@@ -67,7 +78,35 @@ internal sealed record TracerDefinition(
         ["listen"],
         []);
 
-    public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept, Listen];
+    public static TracerDefinition Release { get; } = new(
+        "release",
+        Unsafe.SizeOf<ReleaseRecord>(),
+        [
+            new("inet_release", Required: "IPv4 networking"),
+            new("tcp_disconnect"),
+            new("tcp_abort"),
+            new("__udp_disconnect"),
+            new("inet_bind"),
+            new("inet6_bind", Module: "ipv6"),
+            new("mptcp_bind"),
+            new("inet_listen"),
+            new("mptcp_listen"),
+            new("sctp_inet_listen", Module: "sctp", Optional: true),
+            new("inet_dccp_listen", Module: "dccp", Optional: true),
+        ],
+        [],
+        [],
+        new CgroupDefinition(
+            [],
+            ["cgroup_sock_release", "cgroup_post_bind4", "cgroup_post_bind6", "raw_inet_sock_set_state"],
+            [],
+            [],
+            Blind: "Sockets of the kernel's own; ports that a connect() to no address gives up; how long raw, ping and SCTP sockets, and those bound by listen(), were bound."),
+        ["inet_sock_set_state"],
+        "Sockets that do not listen; how long others were bound.",
+        "bound_sockets");
+
+    public static IReadOnlyList<TracerDefinition> All { get; } = [Bind, Accept, Listen, Release];
 
     // A failure to read is not kept: /sys may be mounted later.
     private static readonly Lazy<KernelTypes> s_kernelTypes =
@@ -79,7 +118,7 @@ internal sealed record TracerDefinition(
 
     /// <summary>The object for this machine's architecture.</summary>
     /// <param name="cast">That for kernels whose programs can give an address a type: see CAN_CAST in bpf/kernel.h.</param>
-    public byte[] LoadObject(bool cast) => LoadObject(ObjectName, cast);
+    public byte[] LoadObject(bool cast) => Image?.Invoke(cast) ?? LoadObject(ObjectName, cast);
 
     /// <summary>The same of any object.</summary>
     public static byte[] LoadObject(string objectName, bool cast)
@@ -94,9 +133,22 @@ internal sealed record TracerDefinition(
                 $"There are no BPF programs for {other}.",
                 "Use an x86-64 or arm64 machine."),
         };
-        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{objectName}.{architecture}{(cast ? "-cast" : "")}.o")!;
-        byte[] image = new byte[stream.Length];
-        stream.ReadExactly(image);
+        return LoadObject(objectName, $"{architecture}{(cast ? "-cast" : "")}");
+    }
+
+    /// <summary>That of an architecture, which may have <c>-cast</c> behind it.</summary>
+    public static byte[] LoadObject(string objectName, string architecture)
+    {
+        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{objectName}.{architecture}.o.gz")
+            ?? throw new ArgumentException($"There is no object {objectName} for {architecture}.");
+        // A gzip file ends with the length of what it holds.
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        stream.Position = stream.Length - length.Length;
+        stream.ReadExactly(length);
+        stream.Position = 0;
+        using GZipStream content = new(stream, CompressionMode.Decompress);
+        byte[] image = new byte[BinaryPrimitives.ReadInt32LittleEndian(length)];
+        content.ReadExactly(image);
         return image;
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using BindSnoop.Host;
 using BindSnoop.Interop;
 
 namespace BindSnoop.Loading;
@@ -8,20 +9,30 @@ namespace BindSnoop.Loading;
 internal sealed unsafe class TracerObject : IDisposable
 {
     private readonly BpfObject _object;
+    private readonly FileDescriptor? _types;
     private readonly List<nint> _programs = [];
 
     /// <summary>Opens it; nothing is in the kernel yet.</summary>
     public TracerObject(byte[] image)
+        : this(image, BtfSubset.Make(KernelTypes.Read(), image))
     {
+    }
+
+    /// <summary>The same with the type information that its relocations go by; null for the kernel's.</summary>
+    internal TracerObject(byte[] image, byte[]? types)
+    {
+        _types = Hold(types);
         fixed (byte* pointer = image)
+        fixed (byte* path = Encoding.ASCII.GetBytes($"/proc/self/fd/{_types?.Value}\0"))
         {
-            _object = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, 0);
+            BpfObjectOpenOptions options = new() { Size = (nuint)sizeof(BpfObjectOpenOptions), BtfCustomPath = _types is null ? null : path };
+            _object = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, &options);
         }
 
         if (_object.IsInvalid)
         {
             int errno = Marshal.GetLastPInvokeError();
-            _object.Dispose();
+            Dispose();
             throw BpfError.From("BpfOpenFailed", "Opening the BPF object failed", -errno);
         }
     }
@@ -65,7 +76,12 @@ internal sealed unsafe class TracerObject : IDisposable
     }
 
     /// <exception cref="TraceException"><c>BpfLoadFailed</c>: the kernel refuses.</exception>
-    public void Load(string refused) => BpfError.Check("BpfLoadFailed", refused, LibBpf.bpf_object__load(_object), refusesBackend: true);
+    public void Load(string refused)
+    {
+        int result = LibBpf.bpf_object__load(_object);
+        _types?.Dispose();
+        BpfError.Check("BpfLoadFailed", refused, result, refusesBackend: true);
+    }
 
     /// <summary>One of the programs, or 0.</summary>
     public nint Program(string name) => LibBpf.bpf_object__find_program_by_name(_object, name);
@@ -88,7 +104,32 @@ internal sealed unsafe class TracerObject : IDisposable
         // Those run at every bind and look at few: calls that they miss are among those entered and not left.
         _programs.Where(p => !NameOf(p).EndsWith(CgroupDefinition.NoPortSuffix, StringComparison.Ordinal)).Sum(MissesOf);
 
-    public void Dispose() => _object.Dispose();
+    public void Dispose()
+    {
+        _object.Dispose();
+        _types?.Dispose();
+    }
+
+    // libbpf takes them by a path alone, and reads them when it loads the object.
+    private static FileDescriptor? Hold(byte[]? types)
+    {
+        if (types is null)
+        {
+            return null;
+        }
+
+        FileDescriptor file = Libc.memfd_create("bindsnoop-types", Libc.MFD_CLOEXEC);
+        fixed (byte* data = types)
+        {
+            if (!file.IsInvalid && Libc.write(file, data, (nuint)types.Length) == types.Length && File.Exists($"/proc/self/fd/{file.Value}"))
+            {
+                return file;
+            }
+        }
+
+        file.Dispose();
+        return null;
+    }
 
     private static long MissesOf(nint program)
     {

@@ -4,7 +4,7 @@ namespace BindSnoop.Metrics;
 /// <param name="only">Leaves out all other metrics.</param>
 internal sealed class MetricSet(Metric? only = null)
 {
-    /// <summary>Traces of which the names are told; the names of more are folded into <see cref="Other"/>.</summary>
+    /// <summary>How many traces have a name of their own; further ones are folded into <see cref="Other"/>.</summary>
     public const int MaxTraceNames = 64;
 
     /// <summary>The value of a tag that stands for all values that have none of their own.</summary>
@@ -72,5 +72,5 @@ internal sealed class MetricSet(Metric? only = null)
     }
 }
 
-/// <summary>One value of a metric, with what tells it from the metric's other ones.</summary>
+/// <summary>One value of a metric, with the labels that distinguish it from the metric's other ones.</summary>
 internal sealed record MetricValue(long Value, KeyValuePair<string, object?>[] Tags);

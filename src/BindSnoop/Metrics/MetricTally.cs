@@ -5,7 +5,7 @@ using BindSnoop.Names;
 namespace BindSnoop.Metrics;
 
 /// <summary>
-/// Counts calls by what metrics tell of them. How many counts there can be is limited: by the protocols and
+/// Counts calls by the labels that metrics have. How many counts there can be is limited: by the protocols and
 /// errors that are known and the ports that were asked for. The rest counts as other.
 /// </summary>
 /// <param name="ports">Ports that are counted separately; if empty, counts are not split by port.</param>
@@ -23,7 +23,7 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
     // Causes become known in this order, of not more failures than may wait for that.
     private readonly Queue<(Failure Failure, Task<BindFinding> Finding)> _undecided = [];
 
-    /// <summary>The ports that are told.</summary>
+    /// <summary>The ports that have a label of their own.</summary>
     public IReadOnlyCollection<int> Ports { get; } = ports;
 
     /// <summary>Counts a call.</summary>
@@ -38,12 +38,12 @@ internal sealed class MetricTally(IReadOnlyCollection<int> ports)
             Add(next.Kind, protocol, family, next.ErrorCode, port, user, 1);
             if (next.ErrorCode != 0)
             {
-                Add(FailureOf(next.Kind, next.ErrorCode), (next as BindEvent)?.Finding);
+                Add(FailureOf(next.Kind, next.ErrorCode), next.Finding);
             }
         }
     }
 
-    /// <summary>Adds what was counted in the kernel, which does not tell users apart.</summary>
+    /// <summary>Adds what was counted in the kernel, which does not count by user.</summary>
     public void Add(BindCount count)
     {
         lock (_calls)

@@ -1,7 +1,7 @@
 namespace BindSnoop.Metrics;
 
 /// <summary>
-/// What one trace tells in metrics. Calls are counted only for those who asked for it; while nobody has,
+/// The metrics of one trace. Calls are counted only for those who asked for it; while nobody has,
 /// an event costs a look at an empty array.
 /// </summary>
 /// <param name="traceName">The background trace's name; null of others.</param>
@@ -11,6 +11,7 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
 {
     private readonly object _lock = new();
     private volatile MetricTally[] _tallies = [];
+    private readonly long[] _proofs = new long[2];
     private MetricTally? _published;
 
     /// <summary>The background trace's name; null of others.</summary>
@@ -31,6 +32,15 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
         foreach (MetricTally tally in _tallies)
         {
             tally.Add(next);
+        }
+    }
+
+    /// <summary>Counts that the trace was made to prove itself; not if it could not be.</summary>
+    public void Count(TraceProof? proof)
+    {
+        if (proof?.Proven is { } proven)
+        {
+            Interlocked.Increment(ref _proofs[proven ? 0 : 1]);
         }
     }
 
@@ -58,7 +68,7 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
         }
     }
 
-    /// <summary>Writes all there is to tell; what calls there were by this tally, or by the kernel's counts.</summary>
+    /// <summary>Writes all values; those of calls come from this tally, or from the kernel's counts.</summary>
     public void WriteTo(MetricSet set, MetricTally? tally)
     {
         KeyValuePair<string, string?> trace = new("bindsnoop.trace", set.TraceTag(TraceName));
@@ -69,6 +79,9 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
             set.Add(Metric.Dropped, statistics.Dropped, trace, new("reason", "kernel"));
         }
 
+        // Also as long as there is none, or the first would be no increase.
+        set.Add(Metric.Proofs, Interlocked.Read(ref _proofs[0]), trace, new("result", "success"));
+        set.Add(Metric.Proofs, Interlocked.Read(ref _proofs[1]), trace, new("result", "failure"));
         if (ReadQueue?.Invoke() is (long queued, long overflowed))
         {
             set.Add(Metric.Queued, queued, trace);

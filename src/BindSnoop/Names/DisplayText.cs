@@ -5,8 +5,7 @@ namespace BindSnoop;
 
 /// <summary>
 /// Turns text from the kernel, which any process can choose, into text that is safe to print and still
-/// tells every byte: control characters, bidirectional overrides, invalid UTF-8 and the backslash come
-/// out as <c>\xNN</c>, <c>\u{NNNN}</c> and <c>\\</c>.
+/// shows every byte: control characters, bidirectional overrides, invalid UTF-8 and the backslash become <c>\xNN</c>, <c>\u{NNNN}</c> and <c>\\</c>.
 /// </summary>
 public static class DisplayText
 {

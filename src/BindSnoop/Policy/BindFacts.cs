@@ -4,14 +4,17 @@ using BindSnoop.Host;
 
 namespace BindSnoop;
 
-/// <summary>What policies judge of a bind, of whatever it was read from.</summary>
+/// <summary>What policies judge of a call of bind() or listen(), of whatever it was read from.</summary>
 internal sealed class BindFacts
 {
-    private readonly BindEvent? _source;
+    private readonly Func<string?>? _readCause;
     private CgroupOwner? _owner;
     private string? _cause;
     private string? _unit;
     private string? _containerId;
+    private string? _containerName;
+    private string? _podName;
+    private string? _podNamespace;
     private IReadOnlyList<AddressValue>? _addresses;
 
     public BindFacts()
@@ -20,33 +23,63 @@ internal sealed class BindFacts
 
     [SetsRequiredMembers]
     public BindFacts(BindEvent source)
+        : this((TraceEvent)source)
     {
-        _source = source;
+        _readCause = () => source.Cause;
+        Address = source.Address;
+        RequestedAddress = source.RequestedAddress;
+        RequestedPort = source.Existing ? null : source.RequestedPort;
+        if (source.Existing)
+        {
+            Comm = source.ProcessId == 0 ? null : source.Comm;
+            Uid = source.Uid == uint.MaxValue ? null : source.Uid;
+            Gid = null;
+        }
+    }
+
+    [SetsRequiredMembers]
+    public BindFacts(ListenEvent source)
+        : this((TraceEvent)source)
+    {
+        _readCause = () => source.Cause;
+        Call = BindPolicyCall.Listen;
+        Address = RequestedAddress = source.Address;
+        RequestedPort = source.PortChosen ? 0 : source.Port;
+    }
+
+    [SetsRequiredMembers]
+    private BindFacts(TraceEvent source)
+    {
         Time = source.Time;
         ProcessId = source.ProcessId;
         Comm = source.Comm;
         Uid = source.Uid;
         Gid = source.Gid;
         UserName = source.UserName;
-        Protocol = (ushort)source.ProtocolNumber;
-        AddressFamily = source.AddressFamily == nameof(IPFamily.IPv4) ? IPFamily.IPv4 : IPFamily.IPv6;
-        Address = source.Address;
-        Port = source.Port;
-        RequestedAddress = source.RequestedAddress;
-        RequestedPort = source.RequestedPort;
+        (int protocol, string family, Port) = source.LocalEnd;
+        Protocol = (ushort)protocol;
+        AddressFamily = family == nameof(IPFamily.IPv4) ? IPFamily.IPv4 : IPFamily.IPv6;
         ErrorCode = source.ErrorCode;
         CgroupPath = source.CgroupPath;
+        ContainerName = source.ContainerName;
+        PodName = source.PodName;
+        PodNamespace = source.PodNamespace;
     }
+
+    public BindPolicyCall Call { get; init; }
 
     public DateTime? Time { get; init; }
 
     public int? ProcessId { get; init; }
 
-    public required string Comm { get; init; }
+    /// <summary>The thread's name; null if it is not known, as of a socket that was found and that no process is known to hold.</summary>
+    public required string? Comm { get; init; }
 
-    public required uint Uid { get; init; }
+    /// <summary>The real user id; null if it is not known.</summary>
+    public required uint? Uid { get; init; }
 
-    public required uint Gid { get; init; }
+    /// <summary>The real group id; null if it is not known, as of a socket that was found.</summary>
+    public required uint? Gid { get; init; }
 
     public string UserName { get; init; } = "";
 
@@ -60,7 +93,8 @@ internal sealed class BindFacts
 
     public required string? RequestedAddress { get; init; }
 
-    public required int RequestedPort { get; init; }
+    /// <summary>The port asked for; 0 leaves the choice to the kernel, as listen() without bind() does. Null if it is not known, as of a socket that was found.</summary>
+    public required int? RequestedPort { get; init; }
 
     public required int ErrorCode { get; init; }
 
@@ -81,10 +115,31 @@ internal sealed class BindFacts
         init => _containerId = value;
     }
 
+    /// <summary>The name of that container; empty outside of containers, null if it is not known.</summary>
+    public string? ContainerName
+    {
+        get => OfContainer(_containerName);
+        init => _containerName = value;
+    }
+
+    /// <summary>Its pod; empty without one, null if it is not known.</summary>
+    public string? PodName
+    {
+        get => OfPod(_podName);
+        init => _podName = value;
+    }
+
+    /// <summary>The pod's namespace, likewise.</summary>
+    public string? PodNamespace
+    {
+        get => OfPod(_podNamespace);
+        init => _podNamespace = value;
+    }
+
     /// <summary>Why it failed; null if it succeeded, or was not explained. Of an event, reading this waits until it is known.</summary>
     public string? Cause
     {
-        get => _source is null ? _cause : _source.Cause;
+        get => _readCause is null ? _cause : _readCause();
         init => _cause = value;
     }
 
@@ -95,7 +150,7 @@ internal sealed class BindFacts
     public string? JudgedAddress => ErrorCode == 0 ? Address : RequestedAddress;
 
     /// <summary>The port that is judged, likewise.</summary>
-    public int JudgedPort => ErrorCode == 0 ? Port : RequestedPort;
+    public int JudgedPort => ErrorCode == 0 ? Port : RequestedPort ?? Port;
 
     /// <summary>
     /// Whether the call failed because it named no socket or no IP address: there is nothing then that it could
@@ -111,6 +166,11 @@ internal sealed class BindFacts
 
     // Reading it takes longer than all the rest, and few rules ask.
     private CgroupOwner Owner => _owner ??= CgroupOwner.Of(CgroupPath!);
+
+    // What is unknown may be written like what is empty, but every container has a name.
+    private string? OfContainer(string? given) => ContainerId is not { Length: > 0 } ? ContainerId : given is { Length: > 0 } ? given : null;
+
+    private string? OfPod(string? given) => ContainerName is { Length: > 0 } ? given : ContainerName;
 
     private List<AddressValue> ReadAddresses()
     {

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace BindSnoop;
 
-/// <summary>Who may bind which ports and addresses. The first rule that fits a bind decides.</summary>
+/// <summary>Who may bind, or listen on, which ports and addresses. The first rule that fits a call decides.</summary>
 public sealed class BindPolicy
 {
     internal BindPolicy(string source, BindPolicyAction defaultAction, IReadOnlyList<BindPolicyRule> rules)
@@ -11,16 +11,23 @@ public sealed class BindPolicy
         Source = source;
         Default = defaultAction;
         Rules = rules;
+        Calls = rules.Count == 0 ? [BindPolicyCall.Bind] : rules.SelectMany(r => r.Call).Distinct().Order().ToArray();
     }
 
     /// <summary>Where it came from, such as the path of its file.</summary>
     public string Source { get; }
 
-    /// <summary>What becomes of binds that no rule fits.</summary>
+    /// <summary>What becomes of calls that no rule fits.</summary>
     public BindPolicyAction Default { get; }
 
     /// <summary>The rules, in the order in which they are asked.</summary>
     public IReadOnlyList<BindPolicyRule> Rules { get; }
+
+    /// <summary>
+    /// The calls that it judges: those that its rules are about, of an empty policy binds. It says nothing of others, whatever
+    /// <see cref="Default"/> is.
+    /// </summary>
+    public IReadOnlyList<BindPolicyCall> Calls { get; }
 
     /// <summary>Reads a policy.</summary>
     /// <param name="utf8Json">The policy as JSON.</param>
@@ -30,10 +37,14 @@ public sealed class BindPolicy
 
     /// <summary>Judges a bind.</summary>
     /// <returns>
-    /// Null if it is allowed, or failed without naming a socket or an address. What is not known of a bind is never
-    /// in its favour.
+    /// Null if it is allowed, or failed without naming a socket or an address, or if <see cref="Calls"/> has no binds. What is
+    /// not known of a bind is never in its favour.
     /// </returns>
     public BindViolation? Judge(BindEvent bind) => Judge(new BindFacts(bind));
+
+    /// <summary>Judges a call of listen().</summary>
+    /// <returns>Null if it is allowed, or if <see cref="Calls"/> has no listens.</returns>
+    public BindViolation? Judge(ListenEvent listen) => Judge(new BindFacts(listen));
 
     /// <summary>The policy as <see cref="FromJson"/> reads it.</summary>
     public byte[] ToJson()
@@ -61,7 +72,7 @@ public sealed class BindPolicy
 
     internal BindViolation? Judge(BindFacts facts)
     {
-        if (facts.AskedForNothing)
+        if (facts.AskedForNothing || !Calls.Contains(facts.Call))
         {
             return null;
         }

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace BindSnoop;
 
 /// <summary>
-/// Makes the policy that allows the binds it was shown, and no others: of each program and user which ports on
+/// Makes the policy that allows the calls it was shown, and no others: of each program and user which ports on
 /// which addresses.
 /// </summary>
 internal sealed partial class BindPolicyBuilder
@@ -15,17 +15,17 @@ internal sealed partial class BindPolicyBuilder
     // For names of rules only: two machines may call one user differently.
     private readonly Dictionary<uint, string> _userNames = [];
 
-    /// <summary>Learns a bind.</summary>
-    /// <returns>False if it names no socket or no address, so that there is nothing to allow.</returns>
+    /// <summary>Learns a call.</summary>
+    /// <returns>False if it names no socket or no address, so that there is nothing to allow, or nobody to allow it to.</returns>
     public bool Add(BindFacts facts)
     {
-        if (!facts.IsWhole)
+        if (!facts.IsWhole || facts.Comm is not { } comm || facts.Uid is not { } uid)
         {
             return false;
         }
 
-        Owner owner = new(facts.Comm, facts.Uid, IsLasting(facts.Unit) ? facts.Unit : "");
-        _userNames[facts.Uid] = DisplayText.EscapeUnsafe(facts.UserName);
+        Owner owner = new(comm, uid, IsLasting(facts.Unit) ? facts.Unit : "", facts.Call);
+        _userNames[uid] = DisplayText.EscapeUnsafe(facts.UserName);
         if (!_seen.TryGetValue(owner, out SortedDictionary<Socket, SortedSet<ushort>>? sockets))
         {
             _seen[owner] = sockets = [];
@@ -55,6 +55,7 @@ internal sealed partial class BindPolicyBuilder
                 rules.Add(rule with
                 {
                     Name = NameOf(owner, names),
+                    Call = [owner.Call],
                     Comm = [owner.Comm],
                     Uid = [owner.Uid],
                     Unit = owner.Unit.Length > 0 ? [owner.Unit] : [],
@@ -105,7 +106,8 @@ internal sealed partial class BindPolicyBuilder
     {
         string unit = owner.Unit.Length > 0 ? $" in {owner.Unit}" : "";
         string user = _userNames[owner.Uid] is { Length: > 0 } known ? known : owner.Uid.ToString(CultureInfo.InvariantCulture);
-        string name = $"{(owner.Comm.Length > 0 ? owner.Comm : "(no name)")} as {user}{unit}";
+        string call = owner.Call == BindPolicyCall.Listen ? ", listening" : "";
+        string name = $"{(owner.Comm.Length > 0 ? owner.Comm : "(no name)")} as {user}{unit}{call}";
         string free = name;
         for (int i = 2; !taken.Add(free); i++)
         {
@@ -121,13 +123,14 @@ internal sealed partial class BindPolicyBuilder
     [GeneratedRegex(@"\.scope$|^run-(?:r[0-9a-f]{32}|[up][0-9i-]+)\.service$")]
     private static partial Regex TransientUnit();
 
-    private readonly record struct Owner(string Comm, uint Uid, string Unit) : IComparable<Owner>
+    private readonly record struct Owner(string Comm, uint Uid, string Unit, BindPolicyCall Call) : IComparable<Owner>
     {
         public int CompareTo(Owner other)
         {
             int order = string.CompareOrdinal(Comm, other.Comm);
             order = order != 0 ? order : Uid.CompareTo(other.Uid);
-            return order != 0 ? order : string.CompareOrdinal(Unit, other.Unit);
+            order = order != 0 ? order : string.CompareOrdinal(Unit, other.Unit);
+            return order != 0 ? order : Call.CompareTo(other.Call);
         }
     }
 

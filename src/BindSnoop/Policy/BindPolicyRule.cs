@@ -4,13 +4,13 @@ using BindSnoop.Names;
 
 namespace BindSnoop;
 
-/// <summary>What a policy does about a bind.</summary>
+/// <summary>What a policy does about a call.</summary>
 public enum BindPolicyAction
 {
-    /// <summary>The bind is in order.</summary>
+    /// <summary>The call is in order.</summary>
     Allow,
 
-    /// <summary>The bind is a violation.</summary>
+    /// <summary>The call is a violation.</summary>
     Deny,
 }
 
@@ -20,11 +20,16 @@ public enum BindPolicyAction
 /// </summary>
 public sealed record BindPolicyRule
 {
+    private static readonly BindPolicyCall[] s_bind = [BindPolicyCall.Bind];
+
     /// <summary>A name that no other rule of the policy has.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What becomes of the binds that fit.</summary>
+    /// <summary>What becomes of the calls that fit.</summary>
     public required BindPolicyAction Action { get; init; }
+
+    /// <summary>The calls that it is about; by default binds.</summary>
+    public IReadOnlyList<BindPolicyCall> Call { get; init; } = s_bind;
 
     /// <summary>Names of threads, as events show them.</summary>
     public IReadOnlyList<string> Comm { get; init; } = [];
@@ -41,6 +46,15 @@ public sealed record BindPolicyRule
     /// <summary>Containers of the system's engines, as events show them in <see cref="TraceEvent.ContainerId"/>.</summary>
     public IReadOnlyList<string> ContainerId { get; init; } = [];
 
+    /// <summary>Their names, as events show them in <see cref="TraceEvent.ContainerName"/>; nobody in a container can choose its name.</summary>
+    public IReadOnlyList<string> ContainerName { get; init; } = [];
+
+    /// <summary>Kubernetes pods, as events show them in <see cref="TraceEvent.PodName"/>.</summary>
+    public IReadOnlyList<string> PodName { get; init; } = [];
+
+    /// <summary>Namespaces of Kubernetes pods, as events show them in <see cref="TraceEvent.PodNamespace"/>.</summary>
+    public IReadOnlyList<string> PodNamespace { get; init; } = [];
+
     /// <summary>Protocol numbers.</summary>
     public IReadOnlyList<ushort> Protocol { get; init; } = [];
 
@@ -50,7 +64,9 @@ public sealed record BindPolicyRule
     /// <summary>Addresses, of a failed call the requested one; an IPv4-mapped IPv6 address counts as both of what it is.</summary>
     public IReadOnlyList<AddressPrefix> Address { get; init; } = [];
 
-    /// <summary>Ports, of a failed call the requested one; 0 fits whoever left the choice to the kernel.</summary>
+    /// <summary>
+    /// Ports, of a failed bind the requested one; 0 matches calls that left the choice to the kernel, as listen() without bind() does.
+    /// </summary>
     public IReadOnlyList<PortRange> Port { get; init; } = [];
 
     /// <summary>Why the call failed, as <see cref="BindEvent.Cause"/> has it; no success fits, and failures only where they are explained.</summary>
@@ -67,11 +83,15 @@ public sealed record BindPolicyRule
     {
         (string Name, IEnumerable<string> Values)[] all =
         [
+            (nameof(Call), Call.SequenceEqual(s_bind) ? [] : Call.Select(c => c.ToString())),
             (nameof(Comm), Comm),
             (nameof(Uid), Uid.Select(u => u.ToString(CultureInfo.InvariantCulture))),
             (nameof(Gid), Gid.Select(g => g.ToString(CultureInfo.InvariantCulture))),
             (nameof(Unit), Unit),
             (nameof(ContainerId), ContainerId),
+            (nameof(ContainerName), ContainerName),
+            (nameof(PodName), PodName),
+            (nameof(PodNamespace), PodNamespace),
             (nameof(Protocol), Protocol.Select(Protocols.NameOf)),
             (nameof(AddressFamily), AddressFamily.Select(f => f.ToString())),
             (nameof(Address), Address.Select(a => a.IsWhole ? a.Address.ToString() : a.ToString())),
@@ -82,13 +102,30 @@ public sealed record BindPolicyRule
     }
 
     /// <summary>Whether all conditions fit; null if that depends on what is not known of the bind.</summary>
-    internal bool? Fits(BindFacts facts) =>
-        !FitsCall(facts) ? false
-        : Unit.Count == 0 && ContainerId.Count == 0 && Cause.Count == 0 ? true
-        : FitsOwner(Unit, facts.Unit) & FitsOwner(ContainerId, facts.ContainerId) & FitsCause(facts);
+    internal bool? Fits(BindFacts facts)
+    {
+        if (!MayFitCall(facts))
+        {
+            return false;
+        }
+
+        bool? call = DoubtOfCall(facts) is null ? true : null;
+        return Unit.Count == 0 && ContainerId.Count == 0 && !HasNames && Cause.Count == 0
+            ? call
+            : call & FitsPlace(facts) & FitsNames(facts) & FitsCause(facts);
+    }
 
     /// <summary>What is not known of a bind that might fit.</summary>
-    internal string Doubt(BindFacts facts) => FitsCause(facts) is null ? "cause" : "cgroup";
+    internal string Doubt(BindFacts facts) =>
+        DoubtOfCall(facts) ?? (FitsCause(facts) is null ? "cause" : FitsPlace(facts) is null ? "cgroup" : "container's name");
+
+    private bool HasNames => ContainerName.Count > 0 || PodName.Count > 0 || PodNamespace.Count > 0;
+
+    private bool? FitsPlace(BindFacts facts) => FitsOwner(Unit, facts.Unit) & FitsOwner(ContainerId, facts.ContainerId);
+
+    private bool? FitsNames(BindFacts facts) =>
+        !HasNames ? true
+        : FitsOwner(ContainerName, facts.ContainerName) & FitsOwner(PodName, facts.PodName) & FitsOwner(PodNamespace, facts.PodNamespace);
 
     private bool? FitsCause(BindFacts facts) =>
         Cause.Count == 0 ? true
@@ -99,21 +136,31 @@ public sealed record BindPolicyRule
     private static bool? FitsOwner(IReadOnlyList<string> wanted, string? owner) =>
         wanted.Count == 0 ? true : owner is null ? null : wanted.Contains(owner);
 
-    // What costs least is asked first.
-    private bool FitsCall(BindFacts facts) =>
-        (Uid.Count == 0 || Uid.Contains(facts.Uid)) &&
-        (Gid.Count == 0 || Gid.Contains(facts.Gid)) &&
+    // What costs least is asked first. What is not known may fit.
+    private bool MayFitCall(BindFacts facts) =>
+        Call.Contains(facts.Call) &&
+        (Uid.Count == 0 || facts.Uid is not { } uid || Uid.Contains(uid)) &&
+        (Gid.Count == 0 || facts.Gid is not { } gid || Gid.Contains(gid)) &&
         (Protocol.Count == 0 || Protocol.Contains(facts.Protocol)) &&
         (AddressFamily.Count == 0 || AddressFamily.Contains(facts.AddressFamily)) &&
-        (Port.Count == 0 || HasPort(facts)) &&
-        (Comm.Count == 0 || Comm.Contains(facts.Comm)) &&
+        (Port.Count == 0 || HasPort(facts, facts.RequestedPort is 0 or null)) &&
+        (Comm.Count == 0 || facts.Comm is not { } comm || Comm.Contains(comm)) &&
         (Address.Count == 0 || HasAddress(facts));
 
-    private bool HasPort(BindFacts facts)
+    /// <summary>What is asked of the call and not known; null if all is known.</summary>
+    private string? DoubtOfCall(BindFacts facts) =>
+        Uid.Count > 0 && facts.Uid is null ? "user"
+        : Gid.Count > 0 && facts.Gid is null ? "group"
+        : Comm.Count > 0 && facts.Comm is null ? "program"
+        : Port.Count > 0 && facts.RequestedPort is null && !HasPort(facts, mayBeChosen: false) ? "requested port"
+        : null;
+
+    /// <param name="mayBeChosen">Whether the kernel chose the port, or may have.</param>
+    private bool HasPort(BindFacts facts, bool mayBeChosen)
     {
         for (int i = 0; i < Port.Count; i++)
         {
-            if (Port[i].Contains(facts.JudgedPort) || (facts.RequestedPort == 0 && Port[i].Contains(0)))
+            if (Port[i].Contains(facts.JudgedPort) || (mayBeChosen && Port[i].Contains(0)))
             {
                 return true;
             }

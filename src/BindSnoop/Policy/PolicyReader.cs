@@ -12,8 +12,9 @@ internal sealed class PolicyReader(string source)
 
     private static readonly string[] s_conditions =
     [
-        nameof(BindPolicyRule.Comm), nameof(BindPolicyRule.Uid), nameof(BindPolicyRule.Gid), nameof(BindPolicyRule.Unit),
-        nameof(BindPolicyRule.ContainerId), nameof(BindPolicyRule.Protocol), nameof(BindPolicyRule.AddressFamily),
+        nameof(BindPolicyRule.Call), nameof(BindPolicyRule.Comm), nameof(BindPolicyRule.Uid), nameof(BindPolicyRule.Gid), nameof(BindPolicyRule.Unit),
+        nameof(BindPolicyRule.ContainerId), nameof(BindPolicyRule.ContainerName), nameof(BindPolicyRule.PodName),
+        nameof(BindPolicyRule.PodNamespace), nameof(BindPolicyRule.Protocol), nameof(BindPolicyRule.AddressFamily),
         nameof(BindPolicyRule.Address), nameof(BindPolicyRule.Port), nameof(BindPolicyRule.Cause),
     ];
 
@@ -30,7 +31,7 @@ internal sealed class PolicyReader(string source)
         }
         catch (JsonException exception)
         {
-            throw Wrong("", $"it is not JSON: {DisplayText.Escape(exception.Message)}", "Mend the file; 'jq . FILE' finds such errors too.", exception);
+            throw Wrong("", $"it is not JSON: {DisplayText.Escape(exception.Message)}", "Correct the file; 'jq . FILE' finds such errors too.", exception);
         }
         catch (InvalidOperationException exception)
         {
@@ -96,13 +97,13 @@ internal sealed class PolicyReader(string source)
         if (keys.Count == 2)
         {
             throw Wrong(
-                where, "it has no condition, and would fit every bind.",
-                $"Give one of {string.Join(", ", s_conditions)}; what is to become of all other binds is what Default says.");
+                where, "it has no condition, so it would match every bind.",
+                $"Give one of {string.Join(", ", s_conditions)}; Default decides about all other binds.");
         }
 
         T[] Values<T>(string key, Func<string, T> parse) => keys.TryGetValue(key, out JsonElement value) ? ReadValues(value, $"{where}, {key}", parse) : [];
 
-        return new BindPolicyRule
+        BindPolicyRule rule = new()
         {
             Name = keys[nameof(BindPolicyRule.Name)] is { ValueKind: JsonValueKind.String } named && named.GetString()!.Trim().Length > 0
                 ? DisplayText.EscapeUnsafe(named.GetString()!)
@@ -113,12 +114,16 @@ internal sealed class PolicyReader(string source)
             Gid = Values(nameof(BindPolicyRule.Gid), PolicyValues.Gid),
             Unit = Values(nameof(BindPolicyRule.Unit), PolicyValues.Text),
             ContainerId = Values(nameof(BindPolicyRule.ContainerId), PolicyValues.Text),
+            ContainerName = Values(nameof(BindPolicyRule.ContainerName), PolicyValues.Text),
+            PodName = Values(nameof(BindPolicyRule.PodName), PolicyValues.Text),
+            PodNamespace = Values(nameof(BindPolicyRule.PodNamespace), PolicyValues.Text),
             Protocol = Values(nameof(BindPolicyRule.Protocol), Protocols.Parse),
             AddressFamily = Values(nameof(BindPolicyRule.AddressFamily), PolicyValues.Family),
             Address = Values(nameof(BindPolicyRule.Address), AddressPrefix.Parse),
             Port = Values(nameof(BindPolicyRule.Port), PortRange.Parse),
             Cause = Values(nameof(BindPolicyRule.Cause), PolicyValues.Cause),
         };
+        return Values(nameof(BindPolicyRule.Call), PolicyValues.Call) is { Length: > 0 } calls ? rule with { Call = calls } : rule;
     }
 
     /// <summary>The members of an object, by the names they are known by, which are case-insensitive as in PowerShell.</summary>
@@ -127,7 +132,7 @@ internal sealed class PolicyReader(string source)
         string allowed = string.Join(", ", known);
         if (element.ValueKind != JsonValueKind.Object)
         {
-            throw Wrong(where, $"{what} has to be a set of keys and values.", $"Give an object (in PSD1 a hashtable) with the keys {allowed}.");
+            throw Wrong(where, $"{what} must be a set of keys and values.", $"Give an object (in PSD1 a hashtable) with the keys {allowed}.");
         }
 
         Dictionary<string, JsonElement> members = [];
@@ -149,7 +154,7 @@ internal sealed class PolicyReader(string source)
         JsonElement[] elements = element.ValueKind == JsonValueKind.Array ? [.. element.EnumerateArray()] : [element];
         if (elements.Length == 0)
         {
-            throw Wrong(where, "the list is empty, and would fit no bind.", "Give at least one value, or leave the key out.");
+            throw Wrong(where, "the list is empty, so it would match no bind.", "Give at least one value, or leave the key out.");
         }
 
         return Array.ConvertAll(elements, one =>

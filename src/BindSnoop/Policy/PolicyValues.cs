@@ -7,6 +7,20 @@ namespace BindSnoop;
 /// <summary>Reads the values of rules that no filter reads.</summary>
 internal static class PolicyValues
 {
+    /// <summary>A call that rules can be about.</summary>
+    public static BindPolicyCall Call(string text)
+    {
+        foreach (BindPolicyCall call in Enum.GetValues<BindPolicyCall>())
+        {
+            if (call.ToString().Equals(text, StringComparison.OrdinalIgnoreCase))
+            {
+                return call;
+            }
+        }
+
+        throw Invalid(text, "a call that a policy can judge", "Give Bind, Listen or both.");
+    }
+
     /// <summary>The name of a thread, as events write the same bytes; it may also have none at all.</summary>
     public static string Comm(string text) => text.Length == 0 ? "" : DisplayText.Escape(ThreadName.Parse(text));
 

@@ -45,6 +45,19 @@ internal sealed unsafe class CallAccounting : IDisposable
         return new TraceStatistics(emitted, dropped + missed, filtered) { Missed = missed };
     }
 
+    /// <summary>How many bound sockets were not remembered for want of room.</summary>
+    public long ReadForgotten()
+    {
+        long forgotten = 0;
+        Counters* counters = (Counters*)_counters.Pointer;
+        for (int i = 0; i < _sets; i++)
+        {
+            forgotten += Volatile.Read(ref counters[i].Forgotten);
+        }
+
+        return forgotten;
+    }
+
     /// <summary>The calls that have been entered and not left: under way, or their returns have been missed.</summary>
     public IReadOnlyList<CallKey> CallsUnderWay()
     {
@@ -66,5 +79,30 @@ internal sealed unsafe class CallAccounting : IDisposable
         return keys;
     }
 
+    /// <summary>Waits, for a moment, until the calls have returned that were seen to begin, but for those that may wait themselves.</summary>
+    public void AwaitReturns()
+    {
+        const int Patience = 50;
+        long began = Environment.TickCount64;
+        do
+        {
+            // At first for the programs that have not noticed yet that they are not to note down any more.
+            Thread.Sleep(1);
+        }
+        while (AnyUnreturned() && Environment.TickCount64 - began < Patience && CallsUnderWay().Any(c => !c.MayWait));
+    }
+
     public void Dispose() => _counters.Dispose();
+
+    private bool AnyUnreturned()
+    {
+        long unreturned = 0;
+        Counters* counters = (Counters*)_counters.Pointer;
+        for (int i = 0; i < _sets; i++)
+        {
+            unreturned += Volatile.Read(ref counters[i].Entered) - Volatile.Read(ref counters[i].Left);
+        }
+
+        return unreturned != 0;
+    }
 }

@@ -9,24 +9,51 @@ namespace BindSnoop.Reading;
 /// <summary>A tracer that counts calls in the kernel and sends nothing.</summary>
 internal sealed unsafe class CountSession : TraceSession
 {
+    private readonly RingBuffer _proofs;
+
     private CountSession(LoadedTracer tracer, TraceFilter filter)
         : base(tracer, filter)
     {
+        try
+        {
+            _proofs = new RingBuffer(tracer.Object.MapFd("events"), Environment.SystemPageSize, tracer.Object.MapFd(ReaderState.Map));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     protected override long Sent => 0;
 
     /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
+    /// <param name="prove">Finds out whether it works, once it is attached.</param>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>
-    public static CountSession Open(TracerDefinition definition, TraceOptions options, out IReadOnlyList<BackendRefusal> refusals) => Open(
-        definition, options.Backend, () => TraceConfiguration.ForCounts(options), tracer => new CountSession(tracer, options.Filter), out refusals);
+    public static CountSession Open(
+        TracerDefinition definition, TraceOptions options, Func<TraceSession, TraceProof> prove, out IReadOnlyList<BackendRefusal> refusals) => Open(
+        definition,
+        options.Backend,
+        () => TraceConfiguration.ForCounts(options),
+        tracer => new CountSession(tracer, options.Filter),
+        prove,
+        out refusals);
 
     /// <summary>The counts so far. No key is missed or there twice, for none is ever removed.</summary>
     public IReadOnlyList<(BindCountKey Key, long Count)> ReadCounts() => Reading(ReadMap);
 
-    protected override void DisposeReader()
+    public override IReadOnlyList<byte[]> FindProofs()
     {
+        IReadOnlyList<byte[]> found = _proofs.FindDiscarded();
+
+        // There is nothing else in it; passing over them makes room for the next.
+        _ = _proofs.Read();
+        return found;
     }
+
+    protected override void Leave() => _proofs?.Leave();
+
+    protected override void DisposeReader() => _proofs?.Dispose();
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private List<(BindCountKey Key, long Count)> ReadMap()

@@ -1,3 +1,4 @@
+using BindSnoop.Abi;
 using BindSnoop.Loading;
 
 namespace BindSnoop.Reading;
@@ -11,7 +12,7 @@ internal sealed class EventSession : TraceSession
         RecordSize = tracer.Definition.RecordSize;
         try
         {
-            Buffer = new RingBuffer(tracer.Object.MapFd("events"), options.BufferSize, tracer.Object.MapFd(".data.reader"));
+            Buffer = new RingBuffer(tracer.Object.MapFd("events"), options.BufferSize, tracer.Object.MapFd(ReaderState.Map));
         }
         catch
         {
@@ -25,16 +26,24 @@ internal sealed class EventSession : TraceSession
     /// <summary>How many bytes each record has.</summary>
     public int RecordSize { get; }
 
-    protected override long Sent => Buffer.Produced / RingBuffer.RoomFor(RecordSize);
+    // Records of proofs, which nobody reads, have the same size.
+    protected override long Sent => (Buffer.Produced / RingBuffer.RoomFor(RecordSize)) - Proofs.Sent;
 
     /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
+    /// <param name="prove">Finds out whether it works, once it is attached.</param>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>
-    public static EventSession Open(TracerDefinition definition, TraceOptions options, out IReadOnlyList<BackendRefusal> refusals) => Open(
+    public static EventSession Open(
+        TracerDefinition definition, TraceOptions options, Func<TraceSession, TraceProof> prove, out IReadOnlyList<BackendRefusal> refusals) => Open(
         definition,
         options.Backend,
         () => TraceConfiguration.ForEvents(options),
         tracer => new EventSession(tracer, options),
+        prove,
         out refusals);
+
+    public override IReadOnlyList<byte[]> FindProofs() => Buffer.FindDiscarded();
+
+    protected override void Leave() => Buffer?.Leave();
 
     protected override void DisposeReader() => Buffer?.Dispose();
 }

@@ -22,18 +22,19 @@ internal sealed unsafe class RingBuffer : IDisposable
 
     private readonly MemoryMap _consumerPage;
     private readonly MemoryMap _producerPages;
-    private readonly MemoryMap _waitingPage;
+    private readonly MemoryMap _readerPage;
     private readonly FileDescriptor _interrupt;
     private readonly int _fd;
     private readonly ulong* _consumer;
     private readonly ulong* _producer;
-    private readonly uint* _readerWaiting;
+    private readonly ReaderState* _reader;
     private readonly byte* _data;
     private readonly ulong _mask;
     private ulong _position;
+    private ulong _searched;
     private int _emptyLooks;
 
-    public RingBuffer(int fd, int size, int waitingFd)
+    public RingBuffer(int fd, int size, int readerFd)
     {
         nuint page = (nuint)Environment.SystemPageSize;
         _fd = fd;
@@ -47,7 +48,7 @@ internal sealed unsafe class RingBuffer : IDisposable
         {
             _consumerPage = MemoryMap.Map(fd, page, writable: true, 0);
             _producerPages = MemoryMap.Map(fd, page + (2 * (nuint)size), writable: false, (long)page);
-            _waitingPage = MemoryMap.Map(waitingFd, page, writable: true, 0);
+            _readerPage = MemoryMap.Map(readerFd, page, writable: true, 0);
         }
         catch
         {
@@ -58,7 +59,7 @@ internal sealed unsafe class RingBuffer : IDisposable
         _consumer = (ulong*)_consumerPage.Pointer;
         _producer = (ulong*)_producerPages.Pointer;
         _data = _producerPages.Pointer + page;
-        _readerWaiting = (uint*)_waitingPage.Pointer;
+        _reader = (ReaderState*)_readerPage.Pointer;
         _mask = (ulong)size - 1;
         _position = Volatile.Read(ref *_consumer);
     }
@@ -117,6 +118,34 @@ internal sealed unsafe class RingBuffer : IDisposable
     }
 
     /// <summary>
+    /// Copies of what was put in and then discarded, which <see cref="Read"/> passes over, since the last call; what lies
+    /// around it stays to be read. Not while another thread reads.
+    /// </summary>
+    public IReadOnlyList<byte[]> FindDiscarded()
+    {
+        List<byte[]> found = [];
+        for (_searched = Math.Max(_searched, _position); _searched < Volatile.Read(ref *_producer);)
+        {
+            byte* header = _data + (_searched & _mask);
+            uint length = Volatile.Read(ref *(uint*)header);
+            uint size = length & ~(BusyBit | DiscardBit);
+            if (size > _mask)
+            {
+                throw RecordBytes.Invalid(size);
+            }
+
+            if ((length & (BusyBit | DiscardBit)) == DiscardBit)
+            {
+                found.Add(new ReadOnlySpan<byte>(header + HeaderSize, (int)size).ToArray());
+            }
+
+            _searched += (ulong)RoomFor((int)size);
+        }
+
+        return found;
+    }
+
+    /// <summary>
     /// Sleeps until there may be something to read, <see cref="Interrupt"/> was called, or the time is up.
     /// While events keep coming it looks again every millisecond, which spares the kernel a wake-up for
     /// each; when they stop it sleeps until the kernel wakes it.
@@ -133,7 +162,7 @@ internal sealed unsafe class RingBuffer : IDisposable
 
         // A CPU that did not see the request yet, and put in an event without waking, is seen by the
         // second look: by then its view has long caught up.
-        Volatile.Write(ref *_readerWaiting, 1);
+        Volatile.Write(ref _reader->Waiting, 1);
         if (_emptyLooks == LooksBeforeSleep)
         {
             _emptyLooks++;
@@ -143,6 +172,9 @@ internal sealed unsafe class RingBuffer : IDisposable
 
         Poll(includeData: true, timeoutMilliseconds);
     }
+
+    /// <summary>Says to the programs that they are about to be detached.</summary>
+    public void Leave() => Volatile.Write(ref _reader->Leaving, 1);
 
     /// <summary>Ends a <see cref="Wait"/>, the present or the next. Safe from any thread, until disposal.</summary>
     public void Interrupt()
@@ -159,7 +191,7 @@ internal sealed unsafe class RingBuffer : IDisposable
 
     public void Dispose()
     {
-        _waitingPage?.Dispose();
+        _readerPage?.Dispose();
         _producerPages?.Dispose();
         _consumerPage?.Dispose();
         _interrupt.Dispose();

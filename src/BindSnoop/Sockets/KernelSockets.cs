@@ -35,16 +35,86 @@ internal sealed class KernelSockets
         return sockets._sockets;
     }
 
+    /// <summary>
+    /// Reads the sockets of some ports, as <see cref="Read(SocketProgram, SocketSelection, List{string})"/> does, but asks the
+    /// kernel's tables first and then looks for the descriptors of what they have.
+    /// </summary>
+    /// <returns>Null if a table changed too fast to be read.</returns>
+    public static IReadOnlyList<BindSocket>? ReadPorts(SocketProgram program, IReadOnlyCollection<(SocketTable Table, uint NetworkNamespace, ushort Port)> ports)
+    {
+        KernelSockets sockets = new(program, []);
+        return sockets.ReadPorts(ports) ? sockets._sockets : null;
+    }
+
+    /// <summary>Reads a socket by a process that has it, which shows no other owner of it.</summary>
+    /// <param name="processId">An id of the initial PID namespace.</param>
+    /// <returns>Null if the process has no bound socket of that number, or before Linux 5.17.</returns>
+    public static BindSocket? Find(SocketProgram program, uint processId, ulong inode)
+    {
+        List<SocketRecord> records = [];
+        if (!program.ReadFilesOf(processId, records))
+        {
+            return null;
+        }
+
+        KernelSockets sockets = new(program, []);
+        sockets.AddHeld(new Holders([.. records.Where(r => r.Inode == inode)]));
+        return sockets._sockets.Count > 0 ? sockets._sockets[0] : null;
+    }
+
     private void Read(IReadOnlyList<PortRange> ports, bool connections)
     {
         _program.Select(ports, connections);
         Holders holders = Holders.Read(_program);
+        AddHeld(holders);
+        List<SocketRecord> listed = [];
+        if (!_program.ReadTables(listed))
+        {
+            _unseen.Add(ListsUnread);
+        }
+
+        AddOthers(Without(holders, listed), connections);
+        if (!Processes.SeesAll)
+        {
+            _unseen.Add("Processes outside of this PID namespace could not be seen: sockets that only they hold are shown as held by Unknown, or not at all.");
+        }
+    }
+
+    private bool ReadPorts(IReadOnlyCollection<(SocketTable Table, uint NetworkNamespace, ushort Port)> ports)
+    {
+        _program.Select([.. ports.Select(p => new PortRange(p.Port, p.Port))], true);
+        List<SocketRecord> listed = [];
+        foreach (var table in ports.ToLookup(p => p.Table, p => (p.NetworkNamespace, p.Port)))
+        {
+            if (!_program.ReadPorts(table.Key, [.. table.Distinct()], listed))
+            {
+                return false;
+            }
+        }
+
+        List<SocketRecord> records = [];
+        ulong[] files = [.. listed.Select(r => r.File).Where(f => f != 0)];
+        if (files.Length > 0)
+        {
+            _program.ReadFilesOf(files, records);
+        }
+
+        Holders holders = new(records);
+        AddHeld(holders);
+        AddOthers(Without(holders, listed), true);
+        return true;
+    }
+
+    private void AddHeld(Holders holders)
+    {
         foreach (int first in holders.Sockets)
         {
             Add(holders.Records[first], nameof(HeldBy.Process), holders, first);
         }
+    }
 
-        Dictionary<ulong, SocketRecord> others = ReadTables(holders);
+    private void AddOthers(Dictionary<ulong, SocketRecord> others, bool connections)
+    {
         if (others.Values.Any(r => r.HeldBy == HeldBy.File))
         {
             LookAgain(others, connections);
@@ -54,22 +124,11 @@ internal sealed class KernelSockets
         {
             Add(record, record.HeldBy.ToString(), null, 0);
         }
-
-        if (!Processes.SeesAll)
-        {
-            _unseen.Add("Processes outside of this PID namespace could not be seen: sockets that only they hold are shown as held by Unknown, or not at all.");
-        }
     }
 
     /// <summary>What the tables have and no process was seen to hold.</summary>
-    private Dictionary<ulong, SocketRecord> ReadTables(Holders holders)
+    private static Dictionary<ulong, SocketRecord> Without(Holders holders, List<SocketRecord> listed)
     {
-        List<SocketRecord> listed = [];
-        if (!_program.ReadTables(listed))
-        {
-            _unseen.Add(ListsUnread);
-        }
-
         Dictionary<ulong, SocketRecord> others = [];
         foreach (SocketRecord record in listed)
         {
@@ -84,14 +143,20 @@ internal sealed class KernelSockets
 
     /// <summary>
     /// A socket with a file and without a process was made after its process was looked at, has been closed since, or has
-    /// only descriptors that are under way. To tell, looks for its owner again, and after that for the socket.
+    /// only descriptors that are under way. To find out, looks for its owner again, and after that for the socket.
     /// </summary>
     private void LookAgain(Dictionary<ulong, SocketRecord> others, bool connections)
     {
         SocketRecord[] doubtful = [.. others.Values.Where(r => r.HeldBy == HeldBy.File)];
         _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
         Holders holders = Holders.Read(_program);
-        Dictionary<ulong, SocketRecord> still = ReadTables(holders);
+        List<SocketRecord> listed = [];
+        if (!_program.ReadTables(listed))
+        {
+            _unseen.Add(ListsUnread);
+        }
+
+        Dictionary<ulong, SocketRecord> still = Without(holders, listed);
         foreach (SocketRecord record in doubtful)
         {
             if (holders.Find(record.Socket, record.Inode, record.ProtocolNumber) is { } first)
@@ -143,7 +208,7 @@ internal sealed class KernelSockets
         private readonly HashSet<ulong> _addresses = [];
         private readonly int[] _next;
 
-        private Holders(List<SocketRecord> records)
+        public Holders(List<SocketRecord> records)
         {
             Records = records;
             _next = new int[records.Count];

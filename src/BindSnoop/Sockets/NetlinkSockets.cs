@@ -38,7 +38,7 @@ internal static class NetlinkSockets
 
         if (files.Refused > 0)
         {
-            unseen.Add($"{files.Refused} processes did not let this one look at their descriptors, which takes CAP_SYS_PTRACE: sockets of theirs are held by Unknown.");
+            unseen.Add($"The descriptors of {files.Refused} processes could not be read, which takes CAP_SYS_PTRACE: their sockets are shown as held by Unknown.");
         }
 
         if (Environment.OSVersion.Version < ListsBound)
@@ -69,7 +69,7 @@ internal static class NetlinkSockets
                 ? [.. holders.OrderBy(h => Process(h.ProcessId).Start).ThenBy(h => h).Select(h => OwnerOf(h.ProcessId, h.Descriptor))]
                 : [];
             string interfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.NetworkNamespace, owners.Length > 0 ? (uint)owners[0].ProcessId : 0);
-            sockets.Add(new BindSocket(record, known, HeldByOf(record, owners.Length), owners, interfaceName, time, "Netlink"));
+            sockets.Add(new BindSocket(record, known, HeldByOf(record, owners.Length), owners, interfaceName, time, BindSocket.FromNetlink));
         }
 
         return sockets;

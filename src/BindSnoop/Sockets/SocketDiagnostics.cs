@@ -100,7 +100,7 @@ internal static unsafe class SocketDiagnostics
     private static bool KernelHas(string protocol) =>
         Platform.ReadFile("/proc/thread-self/net/protocols").Split('\n').Any(line => line.StartsWith($"{protocol} ", StringComparison.Ordinal));
 
-    /// <summary>False where the kernel cannot tell of this protocol.</summary>
+    /// <summary>False where the kernel cannot list this protocol.</summary>
     private static bool Dump(FileDescriptor netlink, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
     {
         Span<byte> request = stackalloc byte[HeaderSize + RequestSize + 8];

@@ -17,7 +17,12 @@ internal sealed unsafe class SocketProgram : IDisposable
     /// <summary>How many records the walk has room for: FOUND of bpf/sockets.bpf.c.</summary>
     private const int Found = 4096;
 
-    private const int UdpLite = 136;
+    // FILE_BITS and file_bit() of bpf/sockets.bpf.c.
+    private const ulong FileHash = 0x9e3779b97f4a7c15;
+    private const int FileHashShift = 52;
+
+    // From here on a walk of all buckets is faster than one of each.
+    private const int MostBuckets = 32;
 
     // A buffer of the kernel's own, of eight pages, is the most that one read of an iterator gives.
     private const int ReadSize = 8 * 4096;
@@ -27,6 +32,7 @@ internal sealed unsafe class SocketProgram : IDisposable
 
     private readonly TracerObject? _object;
     private readonly BpfLink _files;
+    private readonly BpfLink? _owners;
     private readonly MemoryMap _request;
     private readonly MemoryMap _walk;
     private readonly MemoryMap _found;
@@ -42,7 +48,7 @@ internal sealed unsafe class SocketProgram : IDisposable
         try
         {
             _object = new TracerObject(TracerDefinition.LoadObject("sockets", types.HasCast && Platform.Jit != false));
-            _object.Choose(new HashSet<string> { "files", walk });
+            _object.Choose(types.HasLoop ? new HashSet<string> { "files", "owners", walk } : new HashSet<string> { "files", walk });
             MemoryMarshal.AsRef<SocketConfig>(_object.InitialValue(".rodata.config")) = new SocketConfig
             {
                 FreebindBit = (byte)(types.InetFlag("FREEBIND") ?? 0),
@@ -54,8 +60,8 @@ internal sealed unsafe class SocketProgram : IDisposable
             _request = Share<SocketRequest>(".data.request", 1, writable: true);
             _walk = Share<SocketWalk>(".data.walk", 1, writable: true);
             _found = Share<SocketRecord>(".bss", Found, writable: false);
-            _files = LibBpf.bpf_program__attach_iter(_object.Program("files"), 0);
-            Check(_files.IsInvalid ? -Marshal.GetLastPInvokeError() : 0);
+            _files = Iterate("files");
+            _owners = types.HasLoop ? Iterate("owners") : null;
         }
         catch
         {
@@ -87,9 +93,47 @@ internal sealed unsafe class SocketProgram : IDisposable
     }
 
     /// <summary>Adds a record for each descriptor of a bound socket that a process has, of this PID namespace and those below.</summary>
-    public void ReadFiles(List<SocketRecord> records)
+    public void ReadFiles(List<SocketRecord> records) => Read(_files, records);
+
+    /// <summary>
+    /// The same, faster, of some files at least. Before Linux 5.17 all are gone over; there the programs cannot loop long
+    /// enough to look into tables of descriptors.
+    /// </summary>
+    /// <param name="files">As records of <see cref="ReadTables"/> and <see cref="ReadPorts"/> have them.</param>
+    public void ReadFilesOf(IEnumerable<ulong> files, List<SocketRecord> records)
     {
-        using FileDescriptor iterator = LibBpf.bpf_iter_create(LibBpf.bpf_link__fd(_files));
+        SocketRequest* request = (SocketRequest*)_request.Pointer;
+        request->Files = default;
+        foreach (ulong file in files)
+        {
+            int bit = (int)(file * FileHash >> FileHashShift);
+            request->Files[bit >> 6] |= 1UL << (bit & 63);
+        }
+
+        Read(_owners ?? _files, records);
+    }
+
+    /// <summary>Adds a record for each descriptor of a bound socket that one process has, whatever was selected.</summary>
+    /// <param name="processId">An id of the initial PID namespace.</param>
+    /// <returns>Whether that can be done: not before Linux 5.17.</returns>
+    public bool ReadFilesOf(uint processId, List<SocketRecord> records)
+    {
+        if (_owners is null)
+        {
+            return false;
+        }
+
+        Select([], true);
+        SocketRequest* request = (SocketRequest*)_request.Pointer;
+        request->ProcessId = processId;
+        ((Span<ulong>)request->Files).Fill(ulong.MaxValue);
+        Read(_owners, records);
+        return true;
+    }
+
+    private void Read(BpfLink program, List<SocketRecord> records)
+    {
+        using FileDescriptor iterator = LibBpf.bpf_iter_create(LibBpf.bpf_link__fd(program));
         Check(iterator.IsInvalid ? -Marshal.GetLastPInvokeError() : 0);
         byte[] buffer = new byte[ReadSize];
         int kept = 0;
@@ -128,15 +172,46 @@ internal sealed unsafe class SocketProgram : IDisposable
     /// <returns>Whether all of them could be read to their ends.</returns>
     public bool ReadTables(List<SocketRecord> records)
     {
-        bool whole = Walk(Libc.SOCK_STREAM, 0, records);
-        whole &= Walk(Libc.SOCK_DGRAM, 0, records);
+        bool whole = true;
+        foreach (SocketTable table in Enum.GetValues<SocketTable>())
+        {
+            whole &= Walk(table, 0, 0, records, out _);
+        }
 
-        // Kernels without UDP-Lite have no such socket, and no table.
-        return Walk(Libc.SOCK_DGRAM, UdpLite, records) && whole;
+        return whole;
+    }
+
+    /// <summary>
+    /// The same of one table, for some of the ports that were selected: without looking at all others where they are of this
+    /// thread's network namespace.
+    /// </summary>
+    /// <returns>Whether all of what had to be read could be.</returns>
+    public bool ReadPorts(SocketTable table, IReadOnlyCollection<(uint NetworkNamespace, ushort Port)> ports, List<SocketRecord> records)
+    {
+        if (ports.Count > MostBuckets)
+        {
+            return Walk(table, 0, 0, records, out _);
+        }
+
+        foreach ((uint networkNamespace, ushort port) in ports)
+        {
+            if (!Walk(table, networkNamespace, port, records, out bool isAll))
+            {
+                return false;
+            }
+
+            if (isAll)
+            {
+                break;
+            }
+        }
+
+        return true;
     }
 
     public void Dispose()
     {
+        _owners?.Dispose();
         _files?.Dispose();
         _found?.Dispose();
         _walk?.Dispose();
@@ -144,17 +219,29 @@ internal sealed unsafe class SocketProgram : IDisposable
         _object?.Dispose();
     }
 
-    private bool Walk(int type, int protocol, List<SocketRecord> records)
+    /// <param name="networkNamespace">Where the port is that is wanted alone; 0 for all.</param>
+    /// <param name="isAll">Whether the walk was over the whole table all the same.</param>
+    private bool Walk(SocketTable table, uint networkNamespace, ushort port, List<SocketRecord> records, out bool isAll)
     {
+        isAll = true;
+        (int type, int protocol) = table == SocketTable.Tcp ? (Libc.SOCK_STREAM, 0) : (Libc.SOCK_DGRAM, (int)table);
+
         // The program finds the table through a socket that is in none of its lists, as it is not bound.
         using FileDescriptor socket = Libc.socket(Libc.AF_INET, type | Libc.SOCK_CLOEXEC, protocol);
         if (socket.IsInvalid)
         {
-            return true;
+            // Kernels without UDP-Lite have no such socket, and no table.
+            return Marshal.GetLastPInvokeError() == Errno.EPROTONOSUPPORT;
         }
 
         SocketWalk* walk = (SocketWalk*)_walk.Pointer;
-        *walk = new SocketWalk { Descriptor = (uint)socket.Value, Udp = (byte)(type == Libc.SOCK_DGRAM ? 1 : 0) };
+        *walk = new SocketWalk
+        {
+            Descriptor = (uint)socket.Value,
+            Udp = (byte)(type == Libc.SOCK_DGRAM ? 1 : 0),
+            NetworkNamespace = networkNamespace,
+            Port = port,
+        };
         while (Volatile.Read(ref walk->Done) == 0)
         {
             BpfTestRunOptions options = new() { Size = (nuint)sizeof(BpfTestRunOptions) };
@@ -168,7 +255,15 @@ internal sealed unsafe class SocketProgram : IDisposable
             walk->Found = 0;
         }
 
+        isAll = walk->OneBucket == 0;
         return walk->GivenUp == 0;
+    }
+
+    private BpfLink Iterate(string program)
+    {
+        BpfLink link = LibBpf.bpf_program__attach_iter(_object!.Program(program), 0);
+        Check(link.IsInvalid ? -Marshal.GetLastPInvokeError() : 0);
+        return link;
     }
 
     private MemoryMap Share<T>(string map, int count, bool writable)

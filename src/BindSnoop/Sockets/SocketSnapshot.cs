@@ -30,6 +30,7 @@ public sealed class SocketSnapshot
     public static SocketSnapshot Take(SocketFilter filter)
     {
         Platform.EnsureLinux(OperatingSystem.IsLinux());
+        HostRoot.EnsureFound();
         SocketSelection selection = new(filter);
         List<string> unseen = [];
         try

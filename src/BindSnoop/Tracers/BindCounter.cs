@@ -1,5 +1,6 @@
 using BindSnoop.Loading;
 using BindSnoop.Metrics;
+using BindSnoop.Proving;
 using BindSnoop.Reading;
 
 namespace BindSnoop;
@@ -13,6 +14,7 @@ public sealed class BindCounter : IDisposable
     private readonly CountSession _session;
     private readonly int _capacity;
     private readonly EventDefinition _kind;
+    private readonly TraceFilter _filter;
 
     /// <summary>Begins to count.</summary>
     /// <exception cref="TraceException">An option is wrong, or no back end works.</exception>
@@ -28,13 +30,25 @@ public sealed class BindCounter : IDisposable
                 options.CountCapacity);
         }
 
+        if (options.Filter.Container.Count > 0)
+        {
+            throw new TraceException(
+                "ContainerWithCount",
+                TraceErrorKind.InvalidArgument,
+                "Calls cannot be counted by container: the kernel, which counts them, knows no names.",
+                "Give the container's cgroup, or trace events and group them.");
+        }
+
+        options = options with { Filter = options.KernelFilter };
         _capacity = options.CountCapacity;
+        _filter = options.Filter;
         (TracerDefinition definition, _kind) = call == CountedCall.Listen
             ? (TracerDefinition.Listen, (EventDefinition)ListenEvent.Definition)
             : (TracerDefinition.Bind, BindEvent.Definition);
-        _session = CountSession.Open(definition, options, out IReadOnlyList<BackendRefusal> refusals);
+        _session = CountSession.Open(definition, options, Prover.For(definition, options.Filter, isCounting: true), out IReadOnlyList<BackendRefusal> refusals);
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics, Read);
+        Metrics.Count(Proof);
         TraceMeter.Add(Metrics);
     }
 
@@ -44,14 +58,33 @@ public sealed class BindCounter : IDisposable
     /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
     public string Blind => _session.Blind;
 
+    /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
+    public TraceProof Proof => _session.Proof;
+
     /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals { get; }
 
-    /// <summary>What it tells in metrics.</summary>
+    /// <summary>Its metrics.</summary>
     internal TraceMetrics Metrics { get; }
 
     /// <summary>What became of the calls so far; dropped are those for which the table had no room.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
+
+    /// <summary>Proves again that it works, as before it began. Safe from any thread.</summary>
+    /// <returns>Null if it has ended.</returns>
+    public TraceProof? ProveAgain()
+    {
+        try
+        {
+            TraceProof? proof = _session.ProveAgain(session => Prover.Prove(session, _filter));
+            Metrics.Count(proof);
+            return proof;
+        }
+        catch (ObjectDisposedException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>
     /// What has become of cgroups of the filter that was not reported before, one sentence each: such as that one no
@@ -65,7 +98,7 @@ public sealed class BindCounter : IDisposable
     /// <summary>Stops counting; the counts can still be read.</summary>
     public void Stop() => _session.Detach();
 
-    /// <summary>The counts so far, highest first. No key is missed or told twice, for none is ever removed.</summary>
+    /// <summary>The counts so far, highest first. No key is missed or returned twice, for none is ever removed.</summary>
     public IReadOnlyList<BindCount> Read()
     {
         List<BindCount> counts = [.. _session.ReadCounts().Select(c => new BindCount(c.Key, c.Count, _kind))];

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using BindSnoop.Abi;
+using BindSnoop.Host;
 using BindSnoop.Metrics;
 using BindSnoop.Reading;
 
@@ -8,18 +9,28 @@ namespace BindSnoop;
 /// <summary>The thread that reads records, looks up what belongs to them and hands them over in the order of time.</summary>
 /// <param name="session">Where the records are from.</param>
 /// <param name="codec">What is known of the records.</param>
+/// <param name="containers">Leaves some of them out.</param>
 /// <param name="metrics">What counts the events.</param>
-internal sealed class EventReader(EventSession session, IEventCodec codec, TraceMetrics metrics) : IDisposable
+internal sealed class EventReader(EventSession session, IEventCodec codec, ContainerFilter containers, TraceMetrics metrics) : IDisposable
 {
+    private const int LooksAfter = 1024;
+
     private readonly CancellationTokenSource _abandoned = new();
     private readonly TimeOrder<EventContext> _order = new(session.RecordSize);
     private readonly EventEnricher _enricher = new();
+    private readonly Queue<Task> _errands = [];
     private Thread? _thread;
+    private bool _hasEnded;
     private long _deadline = long.MaxValue;
     private volatile bool _stopRequested;
+    private long _passed;
+    private long _leftOut;
 
     /// <summary>Whether nobody wants the rest.</summary>
     public bool IsAbandoned => _abandoned.IsCancellationRequested;
+
+    /// <summary>A time of the kernel's clock, in nanoseconds: all events until then were handed over.</summary>
+    public long Passed => Volatile.Read(ref _passed);
 
     // -1: without end.
     private int MillisecondsLeft
@@ -40,8 +51,12 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Trace
     {
         if (_thread is null)
         {
-            _thread = new Thread(() => ReadInto(sink)) { IsBackground = true, Name = "event reader" };
-            _thread.Start();
+            // An errand may be under way.
+            lock (_errands)
+            {
+                _thread = new Thread(() => ReadInto(sink)) { IsBackground = true, Name = "event reader" };
+                _thread.Start();
+            }
         }
         else
         {
@@ -49,6 +64,29 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Trace
             session.Buffer.Interrupt();
         }
     }
+
+    /// <summary>Does something while nothing is read: on the thread that reads, between two batches, or on this one if there is none.</summary>
+    public T Between<T>(Func<T> errand)
+    {
+        Task<T> task = new(errand);
+        lock (_errands)
+        {
+            if (_thread is null || _hasEnded)
+            {
+                task.RunSynchronously();
+            }
+            else
+            {
+                _errands.Enqueue(task);
+            }
+        }
+
+        session.Buffer.Interrupt();
+        return task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Makes it look now, and bring <see cref="Passed"/> up to date. Safe from any thread.</summary>
+    public void Look() => session.Buffer.Interrupt();
 
     /// <summary>Makes it detach, hand over the rest and end. Safe from any thread.</summary>
     public void Stop()
@@ -76,8 +114,16 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Trace
         {
             while (!_stopRequested && MillisecondsLeft != 0)
             {
+                RunErrands();
+                long before = KernelClock.Now;
                 if (!ReadBatch(sink))
                 {
+                    // The room of a record is reserved before its time is taken, so one that is still to come is of later.
+                    if (session.Buffer.IsEmpty)
+                    {
+                        Volatile.Write(ref _passed, before);
+                    }
+
                     session.Buffer.Wait(MillisecondsLeft);
                 }
             }
@@ -88,14 +134,38 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Trace
         {
             // Nobody wants the rest.
         }
-#pragma warning disable CA1031 // Whatever it is, it belongs to whoever takes the events; on this thread it would end the process.
+#pragma warning disable CA1031 // Whatever it is, it belongs to the taker of the events; on this thread it would end the process.
         catch (Exception exception)
 #pragma warning restore CA1031
         {
             failure = exception;
         }
 
+        lock (_errands)
+        {
+            _hasEnded = true;
+            RunErrands();
+        }
+
         sink.Complete(failure);
+    }
+
+    private void RunErrands()
+    {
+        while (true)
+        {
+            Task? errand;
+            lock (_errands)
+            {
+                if (!_errands.TryDequeue(out errand))
+                {
+                    return;
+                }
+            }
+
+            // What it throws is for the thread that waits for it.
+            errand.RunSynchronously();
+        }
     }
 
     /// <summary>Reads what there is, up to one batch, and hands it over; false if there was nothing.</summary>
@@ -110,6 +180,17 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Trace
 
         for (; !record.IsEmpty; record = _order.IsFull ? default : buffer.Read())
         {
+            if (containers.IsSet && !containers.Wants(MemoryMarshal.AsRef<OriginRecord>(record)))
+            {
+                // However many others come, the trace ends on time.
+                if (++_leftOut % LooksAfter == 0 && (_stopRequested || MillisecondsLeft == 0))
+                {
+                    session.Detach();
+                }
+
+                continue;
+            }
+
             EventContext context = codec.LookUp(record, _enricher);
             if (metrics.IsCounting)
             {

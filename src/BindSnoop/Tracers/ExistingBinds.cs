@@ -5,7 +5,7 @@ namespace BindSnoop;
 
 /// <summary>
 /// What was bound already when a trace began, as events. It is taken once every hook is in place, so that nothing is
-/// missed between the two; a bind that both have seen is told of as existing.
+/// missed between the two; a bind that both have seen is reported as existing.
 /// </summary>
 internal sealed class ExistingBinds
 {
@@ -27,13 +27,15 @@ internal sealed class ExistingBinds
             Address = filter.Address,
             Comm = filter.Comm,
             Cgroup = filter.Cgroup,
+            Unit = filter.Unit,
+            Container = filter.Container,
         });
         _end = KernelClock.Now;
         Unseen = snapshot.Unseen;
         KernelClock clock = default;
         clock.Synchronize();
         long ticks = clock.ToUtcTicks((ulong)_begin);
-        Events = [.. snapshot.Sockets.Select(s => ToEvent(s, new EventContext(ticks, backend, s.CgroupPath, s.InterfaceName)))];
+        Events = [.. snapshot.Sockets.Select(s => ToEvent(s, new EventContext(ticks, backend, s.CgroupPath, s.InterfaceName, ContainerOf(s))))];
         _inodes.UnionWith(snapshot.Sockets.Select(s => s.Inode));
     }
 
@@ -51,13 +53,15 @@ internal sealed class ExistingBinds
             throw new TraceException(
                 "ExistingNotFilterable",
                 TraceErrorKind.InvalidArgument,
-                "Existing sockets cannot be filtered by group, by whether their port was asked for, nor by a map of cgroups or mount namespaces.",
+                "Existing sockets cannot be filtered by group, by whether their port was requested, or by a map of cgroups or mount namespaces.",
                 "Leave out that filter, or the existing sockets; a filter by cgroup path works.");
         }
     }
 
     /// <summary>Whether the socket that an event is of is among those that were there.</summary>
     public bool Has(BindEvent next) => next.ErrorCode == 0 && next.KernelTime <= _end && next.Inode != 0 && _inodes.Contains(next.Inode);
+
+    private static ContainerFacts? ContainerOf(BindSocket socket) => socket.Owners.Count > 0 ? socket.Owners[0].Container : null;
 
     private BindEvent ToEvent(BindSocket socket, in EventContext context)
     {

@@ -1,15 +1,17 @@
 using BindSnoop.Abi;
+using BindSnoop.Diagnosis;
 using BindSnoop.Loading;
 
 namespace BindSnoop;
 
 /// <summary>Traces calls of listen().</summary>
-public sealed class ListenTracer(TraceOptions options) : Tracer<ListenEvent>(TracerDefinition.Listen, options)
+public sealed class ListenTracer(TraceOptions options) : ExplainingTracer<ListenEvent>(TracerDefinition.Listen, options)
 {
     private protected override EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher)
     {
         ref readonly ListenRecord listen = ref RecordBytes.As<ListenRecord>(record);
-        return enricher.LookUp(listen.Origin, listen.InterfaceIndex, Backend);
+        EventContext context = enricher.LookUp(listen.Origin, listen.InterfaceIndex, Backend);
+        return listen.Origin.ErrorCode != 0 && Explains ? Explained(context, new FailedCall(new ListenEvent(listen, context))) : context;
     }
 
     private protected override ListenEvent Decode(ReadOnlySpan<byte> record, in EventContext context) =>

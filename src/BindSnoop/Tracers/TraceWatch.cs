@@ -2,8 +2,15 @@ using BindSnoop.Reading;
 
 namespace BindSnoop;
 
-/// <summary>Reports lost events and changes to the filter's cgroups to the consumer of a trace. Not thread-safe.</summary>
-internal sealed class TraceWatch(EventSession session, bool hasCgroups)
+/// <summary>
+/// Reports lost events, changes to the filter's cgroups, and what is not remembered or not known, to the consumer of a trace.
+/// Not thread-safe.
+/// </summary>
+/// <param name="session">Whose losses to report.</param>
+/// <param name="readWarnings">Reads what there is to warn of.</param>
+/// <param name="mayWarn">Whether there may be warnings although no event comes.</param>
+/// <param name="hasMemory">Whether there may be others.</param>
+internal sealed class TraceWatch(EventSession session, Func<IReadOnlyList<string>> readWarnings, bool mayWarn, bool hasMemory)
 {
     private static readonly TimeSpan s_warningInterval = TimeSpan.FromSeconds(1);
 
@@ -13,12 +20,12 @@ internal sealed class TraceWatch(EventSession session, bool hasCgroups)
     /// <summary>Called when more calls were lost than were reported before.</summary>
     public Action<LossReport>? OnLoss { get; set; }
 
-    /// <summary>Called with what there is to say of cgroups.</summary>
+    /// <summary>Called with what there is to say of cgroups and of memory.</summary>
     public Action<string>? OnWarning { get; set; }
 
     /// <summary>For how long to wait for an event before looking; null: without end.</summary>
     // Nothing wakes who waits when a cgroup goes.
-    public TimeSpan? Patience => hasCgroups && !(_losses.Patience < s_warningInterval) ? s_warningInterval : _losses.Patience;
+    public TimeSpan? Patience => mayWarn && !(_losses.Patience < s_warningInterval) ? s_warningInterval : _losses.Patience;
 
     /// <summary>An event was taken.</summary>
     public void LookNowAndThen()
@@ -39,7 +46,7 @@ internal sealed class TraceWatch(EventSession session, bool hasCgroups)
 
     private void WarnNowAndThen()
     {
-        if (!hasCgroups || Environment.TickCount64 < _nextWarnings)
+        if (!(mayWarn || hasMemory) || Environment.TickCount64 < _nextWarnings)
         {
             return;
         }
@@ -47,7 +54,7 @@ internal sealed class TraceWatch(EventSession session, bool hasCgroups)
         _nextWarnings = Environment.TickCount64 + (long)s_warningInterval.TotalMilliseconds;
         try
         {
-            foreach (string warning in session.ReadWarnings())
+            foreach (string warning in readWarnings())
             {
                 OnWarning?.Invoke(warning);
             }

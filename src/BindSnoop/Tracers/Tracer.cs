@@ -1,13 +1,14 @@
 using BindSnoop.Interop;
 using BindSnoop.Loading;
 using BindSnoop.Metrics;
+using BindSnoop.Proving;
 using BindSnoop.Reading;
 
 namespace BindSnoop;
 
 /// <summary>
-/// A running trace. A thread of its own reads the events, from when somebody first asks for them; whoever asks gets
-/// them on his own thread, one at a time. It is attached when the constructor returns, and nothing of it is left in
+/// A running trace. A thread of its own reads the events, from when they are first asked for; the caller gets
+/// them on its own thread, one at a time. It is attached when the constructor returns, and nothing of it is left in
 /// the kernel after disposal.
 /// </summary>
 public abstract class Tracer<TEvent> : IDisposable, IEventCodec
@@ -16,7 +17,9 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     private readonly EventSession _session;
     private readonly ReadAhead<EventContext> _ahead;
     private readonly EventReader _reader;
+    private readonly ContainerFilter _containers;
     private readonly TraceWatch _watch;
+    private readonly TraceFilter _filter;
     private readonly object _lock = new();
     private long? _firstKernelTime;
     private int _existingTaken;
@@ -34,13 +37,18 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
                 options.BufferSize);
         }
 
+        options = options with { Filter = options.KernelFilter };
+        _filter = options.Filter;
         ReadAheadCapacity = options.ReadAhead;
         _ahead = new(options.ReadAhead);
-        _session = EventSession.Open(definition, options, out IReadOnlyList<BackendRefusal> refusals);
-        _watch = new(_session, hasCgroups: options.Filter.Cgroup.Count > 0);
+        _session = EventSession.Open(definition, options, Prover.For(definition, options.Filter, isCounting: false), out IReadOnlyList<BackendRefusal> refusals);
+        _containers = new(options.Filter.Container);
+        bool mayWarn = options.Filter.Cgroup.Count > 0 || options.Filter.Container.Count > 0;
+        _watch = new(_session, ReadWarnings, mayWarn, hasMemory: definition.Memory is not null);
         Refusals = refusals;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics);
-        _reader = new(_session, this, Metrics);
+        Metrics.Count(Proof);
+        _reader = new(_session, this, _containers, Metrics);
         TraceMeter.Add(Metrics);
     }
 
@@ -49,6 +57,9 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
 
     /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
     public string Blind => _session.Blind;
+
+    /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
+    public TraceProof Proof => _session.Proof;
 
     /// <summary>The back ends that were not taken before, and why.</summary>
     public IReadOnlyList<BackendRefusal> Refusals { get; }
@@ -88,14 +99,33 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>What became of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
 
+    /// <summary>
+    /// Proves again that it works, as before it began, between two events. Safe from any thread; waits while the taker of the
+    /// events leaves no room for more.
+    /// </summary>
+    /// <returns>Null if it has ended.</returns>
+    public TraceProof? ProveAgain()
+    {
+        try
+        {
+            TraceProof? proof = _reader.Between(() => _session.ProveAgain(session => Prover.Prove(session, _filter)));
+            Metrics.Count(proof);
+            return proof;
+        }
+        catch (ObjectDisposedException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>How many calls were lost in all; null if none was. To be asked at the end, however that came about.</summary>
     public LossReport? ReadTotalLoss() => LossReport.OfEvents(ReadStatistics(), isTotal: true);
 
     /// <summary>
-    /// What has become of cgroups of the filter that was not reported before, one sentence each: such as that one no
-    /// longer exists.
+    /// What has become of cgroups of the filter, and that no more bound sockets can be remembered or containers found out, as
+    /// far as it was not reported before; one sentence each.
     /// </summary>
-    public IReadOnlyList<string> ReadWarnings() => _session.ReadWarnings();
+    public IReadOnlyList<string> ReadWarnings() => [.. _session.ReadWarnings(), .. _containers.ReadWarnings()];
 
     /// <summary>
     /// The events as they come. Ends when the token is cancelled (at once), or when the duration is over or
@@ -153,6 +183,12 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
             _reader.Begin(sink);
         }
     }
+
+    /// <summary>A time of the kernel's clock, in nanoseconds: all events until then were put where they go.</summary>
+    internal long Passed => _reader.Passed;
+
+    /// <summary>Brings <see cref="Passed"/> up to date, in a moment. Safe from any thread.</summary>
+    internal void Look() => _reader.Look();
 
     /// <summary>Waits until a reading that was begun has ended, and everything was put where it goes.</summary>
     internal void JoinReader() => _reader.Join();

@@ -1,0 +1,51 @@
+using System.Globalization;
+
+namespace BindSnoop;
+
+/// <summary>What was judged by a policy, and what it has rules for that nobody gave it to judge.</summary>
+internal sealed class JudgedCalls(BindPolicy policy)
+{
+    private readonly long[] _judged = new long[Enum.GetValues<BindPolicyCall>().Length];
+    private readonly long[] _left = new long[Enum.GetValues<BindPolicyCall>().Length];
+
+    /// <summary>How many calls were judged.</summary>
+    public long Total => _judged.Sum();
+
+    /// <summary>Which calls were given that no rule is about, and how many, in a sentence each.</summary>
+    public IEnumerable<string> Left =>
+        from call in Enum.GetValues<BindPolicyCall>()
+        where _left[(int)call] > 0
+        select $"{Count(_left[(int)call])} {(_left[(int)call] == 1 ? "call" : "calls")} of {NameOf(call)} {(_left[(int)call] == 1 ? "was" : "were")} not judged: no rule of the policy is about {NameOf(call)}.";
+
+    /// <summary>
+    /// Which calls there are rules for while none was given: whoever made the record may not have looked for them. Without any
+    /// event there is nothing wrong with binds, which are what is looked for by default.
+    /// </summary>
+    public IEnumerable<BindPolicyCall> Missing =>
+        policy.Calls.Where(c => _judged[(int)c] == 0 && (c != BindPolicyCall.Bind || Total + _left.Sum() > 0));
+
+    /// <summary>What is thrown where some are missing.</summary>
+    public static TraceException IsMissing(BindPolicyCall call) => new(
+        "CallsMissing",
+        TraceErrorKind.InvalidOperation,
+        $"The policy has rules for {NameOf(call)}, but was given no such call: whether there were violations is unknown.",
+        $"Give it events of {NameOf(call)}, too.",
+        call);
+
+    /// <summary>Counts a call.</summary>
+    /// <returns>Whether a rule is about such calls, so that it is to be judged.</returns>
+    public bool Add(BindPolicyCall call)
+    {
+        bool isJudged = policy.Calls.Contains(call);
+        (isJudged ? _judged : _left)[(int)call]++;
+        return isJudged;
+    }
+
+    /// <summary>How many were judged, such as "5 binds and 2 listens".</summary>
+    public override string ToString() =>
+        string.Join(" and ", policy.Calls.Select(c => $"{Count(_judged[(int)c])} {(c == BindPolicyCall.Listen ? "listens" : "binds")}"));
+
+    private static string NameOf(BindPolicyCall call) => call == BindPolicyCall.Listen ? "listen()" : "bind()";
+
+    private static string Count(long number) => number.ToString(CultureInfo.InvariantCulture);
+}

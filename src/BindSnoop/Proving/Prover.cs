@@ -1,0 +1,327 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using BindSnoop.Abi;
+using BindSnoop.Errors;
+using BindSnoop.Host;
+using BindSnoop.Interop;
+using BindSnoop.Loading;
+using BindSnoop.Reading;
+
+namespace BindSnoop.Proving;
+
+/// <summary>
+/// Makes calls of the kind that a session traces, in this process and its network, and compares what arrives of them. The
+/// kernel runs the programs on the thread that makes the call, so what does not lie in the buffer once the call has returned
+/// never will; what a busy machine left out is tried again.
+/// </summary>
+/// <param name="filter">What the session asks for.</param>
+/// <param name="isCounting">Whether it counts, and sends keys of counts.</param>
+internal abstract class Prover(TraceFilter filter, bool isCounting)
+{
+    /// <summary>How long it goes on trying.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
+
+    // However little a starved machine gets done within the time.
+    private const int FewestAttempts = 6;
+
+    // What is wrong is wrong always, unless somebody changed in that moment what was compared.
+    private const int WrongAttempts = 3;
+
+    private readonly long _begin = Stopwatch.GetTimestamp();
+    private readonly List<ComparedField> _compared = [];
+    private readonly List<string> _unmade = [];
+    private IReadOnlyList<string> _programs = [];
+    private TraceSession? _session;
+    private KnownCaller? _caller;
+    private Outcome _outcome;
+    private string _problem = "";
+    private long _before;
+
+    private enum Outcome
+    {
+        Right,
+        NotMade,
+
+        // Not made, as somebody else has the port; another one may be free.
+        Taken,
+        NotSeen,
+        Wrong,
+    }
+
+    /// <summary>The calls, in groups each of which has sockets of its own.</summary>
+    protected abstract IEnumerable<Action> Cases { get; }
+
+    /// <summary>A record, to compare when nothing has been made yet.</summary>
+    protected abstract byte[] Example { get; }
+
+    /// <summary>Whether the session counts, and sends keys of counts.</summary>
+    protected bool IsCounting => isCounting;
+
+    /// <summary>What to make events with.</summary>
+    protected EventContext Context => new(DateTime.UtcNow.Ticks, _session?.Backend ?? Backend.Auto);
+
+    /// <summary>How many milliseconds are left to wait for something.</summary>
+    protected int MillisecondsLeft => Math.Max(0, (int)(s_patience - Stopwatch.GetElapsedTime(_begin)).TotalMilliseconds);
+
+    // Counts have no times.
+    private long Now => IsCounting ? 0 : KernelClock.Now;
+
+    private TraceSession Session => _session ?? throw new InvalidOperationException("There is nothing to prove yet.");
+
+    private KnownCaller Caller => _caller ?? throw new InvalidOperationException("Nobody makes calls yet.");
+
+    /// <summary>
+    /// What proves a session that is attached, and that nobody reads from yet. While programs are being loaded for it, another thread
+    /// has compiled what the proof takes, where that is compiled as it is needed: that takes longer than the proof itself.
+    /// </summary>
+    public static Func<TraceSession, TraceProof> For(TracerDefinition definition, TraceFilter filter, bool isCounting)
+    {
+        Rehearsal.Begin(definition.ObjectName, isCounting, Of(definition.ObjectName, filter, isCounting).Rehearse);
+        return session => Prove(session, filter);
+    }
+
+    /// <summary>Proves a session that is attached, and that nobody reads from while it lasts.</summary>
+    public static TraceProof Prove(TraceSession session, TraceFilter filter)
+    {
+        uint threadId = CallingThread.InitialId();
+        if (threadId == 0)
+        {
+            return new(null, "The kernel does not say which thread this is.", []);
+        }
+
+        using ProofPage.Turn turn = session.Proofs.Begin(threadId);
+        return Of(session.Definition.ObjectName, filter, session is CountSession).Run(session, threadId);
+    }
+
+    /// <summary>Compares the record of a call.</summary>
+    protected abstract void Compare(byte[] record, KnownCall call);
+
+    /// <summary>Whether a function, or a system call, is hooked.</summary>
+    protected bool Hooks(string function) =>
+        _programs.Any(p => p == $"fexit_{function}" || p == $"fentry_{function}" || p == $"kprobe_{function}" || p == $"sys_exit_{function}");
+
+    /// <summary>Whether any program has a name that ends so.</summary>
+    protected bool HasPrograms(string suffix) => _programs.Any(p => p.EndsWith(suffix, StringComparison.Ordinal));
+
+    /// <summary>Makes a socket and binds it to a port of the kernel's choice.</summary>
+    /// <param name="call">What it is for.</param>
+    /// <returns>Null if that cannot be done. Without IPv6, or an address of it, there is nothing to prove of it.</returns>
+    protected KnownSocket? MakeBound(string call, IPFamily family, int protocol, BindOptions options, IPAddress address, bool ipv6Only = false)
+    {
+        KnownSocket socket = new(family, protocol, options, ipv6Only);
+        if (socket.Error == 0 && socket.Bind(new IPEndPoint(address, 0)))
+        {
+            return socket;
+        }
+
+        if (family == IPFamily.IPv4 || socket.Error is not (Errno.EAFNOSUPPORT or Errno.EADDRNOTAVAIL))
+        {
+            NotMade(call, socket.Error);
+        }
+
+        socket.Dispose();
+        return null;
+    }
+
+    /// <summary>The next call begins.</summary>
+    protected void Before()
+    {
+        Session.Proofs.TakeRefused();
+        _before = Now;
+    }
+
+    /// <summary>Compares what arrived of a call that has returned. False: the rest of the case is of no use.</summary>
+    protected bool Arrived(KnownCall call)
+    {
+        long after = Now;
+        bool refused = Session.Proofs.TakeRefused();
+        IReadOnlyList<byte[]> records = Session.FindProofs();
+        if (records.Count != 1)
+        {
+            return records.Count == 0
+                ? Fail(Outcome.NotSeen, $"{call.Name} was not reported.")
+                : Fail(Outcome.Wrong, $"{call.Name} was reported {records.Count} times.");
+        }
+
+        int first = _compared.Count;
+        try
+        {
+            Compare(records[0], call);
+        }
+        catch (TraceException exception)
+        {
+            return Fail(Outcome.Wrong, $"{call.Name}: {exception.Message}");
+        }
+
+        if (!IsCounting)
+        {
+            long time = (long)System.Runtime.InteropServices.MemoryMarshal.AsRef<OriginRecord>(records[0]).Time;
+            Same(call, "KernelTime", "during the call", time < _before ? "before it" : time > after ? "after it" : "during the call");
+        }
+
+        if (FilterVerdict.Of(filter, call, Caller) is { } kept)
+        {
+            Same(call, "Filter", kept ? "kept" : "refused", refused ? "refused" : "kept");
+        }
+
+        for (int i = first; i < _compared.Count; i++)
+        {
+            ComparedField field = _compared[i];
+            if (!field.IsSame)
+            {
+                return Fail(Outcome.Wrong, $"{call.Name} was reported with {field.Field} '{field.Seen}' instead of '{field.Expected}'.");
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>A call could not be made as it was to be.</summary>
+    protected bool NotMade(string call, int errno) =>
+        Fail(errno == Errno.EADDRINUSE ? Outcome.Taken : Outcome.NotMade, $"{call}: {Errno.Describe(errno)}.");
+
+    /// <summary>There was nothing to accept within the time.</summary>
+    protected bool NothingCame(string call) => Fail(Outcome.NotMade, $"{call}: no connection came over the loopback interface.");
+
+    protected void Same(KnownCall call, string field, string? expected, string? seen) =>
+        _compared.Add(new(call.Name, field, expected ?? "", seen ?? ""));
+
+    protected void Same(KnownCall call, string field, long expected, long seen) =>
+        Same(call, field, expected.ToString(CultureInfo.InvariantCulture), seen.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Compares what all events have.</summary>
+    protected void CompareEvent(TraceEvent seen, KnownCall call)
+    {
+        if (seen.ThreadId == Caller.ThreadId)
+        {
+            Same(call, nameof(seen.ThreadId), seen.ThreadId, seen.ThreadId);
+            Same(call, nameof(seen.ProcessId), Caller.ProcessId ?? 0, seen.ProcessId);
+
+            // Its parent may have ended since.
+            if (Caller.ParentProcessId is { } parent)
+            {
+                Same(call, nameof(seen.ParentProcessId), seen.ParentProcessId == Libc.getppid() ? seen.ParentProcessId : parent, seen.ParentProcessId);
+            }
+        }
+        else
+        {
+            // It is the host's number where that of /proc cannot be known.
+            Same(call, nameof(seen.ThreadId), Caller.InitialThreadId, seen.ThreadId);
+        }
+
+        Same(call, nameof(seen.Comm), Caller.Comm, seen.Comm);
+        Same(call, nameof(seen.ErrorCode), call.Error, seen.ErrorCode);
+        Same(call, nameof(seen.Inode), call.Inode, seen.Inode);
+        SameIfKnown(call, nameof(seen.Uid), Caller.Uid, seen.Uid);
+        SameIfKnown(call, nameof(seen.Gid), Caller.Gid, seen.Gid);
+        SameIfKnown(call, nameof(seen.NetworkNamespace), Caller.NetworkNamespace, seen.NetworkNamespace);
+        SameIfKnown(call, nameof(seen.MountNamespace), Caller.MountNamespace, seen.MountNamespace);
+        SameIfKnown(call, nameof(seen.CgroupId), (long?)Caller.CgroupId, (long)seen.CgroupId);
+    }
+
+    /// <summary>Compares what counts have.</summary>
+    protected void CompareCount(byte[] record, KnownCall call)
+    {
+        BindCount seen = new(RecordBytes.As<BindCountKey>(record), 1, BindEvent.Definition);
+        CompareEnd(call, nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
+        Same(call, nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
+        Same(call, nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
+        Same(call, nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
+        Same(call, nameof(seen.ErrorCode), call.Error, seen.ErrorCode);
+    }
+
+    protected void CompareEnd(KnownCall call, string addressField, string portField, IPEndPoint? expected, string? address, int port)
+    {
+        Same(call, addressField, expected?.Address.ToString(), address);
+        Same(call, portField, expected?.Port ?? 0, port);
+    }
+
+    private void SameIfKnown(KnownCall call, string field, long? expected, long seen)
+    {
+        if (expected is { } known)
+        {
+            Same(call, field, known, seen);
+        }
+    }
+
+    private bool Fail(Outcome outcome, string problem)
+    {
+        _outcome = outcome;
+        _problem = problem;
+        return false;
+    }
+
+    private static Prover Of(string objectName, TraceFilter filter, bool isCounting) => objectName switch
+    {
+        "bind" => new BindProver(filter, isCounting),
+        "listen" => new ListenProver(filter, isCounting),
+        "accept" => new AcceptProver(filter),
+        "release" => new ReleaseProver(filter),
+        _ => throw new InvalidOperationException($"Nothing is known that proves {objectName}."),
+    };
+
+    /// <summary>Does what a proof does, but for the calls.</summary>
+    private void Rehearse()
+    {
+        _caller = new KnownCaller(initialId: 0);
+        using KnownSocket socket = new(IPFamily.IPv4, KnownSocket.Tcp, BindOptions.FreeBind | BindOptions.ReuseAddress);
+        KnownCall call = new("", socket);
+        Compare(Example, call);
+        _ = FilterVerdict.Of(filter, call, _caller);
+    }
+
+    private TraceProof Run(TraceSession session, uint threadId)
+    {
+        _session = session;
+        _programs = session.Programs();
+        _caller = new KnownCaller(threadId);
+        long missesBefore = Session.RecursionMisses();
+        foreach (Action make in Cases)
+        {
+            int before = _compared.Count;
+            for (int attempts = 1; !Succeeds(make, before); attempts++)
+            {
+                if (!IsWorthAnother(attempts))
+                {
+                    // Before the kernel's numbers change again.
+                    bool wasLost = _outcome == Outcome.NotSeen && (Session.Proofs.Lost > 0 || Session.RecursionMisses() > missesBefore);
+                    if (_outcome is (Outcome.NotSeen or Outcome.Wrong) && !wasLost)
+                    {
+                        return new(false, _problem, _compared);
+                    }
+
+                    _unmade.Add(wasLost ? $"{_problem} The machine is too busy: the kernel has left out programs, or the buffer was full." : _problem);
+                    break;
+                }
+
+                // 1, 2, 4 … ms: what kept the kernel from it is to pass.
+                Thread.Sleep(Math.Min(1 << (attempts - 1), MillisecondsLeft));
+                _caller = new KnownCaller(Caller.InitialThreadId);
+            }
+        }
+
+        return new(_compared.Count > 0 ? true : null, string.Join(" ", _unmade.Distinct()), _compared);
+    }
+
+    private bool Succeeds(Action make, int before)
+    {
+        _compared.RemoveRange(before, _compared.Count - before);
+        _outcome = Outcome.Right;
+        Session.FindProofs();
+        make();
+        if (_outcome is not (Outcome.Right or Outcome.Wrong))
+        {
+            _compared.RemoveRange(before, _compared.Count - before);
+        }
+
+        return _outcome == Outcome.Right;
+    }
+
+    private bool IsWorthAnother(int attempts) => _outcome switch
+    {
+        Outcome.Wrong or Outcome.Taken => attempts < WrongAttempts,
+        Outcome.NotSeen => attempts < FewestAttempts || MillisecondsLeft > 0,
+        _ => false,
+    };
+}
