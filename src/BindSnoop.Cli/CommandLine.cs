@@ -21,8 +21,13 @@ internal static class CommandLine
         Command root = BindCommand.Create(Name);
         root.Add(AcceptCommand.Create());
         root.Add(ListenCommand.Create());
+        root.Add(ReleaseCommand.Create());
         root.Add(SocketsCommand.Create());
         root.Add(WhyCommand.Create());
+        root.Add(TopCommand.Create());
+        root.Add(ReportCommand.Create());
+        root.Add(RecordCommand.Create());
+        root.Add(FindCommand.Create());
         root.Add(SupportCommand.Create());
         root.Add(Completion.CreateOption());
         root.Add(new HelpOption("--help", "-h") { Action = new HelpWithExamples(root) });
@@ -40,7 +45,7 @@ internal static class CommandLine
         [
             .. parsed.Errors.Select(e => e.Message),
             .. parsed.CommandResult.Command != root && parsed.RootCommandResult.Children.Any(c => c is OptionResult { Implicit: false })
-                ? [$"The options of '{parsed.CommandResult.Command.Name}' go behind it."]
+                ? [$"The options of '{parsed.CommandResult.Command.Name}' go after it."]
                 : Array.Empty<string>(),
             .. parsed.Tokens.Where(t => t.Type == TokenType.Directive).Select(t => $"Unrecognized command or argument '{t.Value}'."),
         ];

@@ -25,10 +25,16 @@ internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAct
           bindsnoop --count --duration 60    which addresses and ports, how often, in a minute
           bindsnoop --json | jq .Address     for programs
           bindsnoop --quiet --metrics FILE   metrics for Prometheus' node exporter
+          bindsnoop --prometheus 9435        metrics for Prometheus, by HTTP
           bindsnoop --quiet --otlp URL       events and metrics for OpenTelemetry
           bindsnoop accept -P 80,443         connections to a web server, as it accepts them
           bindsnoop listen                   who listens on which port, with which backlog
+          bindsnoop release -P 8080          who releases port 8080, and how long it was bound
+          bindsnoop top                      a live screen: who binds, fails, listens, accepts
           bindsnoop sockets -P 8080          who holds port 8080 now, in any container
+          bindsnoop report FILE -o R.html    a page with charts of what --json printed
+          bindsnoop record FILE              record events in a file
+          bindsnoop find FILE -P 8080 --at 03:12  who held port 8080 last night
 
         bindsnoop(8) explains everything.
         """;

@@ -7,11 +7,11 @@ namespace BindSnoop.Cli.Commands;
 internal sealed class BindCommand
 {
     private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
-    private readonly Option<bool> _wide = new("--wide", "-w") { Description = "Wide columns, for IPv6 addresses and texts of errors" };
-    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Failed calls too, with what they returned" };
+    private readonly Option<bool> _wide = new("--wide", "-w") { Description = "Wide columns, for IPv6 addresses and error texts" };
+    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with what they returned" };
     private readonly Option<bool> _printUid = new("--print-uid", "-U") { Description = "Print the user id" };
     private readonly Option<bool> _count = new("--count") { Description = "Count per address and port in the kernel; print the counts at the end" };
-    private readonly Option<bool> _existing = new("--existing") { Description = "Begin with the sockets that are bound already" };
+    private readonly Option<bool> _existing = new("--existing") { Description = "First show the sockets that are already bound" };
     private readonly Option<bool> _explain = new("--explain") { Description = "Explain failures: who is in the way, and what would help (implies -E)" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
     private readonly FilterOptions _filter = new(FilteredCall.Bind);
@@ -59,15 +59,7 @@ internal sealed class BindCommand
                     "'bindsnoop sockets' lists what is bound already."));
             }
 
-            if (explain)
-            {
-                throw new UsageException(new TraceException(
-                    "ExplainWithCount",
-                    TraceErrorKind.InvalidArgument,
-                    "--explain does not go together with --count.",
-                    "Leave one of them out; 'bindsnoop why PORT' explains why a port cannot be bound."));
-            }
-
+            RunOptions.RefuseExplainedCounts(explain);
             return run.Count(() => new BindCounter(options), output, RunOptions.CountWriter(output, maxEvents, json, "BINDS"));
         }
 
@@ -82,11 +74,7 @@ internal sealed class BindCommand
                 (parsed.GetValue(_wide) ? ColumnUse.Wide : ColumnUse.Narrow));
         BindTracer? tracer = null;
         int status = run.Trace(() => tracer = Attach(options), output, writer, maxEvents);
-        if (tracer is { NotExplained: > 0 and var rest })
-        {
-            Messages.Write($"{(rest == 1 ? "1 failure was" : $"{rest} failures were")} not explained: binds failed faster than they could be looked into, or the trace ended before.");
-        }
-
+        TraceRun.WriteNotExplained(tracer?.NotExplained ?? 0, "binds");
         return status;
     }
 

@@ -6,4 +6,5 @@ internal static class ExitStatus
     public const int Success = 0;
     public const int Failure = 1;
     public const int UsageError = 2;
+    public const int NotKnown = 3;
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using BindSnoop.Cli.Export;
 using BindSnoop.Metrics;
 
@@ -14,17 +15,18 @@ internal sealed class ExportOptions
 
     private static readonly TimeSpan s_defaultInterval = TimeSpan.FromSeconds(15);
 
-    private readonly Option<string?> _metrics = RunOptions.Value("--metrics", "FILE", "Keep metrics in this file, for Prometheus");
+    private readonly Option<string?> _metrics = RunOptions.Value("--metrics", "FILE", "Write metrics to this file, for Prometheus");
     private readonly Option<string?> _interval = RunOptions.Value("--metrics-interval", "SECONDS", "How often to write or send metrics (default 15)");
+    private readonly Option<string?> _prometheus = RunOptions.Value("--prometheus", "[ADDRESS:]PORT", "Serve metrics to Prometheus by HTTP (by default on 127.0.0.1)");
     private readonly Option<string?> _otlp = RunOptions.Value("--otlp", "URL", "Send events and metrics to this OpenTelemetry receiver");
     private readonly Option<string?> _otlpProtocol = RunOptions.Value("--otlp-protocol", "NAME", "Send by http (the default) or grpc", "http", "grpc");
     private readonly Option<string?> _otlpOnly = RunOptions.Value("--otlp-only", "NAME", "Send only logs (events) or only metrics", "logs", "metrics");
-    private readonly Option<string?> _otlpQueue = RunOptions.Value("--otlp-queue", "NUMBER", "Events that wait while the receiver is away (default 16384)");
+    private readonly Option<string?> _otlpQueue = RunOptions.Value("--otlp-queue", "NUMBER", "How many events may wait while the receiver is away (default 16384)");
     private readonly Option<bool> _quiet = new("--quiet") { Description = "Print no events" };
 
     public void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _metrics, _interval, _otlp, _otlpProtocol, _otlpOnly, _otlpQueue, _quiet })
+        foreach (Option option in new Option[] { _metrics, _interval, _prometheus, _otlp, _otlpProtocol, _otlpOnly, _otlpQueue, _quiet })
         {
             command.Add(option);
         }
@@ -39,6 +41,7 @@ internal sealed class ExportOptions
         return new(
             RunOptions.Read<MetricFile?>(parsed, _metrics, path => new MetricFile(path), null),
             RunOptions.Read(parsed, _interval, RunOptions.ParseDuration, s_defaultInterval),
+            RunOptions.Read<IPEndPoint?>(parsed, _prometheus, MetricEndpoint.Parse, null),
             url is null ? null : new OtlpTarget(url, grpc),
             Logs: only != "metrics",
             Metrics: only != "logs",

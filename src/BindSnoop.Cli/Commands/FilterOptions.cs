@@ -12,7 +12,7 @@ internal sealed class FilterOptions(FilteredCall call)
     private readonly Option<string[]> _port = List("--port", "PORT[,PORT...]", call switch
     {
         FilteredCall.Accept => "Only these local ports; a range is 8000-8999",
-        FilteredCall.Listen => "Only these ports; a range is 8000-8999",
+        FilteredCall.Listen or FilteredCall.Release => "Only these ports; a range is 8000-8999",
         _ => "Only these ports, requested or resulting; a range is 8000-8999",
     }, ["-P"]);
     private readonly Option<string[]> _uid = List("--uid", "USER[,USER...]", "Only these users, by number or name", ["-u"]);
@@ -20,7 +20,7 @@ internal sealed class FilterOptions(FilteredCall call)
     private readonly Option<string[]> _address = List("--address", "ADDR[,ADDR...]", call switch
     {
         FilteredCall.Accept => "Only these local addresses or CIDR prefixes",
-        FilteredCall.Listen => "Only these addresses or CIDR prefixes",
+        FilteredCall.Listen or FilteredCall.Release => "Only these addresses or CIDR prefixes",
         _ => "Only these addresses or CIDR prefixes, requested or resulting",
     });
     private readonly Option<bool> _requestedOnly = new("--requested-only") { Description = "Leave out binds to port 0, whose port the kernel chooses" };
@@ -31,6 +31,8 @@ internal sealed class FilterOptions(FilteredCall call)
     private readonly Option<bool> _ipv4 = new("--ipv4", "-4") { Description = "Only IPv4 sockets" };
     private readonly Option<bool> _ipv6 = new("--ipv6", "-6") { Description = "Only IPv6 sockets" };
     private readonly Option<string[]> _cgroup = List("--cgroup", "PATH", "Only this cgroup and those below it (may be repeated)");
+    private readonly Option<string[]> _unit = List("--unit", "UNIT", "Only this running unit of the system's systemd, through restarts (may be repeated)");
+    private readonly Option<string[]> _container = List("--container", "CONTAINER", "Only this container, by name, id or its first 12 digits, through restarts (may be repeated)");
     private readonly Option<string?> _cgroupMap = new("--cgroupmap") { HelpName = "MAPPATH", Description = "Only cgroups in this pinned BPF map" };
     private readonly Option<string?> _mountNamespaceMap = new("--mntnsmap") { HelpName = "MAPPATH", Description = "Only mount namespaces in this pinned BPF map" };
 
@@ -38,8 +40,8 @@ internal sealed class FilterOptions(FilteredCall call)
     {
         foreach (Option option in new Option[]
         {
-            _processId, _port, _requestedOnly, _uid, _protocol, _address, _remotePort, _remoteAddress, _comm, _family, _ipv4, _ipv6, _cgroup, _cgroupMap,
-            _mountNamespaceMap,
+            _processId, _port, _requestedOnly, _uid, _protocol, _address, _remotePort, _remoteAddress, _comm, _family, _ipv4, _ipv6, _cgroup, _unit, _container,
+            _cgroupMap, _mountNamespaceMap,
         })
         {
             bool isOfAccept = option == _remotePort || option == _remoteAddress;
@@ -48,7 +50,7 @@ internal sealed class FilterOptions(FilteredCall call)
             if (call switch
             {
                 FilteredCall.Accept => !isOfOthers && !isOfBind,
-                FilteredCall.Listen => !isOfAccept && !isOfBind,
+                FilteredCall.Listen or FilteredCall.Release => !isOfAccept && !isOfBind,
                 _ => !isOfAccept,
             })
             {
@@ -76,6 +78,8 @@ internal sealed class FilterOptions(FilteredCall call)
             .. parsed.GetValue(_ipv6) ? [IPFamily.IPv6] : Array.Empty<IPFamily>(),
         ],
         Cgroup = parsed.GetValue(_cgroup) ?? [],
+        Unit = parsed.GetValue(_unit) ?? [],
+        Container = parsed.GetValue(_container) ?? [],
         CgroupMap = parsed.GetValue(_cgroupMap),
         MountNamespaceMap = parsed.GetValue(_mountNamespaceMap),
         IncludeError = includeError,

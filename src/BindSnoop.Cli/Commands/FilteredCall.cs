@@ -11,4 +11,7 @@ internal enum FilteredCall
 
     /// <summary>Calls of listen().</summary>
     Listen,
+
+    /// <summary>Ports that bound sockets release.</summary>
+    Release,
 }

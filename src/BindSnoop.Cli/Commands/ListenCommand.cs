@@ -7,9 +7,10 @@ namespace BindSnoop.Cli.Commands;
 internal sealed class ListenCommand
 {
     private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
-    private readonly Option<bool> _wide = new("--wide", "-w") { Description = "More columns: what the kernel made of the backlog, socket options, texts of errors" };
-    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Failed calls too, with what they returned" };
+    private readonly Option<bool> _wide = new("--wide", "-w") { Description = "More columns: the limit of the backlog, socket options, error texts" };
+    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with what they returned" };
     private readonly Option<bool> _count = new("--count") { Description = "Count per address and port in the kernel; print the counts at the end" };
+    private readonly Option<bool> _explain = new("--explain") { Description = "Explain failures: who is in the way, and what would help (implies -E)" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
     private readonly FilterOptions _filter = new(FilteredCall.Listen);
     private readonly RunOptions _run = new();
@@ -23,7 +24,7 @@ internal sealed class ListenCommand
     {
         ListenCommand listen = new();
         Command command = new("listen", "Trace calls of listen(): who listens on which address and port");
-        foreach (Option option in new Option[] { listen._timestamp, listen._wide, listen._errors, listen._count, listen._json })
+        foreach (Option option in new Option[] { listen._timestamp, listen._wide, listen._errors, listen._count, listen._explain, listen._json })
         {
             command.Add(option);
         }
@@ -37,14 +38,16 @@ internal sealed class ListenCommand
 
     private int Invoke(ParseResult parsed)
     {
-        bool errors = parsed.GetValue(_errors);
-        TraceOptions options = _run.Read(parsed, _filter.Read(parsed, errors));
+        bool explain = parsed.GetValue(_explain);
+        bool errors = explain || parsed.GetValue(_errors);
+        TraceOptions options = _run.Read(parsed, _filter.Read(parsed, errors)) with { Explain = explain };
         long maxEvents = _run.ReadMaxEvents(parsed);
         bool json = parsed.GetValue(_json);
         OutputBuffer output = new(StandardStream.Output);
         TraceRun run = new("listens", _run.ReadDuration(parsed), _run.ReadVerbose(parsed), _export.Read(parsed));
         if (parsed.GetValue(_count))
         {
+            RunOptions.RefuseExplainedCounts(explain);
             return run.Count(() => new BindCounter(options, CountedCall.Listen), output, RunOptions.CountWriter(output, maxEvents, json, "LISTENS"));
         }
 
@@ -56,6 +59,9 @@ internal sealed class ListenCommand
                 (parsed.GetValue(_timestamp) ? ColumnUse.Seconds : 0) |
                 (errors ? ColumnUse.Errors : 0) |
                 (parsed.GetValue(_wide) ? ColumnUse.Wide : ColumnUse.Narrow));
-        return run.Trace(() => new ListenTracer(options), output, writer, maxEvents);
+        ListenTracer? tracer = null;
+        int status = run.Trace(() => tracer = new ListenTracer(options), output, writer, maxEvents);
+        TraceRun.WriteNotExplained(tracer?.NotExplained ?? 0, "listens");
+        return status;
     }
 }

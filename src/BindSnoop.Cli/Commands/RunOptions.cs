@@ -17,9 +17,10 @@ internal sealed class RunOptions
 
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Show which back ends were tried, and what libbpf said" };
 
-    public void AddTo(Command command)
+    public void AddTo(Command command, bool printsEvents = true)
     {
-        foreach (Option option in new Option[] { _duration, _maxEvents, _backend, _bufferSize, _verbose })
+        Option[] options = [_duration, .. printsEvents ? [_maxEvents] : Array.Empty<Option>(), _backend, _bufferSize, _verbose];
+        foreach (Option option in options)
         {
             command.Add(option);
         }
@@ -60,6 +61,20 @@ internal sealed class RunOptions
         }
 
         return json ? counts => new JsonWriter(output).WriteAll(counts, BindCount.Description) : new CountTextWriter(output, heading).Write;
+    }
+
+    /// <summary>Refuses explanations of calls that are counted.</summary>
+    /// <exception cref="UsageException">They are asked for.</exception>
+    public static void RefuseExplainedCounts(bool explain)
+    {
+        if (explain)
+        {
+            throw new UsageException(new TraceException(
+                "ExplainWithCount",
+                TraceErrorKind.InvalidArgument,
+                "--explain does not go together with --count.",
+                "Leave one of them out; 'bindsnoop why PORT' explains why a port cannot be bound."));
+        }
     }
 
     /// <summary>An option that takes one value.</summary>

@@ -13,9 +13,11 @@ internal sealed class SocketsCommand
     private readonly Option<string[]> _address = FilterOptions.List("--address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes");
     private readonly Option<string[]> _protocol = FilterOptions.List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers", [], "TCP", "UDP", "UDPLITE", "ICMP", "ICMPV6", "MPTCP", "SCTP");
     private readonly Option<string[]> _processId = FilterOptions.List("--pid", "PID[,PID...]", "Only sockets that these processes hold", ["-p"]);
-    private readonly Option<string[]> _uid = FilterOptions.List("--uid", "USER[,USER...]", "Only sockets that these users made, by number or name", ["-u"]);
+    private readonly Option<string[]> _uid = FilterOptions.List("--uid", "USER[,USER...]", "Only sockets that these users created, by number or name", ["-u"]);
     private readonly Option<string[]> _comm = FilterOptions.List("--comm", "NAME", "Only sockets that processes of this name hold (may be repeated)");
     private readonly Option<string[]> _cgroup = FilterOptions.List("--cgroup", "PATH", "Only sockets that processes of this cgroup and those below it hold (may be repeated)");
+    private readonly Option<string[]> _unit = FilterOptions.List("--unit", "UNIT", "Only sockets that processes of this unit of the system's systemd hold (may be repeated)");
+    private readonly Option<string[]> _container = FilterOptions.List("--container", "CONTAINER", "Only sockets that processes of this container hold, by name, id or its first 12 digits (may be repeated)");
     private readonly Option<string[]> _netns = FilterOptions.List("--netns", "NETNS", "Only this network namespace: inode number, name of 'ip netns', or path (may be repeated)");
     private readonly Option<string[]> _family = FilterOptions.List("--family", "FAMILY", "Only sockets of this IP version: IPv4 or IPv6", [], "IPv4", "IPv6");
     private readonly Option<bool> _ipv4 = new("--ipv4", "-4") { Description = "Only IPv4 sockets" };
@@ -34,7 +36,7 @@ internal sealed class SocketsCommand
         SocketsCommand sockets = new();
         Command command = new("sockets", "List bound sockets and the processes that hold them, in all network namespaces")
         {
-            sockets._port, sockets._address, sockets._protocol, sockets._processId, sockets._uid, sockets._comm, sockets._cgroup, sockets._netns,
+            sockets._port, sockets._address, sockets._protocol, sockets._processId, sockets._uid, sockets._comm, sockets._cgroup, sockets._unit, sockets._container, sockets._netns,
             sockets._family, sockets._ipv4, sockets._ipv6, sockets._state, sockets._all, sockets._wide, sockets._json,
         };
         command.SetAction(sockets.Invoke);
@@ -80,6 +82,8 @@ internal sealed class SocketsCommand
         Uid = FilterOptions.Values(parsed, _uid, Users.Parse),
         Comm = parsed.GetValue(_comm) ?? [],
         Cgroup = parsed.GetValue(_cgroup) ?? [],
+        Unit = parsed.GetValue(_unit) ?? [],
+        Container = parsed.GetValue(_container) ?? [],
         NetworkNamespace = [.. (parsed.GetValue(_netns) ?? []).Select(text => UsageException.For(NetworkNamespaces.Parse, text))],
         AddressFamily =
         [

@@ -7,6 +7,7 @@ namespace BindSnoop.Cli.Commands;
 internal sealed class SupportCommand
 {
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object" };
+    private readonly Option<bool> _detailed = new("--detailed") { Description = "List what was compared to prove each back end" };
 
     private SupportCommand()
     {
@@ -15,7 +16,7 @@ internal sealed class SupportCommand
     public static Command Create()
     {
         SupportCommand support = new();
-        Command command = new("support", "Show what this machine can trace; needs no privileges") { support._json };
+        Command command = new("support", "Show what this machine can trace; needs no privileges") { support._json, support._detailed };
         command.SetAction(support.Invoke);
         return command;
     }
@@ -33,7 +34,7 @@ internal sealed class SupportCommand
             else
             {
                 // Lines are as long as they are: others than people read them, too.
-                output.Left(SupportReport.Make(found, int.MaxValue), 0);
+                output.Left(SupportReport.Make(found, int.MaxValue, parsed.GetValue(_detailed)), 0);
                 output.EndLine();
             }
 

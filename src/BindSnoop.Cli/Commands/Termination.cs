@@ -25,6 +25,9 @@ internal sealed class Termination : IDisposable
         }
     }
 
+    /// <summary>Whether the run was asked to end.</summary>
+    public bool IsRequested => _requested.IsSet;
+
     /// <summary>Asks the run to end.</summary>
     public void Request()
     {

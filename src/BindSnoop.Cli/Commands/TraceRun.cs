@@ -3,10 +3,10 @@ using BindSnoop.Cli.Output;
 
 namespace BindSnoop.Cli.Commands;
 
-/// <summary>One run of the tool: attaches, prints what comes, tells what was lost, ends in good order.</summary>
+/// <summary>One run of the tool: attaches, prints events, reports losses and detaches.</summary>
 /// <param name="what">What is traced, for messages.</param>
 /// <param name="duration">How long; null: until asked to end.</param>
-/// <param name="verbose">Whether to tell which back ends refused, and what libbpf said.</param>
+/// <param name="verbose">Whether to print which back ends were refused, and libbpf's messages.</param>
 /// <param name="plan">What goes elsewhere than to standard output.</param>
 internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, ExportPlan plan)
 {
@@ -16,9 +16,9 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
     {
         using Termination termination = new();
         using Exports exports = new(plan, events: true);
-        using Tracer<TEvent> tracer = Attached(attach);
+        using Tracer<TEvent> tracer = Attached(attach, verbose);
         exports.Begin(tracer.Metrics);
-        Announce(tracer.Backend, tracer.Blind, tracer.Refusals);
+        Announce(what, duration, tracer.Backend, tracer.Blind, [tracer.Proof], tracer.Refusals, verbose);
         try
         {
             termination.OnRequest(tracer.Stop);
@@ -26,6 +26,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
             tracer.BeforeWait = output.Flush;
             tracer.OnLoss = Warn;
             tracer.OnWarning = Warn;
+            using ProofWatch proofs = new(tracer.ProveAgain, Warn);
             writer = exports.WriterFor(writer);
             writer.Begin();
             foreach (TEvent next in tracer.Read(duration))
@@ -41,7 +42,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         }
         catch (ReaderGoneException)
         {
-            // As with "| head": whoever wanted to read has had enough.
+            // As with "| head": the reader has had enough.
         }
         finally
         {
@@ -65,11 +66,15 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
     {
         using Termination termination = new();
         using Exports exports = new(plan, events: false);
-        using BindCounter counter = Attached(attach);
+        using BindCounter counter = Attached(attach, verbose);
         exports.Begin(counter.Metrics);
-        Announce(counter.Backend, counter.Blind, counter.Refusals);
+        Announce(what, duration, counter.Backend, counter.Blind, [counter.Proof], counter.Refusals, verbose);
         StandardStream.Output.WhenReaderIsGone(termination.Request);
-        termination.Wait(duration);
+        using (new ProofWatch(counter.ProveAgain, Warn))
+        {
+            termination.Wait(duration);
+        }
+
         counter.Stop();
         IReadOnlyList<BindCount> counts = counter.Read();
         Warn(counter.ReadLoss(counts));
@@ -108,7 +113,20 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         }
     }
 
-    private static void Warn(string warning) => Messages.Write($"bindsnoop: warning: {warning}");
+    /// <summary>Writes a warning to standard error.</summary>
+    public static void Warn(string warning) => Messages.Write($"bindsnoop: warning: {warning}");
+
+    /// <summary>Says of failures that they were not looked into.</summary>
+    public static void WriteNotExplained(long failures, string calls)
+    {
+        if (failures > 0)
+        {
+            Messages.Write($"{(failures == 1 ? "1 failure was" : $"{failures} failures were")} not explained: {calls} failed faster than they could be looked into, or the trace ended before.");
+        }
+    }
+
+    private static void Warn(TraceProof proof) =>
+        Warn($"The trace no longer sees what happens: {proof.Reason} Restart the trace; if that does not help, use another --backend.");
 
     private static void Warn(LossReport? loss)
     {
@@ -125,12 +143,32 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         _ => "A larger --buffer-size or a narrower filter helps.",
     };
 
-    private void Announce(Backend backend, string blind, IReadOnlyList<BackendRefusal> refusals)
+    /// <summary>Says that everything is attached.</summary>
+    /// <param name="what">What is traced.</param>
+    /// <param name="duration">How long; null: until asked to end.</param>
+    /// <param name="backend">The back end in use.</param>
+    /// <param name="blind">Which calls are not seen; empty if all are.</param>
+    /// <param name="proofs">Whether it was seen to work; what was tried and is not proven is always printed.</param>
+    /// <param name="refusals">The back ends that are not used.</param>
+    /// <param name="verbose">Whether to print why not, and how it was proven.</param>
+    public static void Announce(
+        string what,
+        TimeSpan? duration,
+        Backend backend,
+        string blind,
+        IReadOnlyList<TraceProof> proofs,
+        IReadOnlyList<BackendRefusal> refusals,
+        bool verbose)
     {
         Messages.Write($"Tracing {what} through {backend}... Hit Ctrl-C to end{(duration is null ? "." : " early.")}");
         if (blind.Length > 0)
         {
             Messages.Write($"Not seen this way: {blind}");
+        }
+
+        foreach (TraceProof proof in proofs.Where(p => verbose || (p.Proven is null && p.Reason.Length > 0)))
+        {
+            Messages.Write(proof.ToString());
         }
 
         foreach (BackendRefusal refusal in verbose ? refusals : [])
@@ -140,7 +178,12 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         }
     }
 
-    private T Attached<T>(Func<T> attach)
+    /// <summary>What has attached; a value that is wrong is the user's error.</summary>
+    /// <param name="attach">Attaches.</param>
+    /// <param name="verbose">Whether to print what libbpf said.</param>
+    /// <exception cref="UsageException">A value is wrong.</exception>
+    /// <exception cref="TraceException">It does not work.</exception>
+    public static T Attached<T>(Func<T> attach, bool verbose)
     {
         try
         {

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Reflection;
 using BindSnoop.Cli.Output;
 using BindSnoop.Metrics;
@@ -8,13 +9,14 @@ namespace BindSnoop.Cli.Export;
 /// <summary>What goes elsewhere than to standard output, during one run.</summary>
 /// <param name="MetricFile">Where metrics are written to.</param>
 /// <param name="MetricInterval">How often metrics are written and sent.</param>
+/// <param name="Prometheus">Where Prometheus may ask for metrics.</param>
 /// <param name="Target">Where OTLP goes.</param>
 /// <param name="Logs">Whether events are sent there.</param>
 /// <param name="Metrics">Whether metrics are sent there.</param>
 /// <param name="MaxQueued">How many events wait for a receiver that is away.</param>
 /// <param name="Quiet">Whether standard output gets nothing.</param>
 internal sealed record ExportPlan(
-    MetricFile? MetricFile, TimeSpan MetricInterval, OtlpTarget? Target, bool Logs, bool Metrics, int MaxQueued, bool Quiet);
+    MetricFile? MetricFile, TimeSpan MetricInterval, IPEndPoint? Prometheus, OtlpTarget? Target, bool Logs, bool Metrics, int MaxQueued, bool Quiet);
 
 /// <summary>Carries out an <see cref="ExportPlan"/>.</summary>
 internal sealed class Exports : IDisposable
@@ -24,12 +26,14 @@ internal sealed class Exports : IDisposable
     private readonly ExportPlan _plan;
     private OtlpLogs? _logs;
     private OtlpMetrics? _metrics;
+    private readonly MetricEndpoint? _endpoint;
     private MetricWriter? _writer;
 
     /// <summary>Listens already when tracing begins, so that no call is missed.</summary>
     public Exports(ExportPlan plan, bool events)
     {
         _plan = plan;
+        _endpoint = plan.Prometheus is { } address ? new MetricEndpoint(address) : null;
         if (plan.Target is { } target)
         {
             Connect(target, events);
@@ -42,6 +46,12 @@ internal sealed class Exports : IDisposable
         if (_plan.MetricFile is { } file)
         {
             _writer = new MetricWriter(file, metrics, _plan.MetricInterval);
+        }
+
+        if (_endpoint is not null)
+        {
+            MetricTally tally = metrics.Begin([]);
+            _endpoint.Begin(set => metrics.WriteTo(set, tally));
         }
     }
 
@@ -68,6 +78,7 @@ internal sealed class Exports : IDisposable
     {
         try
         {
+            _endpoint?.Dispose();
             _writer?.Finish();
         }
         finally
@@ -81,6 +92,7 @@ internal sealed class Exports : IDisposable
 
     public void Dispose()
     {
+        _endpoint?.Dispose();
         _writer?.Dispose();
         _metrics?.Dispose();
         _logs?.Dispose();

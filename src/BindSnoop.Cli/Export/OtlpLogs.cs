@@ -53,7 +53,7 @@ internal sealed class OtlpLogs : IEventWriter<TraceEvent>, IDisposable
         _logger.Log(level, default, record, null, static (r, _) => $"{r.Event}");
     }
 
-    /// <summary>Sends what is left, in this time, and tells of what could not be sent.</summary>
+    /// <summary>Sends what is left within this time, and reports what could not be sent.</summary>
     public void Finish(TimeSpan time)
     {
         _sender.EndWithin(time);

@@ -5,7 +5,7 @@ using OpenTelemetry.Resources;
 
 namespace BindSnoop.Cli.Export;
 
-/// <summary>Sends what the meter tells. Sums are sent as they stand, so that one that gets lost does no harm.</summary>
+/// <summary>Sends the meter's values. Sums are cumulative, so a lost request does no harm.</summary>
 internal sealed class OtlpMetrics : IDisposable
 {
     private readonly OtlpSender _sender;

@@ -68,7 +68,7 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
                 return response!;
             }
 
-            // What was broken off at the end tells nothing of the receiver.
+            // A request that was cancelled at the end says nothing about the receiver.
             if (!_end.IsCancellationRequested)
             {
                 Report(later && patient ? $"{trouble}; trying again" : trouble);
@@ -144,7 +144,7 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
         return Protobuf.Sum(body.AsSpan(start), 1, 2, 2) - rejected;
     }
 
-    /// <summary>Tells of trouble when it begins, changes and ends, not of each try.</summary>
+    /// <summary>Reports trouble when it begins, changes and ends, rather than each attempt.</summary>
     private void Report(string trouble)
     {
         string before = _trouble;

@@ -7,7 +7,7 @@ namespace BindSnoop.Cli.Export;
 /// <param name="Grpc">By gRPC; else by HTTP.</param>
 internal sealed record OtlpTarget(Uri Url, bool Grpc)
 {
-    /// <summary>Sets up an exporter of one signal, with a sender that tells what became of each request.</summary>
+    /// <summary>Sets up an exporter of one signal, with a sender that reports the outcome of each request.</summary>
     public void Configure(OtlpExporterOptions options, string signal, Func<HttpClient, HttpMessageHandler> sender)
     {
         options.Protocol = Grpc ? OtlpExportProtocol.Grpc : OtlpExportProtocol.HttpProtobuf;

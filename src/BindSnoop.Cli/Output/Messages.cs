@@ -20,7 +20,7 @@ internal static class Messages
         }
         catch (Exception exception) when (exception is OutputException or ReaderGoneException)
         {
-            // There is no one left to tell.
+            // No one is left to read it.
         }
     }
 }

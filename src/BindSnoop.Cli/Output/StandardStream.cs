@@ -8,7 +8,7 @@ namespace BindSnoop.Cli.Output;
 /// <summary>Writing to standard output failed.</summary>
 internal sealed class OutputException(string message) : Exception(message);
 
-/// <summary>Whoever read our output has closed it.</summary>
+/// <summary>The reader of our output has closed it.</summary>
 internal sealed class ReaderGoneException : Exception;
 
 /// <summary>Where output goes.</summary>
