@@ -6,7 +6,7 @@
     Author                 = 'The BindSnoop authors'
     CompanyName            = 'Community'
     Copyright              = '(c) The BindSnoop authors. MIT license.'
-    Description            = 'Who bound which port, with which socket options, and did it succeed? Traces bind(), listen() and accept() on Linux through eBPF and puts typed objects on the pipeline.'
+    Description            = 'Who bound which port, with which socket options, and did it succeed? Traces bind(), listen(), accept() and the release of ports on Linux through eBPF and puts typed objects on the pipeline.'
     PowerShellVersion      = '7.6'
     CompatiblePSEditions   = @('Core')
     FormatsToProcess       = @('BindSnoop.Format.ps1xml')
@@ -14,19 +14,24 @@
     FunctionsToExport      = @()
     CmdletsToExport        = @(
         'Export-BindMetric'
+        'Export-BindReport'
+        'Find-BindRecord'
         'Get-AcceptEvent'
         'Get-BindCount'
         'Get-BindEvent'
         'Get-BindSocket'
         'Get-BindTrace'
         'Get-BindTraceSupport'
+        'Get-BindViolation'
         'Get-ListenEvent'
+        'Get-ReleaseEvent'
         'New-BindPolicy'
         'Remove-BindTrace'
         'Start-BindTrace'
         'Stop-BindTrace'
         'Test-BindPolicy'
         'Test-BindPort'
+        'Test-BindTrace'
     )
     VariablesToExport      = @()
     AliasesToExport        = @()

@@ -22,7 +22,7 @@ internal static class TraceLookup
                 {
                     ErrorDetails = new ErrorDetails($"There is no trace named '{DisplayText.Escape(name)}'.")
                     {
-                        RecommendedAction = known.Length > 0 ? $"The traces are {known}." : "No trace is there; Start-BindTrace makes one.",
+                        RecommendedAction = known.Length > 0 ? $"The traces are {known}." : "There is no trace; Start-BindTrace starts one.",
                     },
                 });
             }
@@ -38,8 +38,8 @@ internal static class TraceLookup
         new(
             "TraceRemoved",
             TraceErrorKind.InvalidOperation,
-            $"The trace '{DisplayText.Escape(trace.Name)}' was removed, and what it had collected with it.",
-            "Take what a trace has collected before you remove it.",
+            $"The trace '{DisplayText.Escape(trace.Name)}' was removed, together with what it had collected.",
+            "Fetch what a trace has collected before you remove it.",
             trace.Name);
 
     /// <summary>What is said of a trace that is asked for events and has none.</summary>

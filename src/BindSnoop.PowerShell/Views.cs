@@ -40,6 +40,13 @@ public static class Views
         ' ',
         Items(item, "Owners").Select(o => Member(o, "ProcessId") is null ? $"{o}" : $"{Member(o, "Comm")}[{Member(o, "ProcessId")}]:{Member(o, "FileDescriptor")}"));
 
+    /// <summary>Until when something lasted: the time, or the date if that is not the one on which it began.</summary>
+    public static string Until(PSObject item) => Value(item, "Until") is not DateTime until ? ""
+        : until.ToString(Value(item, "Time") is DateTime time && time.Date == until.Date ? "HH:mm:ss" : "MM-dd", CultureInfo.InvariantCulture);
+
+    /// <summary>Whether a port was held; of a gap that it is one.</summary>
+    public static object? Held(PSObject item) => Value(item, "Held") ?? Value(item, "Kind");
+
     /// <summary>How many connections wait, of how many that may; empty if the socket does not listen.</summary>
     public static string Backlog(PSObject item) => Value(item, "Backlog") is { } backlog ? $"{backlog}/{Value(item, "BacklogLimit")}" : "";
 
@@ -52,8 +59,11 @@ public static class Views
     /// <summary>All of Get-BindTraceSupport, in lines no longer than the host's.</summary>
     public static string Support(PSObject item, PSHost host) => Support(item, Width(host));
 
+    /// <summary>The same, with what was compared.</summary>
+    public static string SupportInDetail(PSObject item, PSHost host) => Support(item, Width(host), detailed: true);
+
     /// <summary>The same, for a width.</summary>
-    public static string Support(PSObject item, int width)
+    public static string Support(PSObject item, int width, bool detailed = false)
     {
         string Text(object? target, string property) => $"{Member(target, property)}";
 
@@ -64,6 +74,7 @@ public static class Views
             Architecture = Text(item, "Architecture"),
             Btf = Value(item, "Btf") is true,
             LibBpfVersion = Text(item, "LibBpfVersion"),
+            LibBpfPath = Text(item, "LibBpfPath"),
             Jit = Text(item, "Jit"),
             Capabilities = [.. Items(item, "Capabilities").Select(c => $"{c}")],
             Lockdown = Text(item, "Lockdown"),
@@ -76,15 +87,26 @@ public static class Views
                    select new BackendSupport(
                        Enum.TryParse(Text(backend, "Backend"), out Backend known) ? known : default,
                        Member(backend, "Usable") is true,
+                       Member(backend, "Proven") as bool?,
                        Text(backend, "Reason"),
                        Text(backend, "Remedy"),
-                       Text(backend, "Blind")),
+                       Text(backend, "Blind"))
+                   {
+                       Proofs =
+                       [
+                           .. from proof in Items(backend, "Proofs")
+                              where Member(proof, "Calls") is int
+                              select new BackendProof(
+                                  Text(proof, "Call"), Member(proof, "Proven") as bool?, (int)Member(proof, "Calls")!, [.. Items(proof, "Fields").Select(f => $"{f}")],
+                                  Text(proof, "Reason")),
+                       ],
+                   },
             ],
         };
 
         // Too deep for how they were serialized: only their text is left.
         IEnumerable<string> texts = backends.Where(b => Member(b, "Usable") is not bool).Select(b => $"{b}");
-        return string.Join(Environment.NewLine, texts.Prepend(SupportReport.Make(support, width)));
+        return string.Join(Environment.NewLine, texts.Prepend(SupportReport.Make(support, width, detailed)));
     }
 
     private static int Width(PSHost host)
@@ -101,8 +123,8 @@ public static class Views
         }
     }
 
-    private static IEnumerable<object?> Items(PSObject item, string property) =>
-        Value(item, property) is IEnumerable items and not string ? items.Cast<object?>() : [];
+    private static IEnumerable<object?> Items(object? item, string property) =>
+        Member(item, property) is IEnumerable items and not string ? items.Cast<object?>() : [];
 
     private static object? Styled(PSObject item, string property, string? kind, PSHost host, object style)
     {

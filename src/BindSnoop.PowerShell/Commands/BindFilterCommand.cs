@@ -28,11 +28,17 @@ public abstract class BindFilterCommand : FilterCommand
     [Parameter(ParameterSetName = LiveSet)]
     public SwitchParameter RequestedOnly { get; set; }
 
+    /// <summary>Failed calls too.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [Alias("Errors")]
+    public SwitchParameter IncludeError { get; set; }
+
     private protected override TraceFilter ReadFilter() => base.ReadFilter() with
     {
         Port = Port.Select(PortRange.Parse).ToArray(),
         Protocol = Protocol.Select(Protocols.Parse).ToArray(),
         Address = Address.Select(AddressPrefix.Parse).ToArray(),
         RequestedOnly = RequestedOnly,
+        IncludeError = IncludeError,
     };
 }

@@ -1,12 +1,15 @@
 using System.Globalization;
 using System.Management.Automation;
 using BindSnoop.PowerShell.PolicyFiles;
+using BindSnoop.Records;
 
 namespace BindSnoop.PowerShell;
 
-/// <summary>What works on events of bind() from wherever: the pipeline, background traces, files.</summary>
+/// <summary>What works on events of bind() and listen() from wherever: the pipeline, background traces, files.</summary>
 public abstract class BindPolicyCommand : TraceCommand
 {
+    private ProgressBar? _bar;
+    private long _taken;
     private long _fromPipeline;
 
     /// <summary>Events, or objects with the same properties.</summary>
@@ -19,7 +22,7 @@ public abstract class BindPolicyCommand : TraceCommand
     [ValidateNotNullOrEmpty]
     public BindTrace[] Trace { get; set; } = [];
 
-    /// <summary>Files of events: CSV, JSON, JSON lines or CliXml, as the name says.</summary>
+    /// <summary>Files of events: CSV, JSON, JSON lines or CliXml, as the name says; or records of 'bindsnoop record'.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string[] RecordPath { get; set; } = [];
@@ -36,7 +39,19 @@ public abstract class BindPolicyCommand : TraceCommand
         }
         else if (InputObject is not null || MyInvocation.ExpectingInput)
         {
-            TakeObject(InputObject, $"Object {++_fromPipeline} of the input");
+            string what = $"Object {++_fromPipeline} of the input";
+            switch (InputObject?.BaseObject)
+            {
+                case BindEvent bind:
+                    Take(() => FactsReader.Read(bind, what));
+                    break;
+                case ListenEvent listen:
+                    Take(() => FactsReader.Read(listen, what));
+                    break;
+                default:
+                    Take(new ObjectRow(InputObject), what);
+                    break;
+            }
         }
     }
 
@@ -48,8 +63,8 @@ public abstract class BindPolicyCommand : TraceCommand
             Try(() => throw new TraceException(
                 "NoInput",
                 TraceErrorKind.InvalidArgument,
-                "There are no events to look at.",
-                "Pipe events of Get-BindEvent in, or give -Trace or -RecordPath."));
+                "There are no events to judge or learn from.",
+                "Pipe events of Get-BindEvent or Get-ListenEvent in, or give -Trace or -RecordPath."));
         }
 
         foreach (BindTrace trace in Trace)
@@ -60,26 +75,49 @@ public abstract class BindPolicyCommand : TraceCommand
         foreach (string path in RecordPath.Select(GetUnresolvedProviderPathFromPSPath))
         {
             long row = 0;
-            Try(() => RecordFile.Read(
+            Try(() => ObjectFile.Read(
                 path,
-                item => TakeObject(item, string.Create(CultureInfo.InvariantCulture, $"Object {++row} of '{DisplayText.Escape(path)}'")),
+                item => Take(item, string.Create(CultureInfo.InvariantCulture, $"Object {++row} of '{DisplayText.Escape(path)}'")),
+                blind => WriteWarning($"The recorder of '{DisplayText.Escape(path)}' did not see: {blind}"),
                 StopToken));
+        }
+
+        _bar?.Complete();
+    }
+
+    private void Take(RecordRow row, string what)
+    {
+        switch (RecordedBind.KindOf(row))
+        {
+            case RecordedBind.Gap:
+                IsIncomplete = true;
+                WriteWarning(RecordedBind.ExplanationOf(row));
+                break;
+            case RecordedBind.Listen:
+                // The bind that it needs has a row of its own.
+                break;
+            default:
+                Take(() => FactsReader.Read(row, what));
+                break;
         }
     }
 
     /// <summary>One event.</summary>
     private protected abstract void Take(BindFacts facts);
 
-    private void TakeObject(object? item, string what)
+    private void Take(Func<BindFacts> read)
     {
         if (Stopping)
         {
             throw new PipelineStoppedException();
         }
 
+        _bar ??= new ProgressBar(this, "Looking at calls");
         try
         {
-            Take(FactsReader.Read(item, what));
+            Take(read());
+            _taken++;
+            _bar.Show(() => $"{_taken} so far");
         }
         catch (TraceException exception)
         {
@@ -99,7 +137,7 @@ public abstract class BindPolicyCommand : TraceCommand
         // What comes meanwhile is for the next time: under a steady load there would be no end.
         foreach (BindEvent next in trace.TakeQueued())
         {
-            TakeObject(next, $"An event of the trace '{name}'");
+            Take(() => FactsReader.Read(next, $"An event of the trace '{name}'"));
             if (StopToken.IsCancellationRequested)
             {
                 break;
@@ -123,7 +161,8 @@ public abstract class BindPolicyCommand : TraceCommand
         }
     }
 
-    private void TakeError(TraceException exception)
+    /// <summary>Says that something is not in order, and goes on.</summary>
+    private protected void TakeError(TraceException exception)
     {
         IsIncomplete = true;
         WriteError(ToErrorRecord(exception));

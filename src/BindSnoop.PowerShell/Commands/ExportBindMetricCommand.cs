@@ -70,7 +70,7 @@ public sealed class ExportBindMetricCommand : TraceCommand
     {
         if (ParameterSetName == NameSet && _traces.Count == 0)
         {
-            WriteWarning($"No trace fits {string.Join(", ", Name.Select(n => $"'{DisplayText.Escape(n)}'"))}: '{DisplayText.Escape(Path)}' is left as it is.");
+            WriteWarning($"No trace matches {string.Join(", ", Name.Select(n => $"'{DisplayText.Escape(n)}'"))}: '{DisplayText.Escape(Path)}' was not changed.");
             return;
         }
 

@@ -45,6 +45,18 @@ public abstract class FilterCommand : TraceCommand
     [ValidateNotNullOrEmpty]
     public string[] Cgroup { get; set; } = [];
 
+    /// <summary>Units of the system's systemd that are running, through all restarts.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(UnitCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Unit { get; set; } = [];
+
+    /// <summary>Containers, by name or id, through all restarts.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(ContainerCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Container { get; set; } = [];
+
     /// <summary>Path of a pinned BPF hash map of cgroup ids.</summary>
     [Parameter(ParameterSetName = LiveSet)]
     [ValidateNotNullOrEmpty]
@@ -54,11 +66,6 @@ public abstract class FilterCommand : TraceCommand
     [Parameter(ParameterSetName = LiveSet)]
     [ValidateNotNullOrEmpty]
     public string? MountNamespaceMap { get; set; }
-
-    /// <summary>Failed calls too.</summary>
-    [Parameter(ParameterSetName = LiveSet)]
-    [Alias("Errors")]
-    public SwitchParameter IncludeError { get; set; }
 
     /// <summary>The kernel hooks to use; by default the first that works.</summary>
     [Parameter(ParameterSetName = LiveSet)]
@@ -95,9 +102,10 @@ public abstract class FilterCommand : TraceCommand
         AddressFamily = AddressFamily,
         Comm = Comm,
         Cgroup = Cgroup,
+        Unit = Unit,
+        Container = Container,
         CgroupMap = FullPath(CgroupMap),
         MountNamespaceMap = FullPath(MountNamespaceMap),
-        IncludeError = IncludeError,
     };
 
     private protected virtual TraceOptions ReadOptions() => new() { Filter = ReadFilter(), Backend = Backend, BufferSize = BufferSize };
@@ -108,13 +116,14 @@ public abstract class FilterCommand : TraceCommand
     {
         duration = duration is { } time ? Try(() => TraceDuration.Check(time)) : null;
         using Tracer<TEvent> tracer = Try(start);
-        WriteBackend(tracer.Backend, tracer.Blind, tracer.Refusals);
+        WriteBackend(tracer.Backend, tracer.Blind, tracer.Proof, tracer.Refusals);
         WriteVerbose($"Up to {tracer.ReadAheadCapacity} events wait in memory while the pipeline is busy.");
         tracer.OnLoss = WriteLoss;
         tracer.OnWarning = Warn;
+        ProgressBar bar = new(this, "Tracing", duration ?? TimeSpan.Zero);
         try
         {
-            foreach (TEvent next in tracer.Read(duration, StopToken))
+            foreach (TEvent next in bar.IsWanted ? Read(tracer, bar) : tracer.Read(duration, StopToken))
             {
                 write(next);
                 if (--maxEvents == 0)
@@ -131,8 +140,39 @@ public abstract class FilterCommand : TraceCommand
                 WriteVerbose($"At most {tracer.MostReadAhead} events waited in memory.");
             }
 
+            bar.Complete();
             WriteLoss(tracer.ReadTotalLoss());
             Array.ForEach([.. tracer.ReadWarnings()], Warn);
+        }
+    }
+
+    /// <summary>Warns of failures that were not looked into.</summary>
+    private protected void WriteNotExplained(long failures, string calls)
+    {
+        if (failures > 0 && !StopToken.IsCancellationRequested)
+        {
+            WriteWarning($"{(failures == 1 ? "1 failure was" : $"{failures} failures were")} not explained: {calls} failed faster than they could be looked into, or the trace ended before.");
+        }
+    }
+
+    /// <summary>The same events as without a progress bar: a reading that is interrupted goes on where it was.</summary>
+    private IEnumerable<TEvent> Read<TEvent>(Tracer<TEvent> tracer, ProgressBar bar)
+        where TEvent : TraceEvent
+    {
+        long events = 0;
+        bool wasInterrupted = true;
+        while (wasInterrupted)
+        {
+            bar.Show(() => $"{events} events so far");
+            using CancellationTokenSource interruption = CancellationTokenSource.CreateLinkedTokenSource(StopToken);
+            interruption.CancelAfter(ProgressBar.Interval);
+            foreach (TEvent next in tracer.Read(bar.Left, interruption.Token))
+            {
+                events++;
+                yield return next;
+            }
+
+            wasInterrupted = interruption.IsCancellationRequested && !StopToken.IsCancellationRequested;
         }
     }
 

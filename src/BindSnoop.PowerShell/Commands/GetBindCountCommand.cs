@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Management.Automation;
 using BindSnoop.PowerShell.Completion;
 
@@ -11,7 +10,6 @@ public sealed class GetBindCountCommand : BindFilterCommand
 {
     private const string TraceSet = "Trace";
     private const string NameSet = "Name";
-    private const int ProgressMilliseconds = 200;
 
     /// <summary>How long to count; a number is seconds.</summary>
     [Parameter(ParameterSetName = LiveSet, Mandatory = true)]
@@ -60,26 +58,19 @@ public sealed class GetBindCountCommand : BindFilterCommand
 
         TimeSpan duration = Try(() => TraceDuration.Check(Duration));
         using BindCounter counter = Try(() => new BindCounter(ReadOptions() with { CountCapacity = Capacity }));
-        WriteBackend(counter.Backend, counter.Blind, counter.Refusals);
-        ProgressRecord progress = new(0, "Counting binds", " ");
-        Stopwatch elapsed = Stopwatch.StartNew();
-        while (elapsed.Elapsed < duration)
+        WriteBackend(counter.Backend, counter.Blind, counter.Proof, counter.Refusals);
+        ProgressBar bar = new(this, "Counting binds", duration);
+        while (bar.Left is var left && left > TimeSpan.Zero)
         {
-            progress.PercentComplete = (int)(100 * elapsed.Elapsed / duration);
-            progress.SecondsRemaining = (int)Math.Ceiling((duration - elapsed.Elapsed).TotalSeconds);
-            progress.StatusDescription = $"{counter.ReadStatistics().Emitted} so far";
-            WriteProgress(progress);
-            TimeSpan left = duration - elapsed.Elapsed;
-            if (left > TimeSpan.Zero &&
-                StopToken.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(Math.Min(ProgressMilliseconds, left.TotalMilliseconds))))
+            bar.Show(() => $"{counter.ReadStatistics().Emitted} so far");
+            if (StopToken.WaitHandle.WaitOne(bar.IsWanted && left > ProgressBar.Interval ? ProgressBar.Interval : left))
             {
                 return;
             }
         }
 
         counter.Stop();
-        progress.RecordType = ProgressRecordType.Completed;
-        WriteProgress(progress);
+        bar.Complete();
         Write(counter.Read(), counter.ReadLoss, counter.ReadWarnings);
     }
 

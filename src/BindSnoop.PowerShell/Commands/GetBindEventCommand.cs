@@ -79,10 +79,7 @@ public sealed class GetBindEventCommand : BindFilterCommand
         else if (!NothingToTrace)
         {
             Stream(StartTracer, Duration, MaxEvents, next => Write(next, Explain, IncludeError));
-            if (!StopToken.IsCancellationRequested && _tracer is { NotExplained: > 0 and var rest })
-            {
-                WriteWarning($"{(rest == 1 ? "1 failure was" : $"{rest} failures were")} not explained: binds failed faster than they could be looked into, or the trace ended before.");
-            }
+            WriteNotExplained(_tracer?.NotExplained ?? 0, "binds");
         }
     }
 

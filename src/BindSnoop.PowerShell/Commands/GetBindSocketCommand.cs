@@ -60,6 +60,18 @@ public sealed class GetBindSocketCommand : TraceCommand
     [ValidateNotNullOrEmpty]
     public string[] Cgroup { get; set; } = [];
 
+    /// <summary>Units of the system's systemd that processes that hold them run in.</summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(UnitCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Unit { get; set; } = [];
+
+    /// <summary>Containers that processes that hold them run in, by name or id.</summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(ContainerCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Container { get; set; } = [];
+
     /// <summary>Network namespaces, by inode number, name of ip-netns(8), or path.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(NetworkNamespaceCompleter))]
@@ -115,6 +127,8 @@ public sealed class GetBindSocketCommand : TraceCommand
         Uid = Uid.Select(Users.Parse).ToArray(),
         Comm = Comm,
         Cgroup = Cgroup,
+        Unit = Unit,
+        Container = Container,
         NetworkNamespace = NetworkNamespace.Select(NetworkNamespaces.Parse).ToArray(),
         State = State,
         All = All,

@@ -7,6 +7,22 @@ namespace BindSnoop.PowerShell;
 [OutputType(typeof(TraceSupport))]
 public sealed class GetBindTraceSupportCommand : PSCmdlet
 {
+    // As with those of PowerShell's own: the view goes by the name.
+    private const string DetailedType = "BindSnoop.TraceSupport#Detailed";
+
+    /// <summary>Lists what was compared to prove each back end.</summary>
+    [Parameter]
+    public SwitchParameter Detailed { get; set; }
+
     /// <inheritdoc/>
-    protected override void EndProcessing() => WriteObject(TraceSupport.Probe());
+    protected override void EndProcessing()
+    {
+        PSObject found = PSObject.AsPSObject(TraceSupport.Probe());
+        if (Detailed)
+        {
+            found.TypeNames.Insert(0, DetailedType);
+        }
+
+        WriteObject(found);
+    }
 }

@@ -7,15 +7,12 @@ namespace BindSnoop.PowerShell;
 /// <summary>Streams calls of listen().</summary>
 [Cmdlet(VerbsCommon.Get, "ListenEvent", DefaultParameterSetName = LiveSet)]
 [OutputType(typeof(ListenEvent))]
-public sealed class GetListenEventCommand : FilterCommand
+public sealed class GetListenEventCommand : LiveCallCommand<ListenEvent>
 {
-    private const string WithErrorTypeName = "BindSnoop.ListenEvent#IncludeError";
+    /// <summary>The type name that makes the default view show explanations.</summary>
+    private const string ExplainedTypeName = "BindSnoop.ListenEvent#Explain";
 
-    /// <summary>Ports: numbers, and ranges such as 8000-8999.</summary>
-    [Parameter(ParameterSetName = LiveSet, Position = 0)]
-    [Alias("LocalPort")]
-    [ValidateNotNullOrEmpty]
-    public string[] Port { get; set; } = [];
+    private ListenTracer? _tracer;
 
     /// <summary>Protocols, by name or number.</summary>
     [Parameter(ParameterSetName = LiveSet)]
@@ -23,38 +20,30 @@ public sealed class GetListenEventCommand : FilterCommand
     [ValidateNotNullOrEmpty]
     public string[] Protocol { get; set; } = [];
 
-    /// <summary>Addresses or CIDR prefixes.</summary>
+    /// <summary>Explains failures: why, who is in the way, and what would help.</summary>
     [Parameter(ParameterSetName = LiveSet)]
-    [Alias("LocalAddress")]
-    [ArgumentCompleter(typeof(AddressCompleter))]
-    [ValidateNotNullOrEmpty]
-    public string[] Address { get; set; } = [];
-
-    /// <summary>How long to trace; a number is seconds. Without it: until Ctrl-C.</summary>
-    [Parameter(ParameterSetName = LiveSet)]
-    [Duration]
-    public TimeSpan? Duration { get; set; }
-
-    /// <summary>Ends after so many events.</summary>
-    [Parameter(ParameterSetName = LiveSet)]
-    [ValidateRange(1, long.MaxValue)]
-    public long MaxEvents { get; set; } = long.MaxValue;
+    public SwitchParameter Explain { get; set; }
 
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
-        if (!NothingToTrace)
-        {
-            Stream(() => new ListenTracer(ReadOptions()), Duration, MaxEvents, Write);
-        }
+        base.EndProcessing();
+        WriteNotExplained(_tracer?.NotExplained ?? 0, "listens");
     }
 
-    private protected override TraceFilter ReadFilter() => base.ReadFilter() with
-    {
-        Port = Port.Select(PortRange.Parse).ToArray(),
-        Protocol = Protocol.Select(Protocols.Parse).ToArray(),
-        Address = Address.Select(AddressPrefix.Parse).ToArray(),
-    };
+    private protected override TraceFilter ReadFilter() => base.ReadFilter() with { Protocol = Protocol.Select(Protocols.Parse).ToArray() };
 
-    private void Write(ListenEvent next) => WriteEvent(next, IncludeError ? WithErrorTypeName : null);
+    private protected override Tracer<ListenEvent> Start(TraceOptions options) => _tracer = new ListenTracer(options with { Explain = Explain });
+
+    private protected override void Write(ListenEvent next)
+    {
+        if (Explain)
+        {
+            WriteEvent(next, ExplainedTypeName);
+        }
+        else
+        {
+            base.Write(next);
+        }
+    }
 }

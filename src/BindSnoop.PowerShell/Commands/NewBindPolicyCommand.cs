@@ -3,7 +3,7 @@ using BindSnoop.PowerShell.PolicyFiles;
 
 namespace BindSnoop.PowerShell;
 
-/// <summary>Makes the policy that allows the binds it is given, and no others.</summary>
+/// <summary>Makes the policy that allows the calls it is given, and no others.</summary>
 [Cmdlet(VerbsCommon.New, "BindPolicy", SupportsShouldProcess = true)]
 [OutputType(typeof(BindPolicy))]
 public sealed class NewBindPolicyCommand : BindPolicyCommand
@@ -11,6 +11,7 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
     private readonly BindPolicyBuilder _builder = new();
     private long _askedForNothing;
     private long _ofUnknownUnit;
+    private long _ofNobody;
     private string? _target;
 
     /// <summary>A file to write the policy to, PSD1 or JSON as the name says.</summary>
@@ -45,6 +46,11 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
             WriteWarning($"The cgroups of {_ofUnknownUnit} binds are unknown: their rules name no unit, and allow these binds in every unit.");
         }
 
+        if (_ofNobody > 0)
+        {
+            WriteWarning($"The user or the program of {_ofNobody} sockets is unknown: no rule allows them.");
+        }
+
         if (policy.Rules.Count == 0)
         {
             WriteWarning("No bind was seen: the policy allows nothing.");
@@ -65,7 +71,11 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
 
     private protected override void Take(BindFacts facts)
     {
-        if (!_builder.Add(facts))
+        if (facts.IsWhole && (facts.Comm is null || facts.Uid is null))
+        {
+            _ofNobody++;
+        }
+        else if (!_builder.Add(facts))
         {
             _askedForNothing++;
         }

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using BindSnoop.Metrics;
 
 namespace BindSnoop.PowerShell;
 
@@ -32,6 +33,11 @@ public sealed class StartBindTraceCommand : BindFilterCommand
     [Parameter]
     public SwitchParameter Explain { get; set; }
 
+    /// <summary>Where Prometheus may read the trace's metrics by HTTP: a port of the loopback, or an IPv4 address and a port.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? PrometheusAddress { get; set; }
+
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
@@ -60,8 +66,24 @@ public sealed class StartBindTraceCommand : BindFilterCommand
 
         TraceOptions options = Try(ReadOptions) with { CountCapacity = Capacity, IncludeExisting = IncludeExisting, Explain = Explain };
         options = options with { Filter = options.Filter with { IncludeError = IncludeError || Explain } };
-        BindTrace trace = Try(() => BindSnoopModule.Registry.Start(Name, Mode, options, MaxQueued));
-        WriteBackend(trace.Backend, trace.Blind, trace.Refusals);
+        MetricEndpoint? endpoint = PrometheusAddress is null ? null : Try(() => new MetricEndpoint(MetricEndpoint.Parse(PrometheusAddress)));
+        BindTrace trace;
+        try
+        {
+            trace = Try(() => BindSnoopModule.Registry.Start(Name, Mode, options, MaxQueued));
+        }
+        catch
+        {
+            endpoint?.Dispose();
+            throw;
+        }
+
+        if (endpoint is not null)
+        {
+            trace.Serve(endpoint);
+        }
+
+        WriteBackend(trace.Backend, trace.Blind, trace.Proof, trace.Refusals);
         WriteObject(trace);
     }
 }

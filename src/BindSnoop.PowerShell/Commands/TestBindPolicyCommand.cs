@@ -3,7 +3,7 @@ using BindSnoop.PowerShell.PolicyFiles;
 
 namespace BindSnoop.PowerShell;
 
-/// <summary>Judges binds by a policy, and emits those that it does not allow.</summary>
+/// <summary>Judges calls of bind() and listen() by a policy, and emits those that it does not allow.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "BindPolicy", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(BindViolation), typeof(bool))]
 public sealed class TestBindPolicyCommand : BindPolicyCommand
@@ -12,7 +12,7 @@ public sealed class TestBindPolicyCommand : BindPolicyCommand
     private const string PolicySet = "Policy";
 
     private BindPolicy? _policy;
-    private long _judged;
+    private JudgedCalls? _judged;
     private long _violations;
     private long _askedForNothing;
 
@@ -31,17 +31,31 @@ public sealed class TestBindPolicyCommand : BindPolicyCommand
     public SwitchParameter Quiet { get; set; }
 
     /// <inheritdoc/>
-    protected override void BeginProcessing() => _policy = Try(ReadPolicy);
+    protected override void BeginProcessing()
+    {
+        _policy = Try(ReadPolicy);
+        _judged = new JudgedCalls(_policy);
+    }
 
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
         base.EndProcessing();
-        WriteVerbose($"{_judged} binds judged, {_violations} violations; {_askedForNothing} calls named no socket or no address, and were not judged.");
+        WriteVerbose($"{_judged} judged, {_violations} violations; {_askedForNothing} calls named no socket or no address, and were not judged.");
+        foreach (string left in _judged!.Left)
+        {
+            WriteWarning(left);
+        }
+
+        foreach (BindPolicyCall missing in _judged.Missing)
+        {
+            TakeError(JudgedCalls.IsMissing(missing));
+        }
+
         if (Quiet)
         {
             // What could not be judged, or was lost, is not in order.
-            WriteObject(_violations == 0 && !IsIncomplete);
+            WriteObject(_violations == 0 && !IsIncomplete && !_judged.Left.Any());
         }
     }
 
@@ -53,8 +67,7 @@ public sealed class TestBindPolicyCommand : BindPolicyCommand
             return;
         }
 
-        _judged++;
-        if (_policy!.Judge(facts) is { } violation)
+        if (_judged!.Add(facts.Call) && _policy!.Judge(facts) is { } violation)
         {
             _violations++;
             if (!Quiet)

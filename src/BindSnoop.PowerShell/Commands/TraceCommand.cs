@@ -64,6 +64,7 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     private static string HintFor(string errorId) => errorId switch
     {
         "NotCounting" => " Start-BindTrace -Mode Count; or Get-BindEvent -Trace … | Group-Object Address, Port.",
+        "CallsMissing" => " Get-ListenEvent and Get-BindEvent emit them; Get-BindViolation traces all that a policy asks for.",
         "TraceRemoved" => " Stop-BindTrace keeps what was collected.",
         _ => "",
     };
@@ -78,7 +79,7 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     }
 
     /// <summary>Says which back end is in use, and why not another.</summary>
-    protected void WriteBackend(Backend backend, string blind, IReadOnlyList<BackendRefusal> refusals)
+    protected void WriteBackend(Backend backend, string blind, TraceProof proof, IReadOnlyList<BackendRefusal> refusals)
     {
         foreach (BackendRefusal refusal in refusals)
         {
@@ -94,6 +95,7 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
             WriteVerbose($"Not seen this way: {blind}");
         }
 
+        WriteVerbose(proof.ToString());
         WriteVerbose($"Tracing through the {backend} back end.");
     }
 

@@ -12,7 +12,7 @@ namespace BindSnoop.PowerShell.Completion;
 
 /// <summary>One thing that can be completed to.</summary>
 /// <param name="Word">What to put on the command line, without quotes.</param>
-/// <param name="Hint">What tells it from others.</param>
+/// <param name="Hint">What distinguishes it from others.</param>
 /// <param name="Shown">What a menu shows, if not the word.</param>
 public sealed record Offer(string Word, string Hint, string? Shown = null);
 
@@ -57,6 +57,13 @@ public sealed class ProtocolCompleter : WordCompleter
             .Select(name => new Offer(name, $"protocol {Protocols.Parse(name)}"));
 }
 
+/// <summary>Offers reasons why binds fail.</summary>
+public sealed class CauseCompleter : WordCompleter
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Offer> Offers(string word) => Diagnosis.BindCause.All.Select(c => new Offer(c, $"cause {c}"));
+}
+
 /// <summary>Offers the names of background traces.</summary>
 public sealed class TraceNameCompleter : WordCompleter
 {
@@ -76,6 +83,28 @@ public sealed class NetworkNamespaceCompleter : WordCompleter
     /// <inheritdoc/>
     protected override IEnumerable<Offer> Offers(string word) =>
         NetworkNamespaces.Names.Select(name => new Offer(name, "network namespace")).Append(new("/proc/self/ns/net", "this process's own"));
+}
+
+/// <summary>Offers the units of the system that run.</summary>
+public sealed class UnitCompleter : WordCompleter
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Offer> Offers(string word) =>
+        Cgroups.Owners().Select(o => o.Owner.Unit!).Where(u => u.Length > 0).Distinct().Order(StringComparer.Ordinal).Select(u => new Offer(u, $"unit {u}"));
+}
+
+/// <summary>Offers the containers that run, by name, else by id.</summary>
+public sealed class ContainerCompleter : WordCompleter
+{
+    /// <inheritdoc/>
+    protected override IEnumerable<Offer> Offers(string word) =>
+        from owner in Cgroups.Owners()
+        let id = owner.Owner.ContainerId is { Length: > 0 } system ? system : owner.Owner.UserContainerId!
+        where id.Length > 0
+        group Containers.Of(owner.Path)?.Name by id into same
+        let name = same.FirstOrDefault(n => n is { Length: > 0 })
+        orderby name
+        select new Offer(name ?? same.Key, $"container {same.Key}");
 }
 
 /// <summary>Offers the states of sockets.</summary>

@@ -1,3 +1,4 @@
+using System.Management.Automation;
 using System.Text;
 using BindSnoop.Host;
 
@@ -25,6 +26,18 @@ internal static class PolicyFile
         using StreamReader reader = new(new MemoryStream(content), Encoding.UTF8);
         return BindPolicy.FromJson(new Psd1Reader(path).Read(reader.ReadToEnd()), path);
     }
+
+    /// <summary>The policy that a parameter gives.</summary>
+    /// <param name="given">A policy, the path of a file, or what can be made a policy of.</param>
+    /// <param name="parameter">The parameter's name.</param>
+    /// <param name="toPath">Makes a path of the file system of one of the session.</param>
+    public static BindPolicy Of(object given, string parameter, Func<string, string> toPath) =>
+        (given is PSObject { BaseObject: not PSCustomObject } wrapped ? wrapped.BaseObject : given) switch
+        {
+            BindPolicy policy => policy,
+            string path => Read(toPath(path)),
+            object other => BindPolicy.FromJson(new PolicyObject($"-{parameter}").ToJson(other), $"-{parameter}"),
+        };
 
     /// <summary>Writes a policy, all or nothing.</summary>
     public static void Write(BindPolicy policy, string path, bool overwrite)

@@ -2,13 +2,15 @@ using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 using System.Text.Json;
+using BindSnoop.History;
+using BindSnoop.Records;
 
 namespace BindSnoop.PowerShell.PolicyFiles;
 
-/// <summary>Reads files of events: JSON as a stream, the others by PowerShell's own cmdlets.</summary>
-internal static class RecordFile
+/// <summary>Reads files of events: JSON as a stream, records of the recorder as they are, the others by PowerShell's own cmdlets.</summary>
+internal static class ObjectFile
 {
-    private const string MadeBy = "Give a file made by Export-Csv, Export-Clixml, ConvertTo-Json or 'bindsnoop --json'.";
+    private const string MadeBy = "Give a file made by Export-Csv, Export-Clixml, ConvertTo-Json, 'bindsnoop --json' or 'bindsnoop record'.";
 
     private static readonly (string[] Extensions, string? Command)[] s_formats =
     [
@@ -20,9 +22,26 @@ internal static class RecordFile
     ];
 
     /// <summary>Hands the objects of a file over as they are read.</summary>
+    /// <param name="takeBlind">Called with what a recorder did not see, if anything.</param>
     /// <exception cref="TraceException">The file cannot be read.</exception>
-    public static void Read(string path, Action<object> take, CancellationToken cancellationToken)
+    public static void Read(string path, Action<RecordRow> take, Action<string> takeBlind, CancellationToken cancellationToken)
     {
+        if (RecordFile.IsDatabase(path))
+        {
+            using HistoryReader reader = new(path);
+            if (reader.Blind.Length > 0)
+            {
+                takeBlind(reader.Blind);
+            }
+
+            foreach (RecordRow row in reader.ReadAll())
+            {
+                take(row);
+            }
+
+            return;
+        }
+
         string extension = Path.GetExtension(path);
         (string[] extensions, string? command) = Array.Find(s_formats, f => f.Extensions.Contains(extension, StringComparer.OrdinalIgnoreCase));
         if (extensions is null)
@@ -31,7 +50,7 @@ internal static class RecordFile
                 "UnknownRecordFormat",
                 TraceErrorKind.InvalidArgument,
                 $"'{DisplayText.Escape(path)}' is not the name of a record of events.",
-                $"Give a file whose name ends in {string.Join(", ", s_formats.SelectMany(f => f.Extensions))}.",
+                $"Give a file whose name ends in {string.Join(", ", s_formats.SelectMany(f => f.Extensions))}, or a file of 'bindsnoop record'.",
                 path);
         }
 
@@ -55,10 +74,10 @@ internal static class RecordFile
         }
     }
 
-    private static void ReadJson(string path, Action<object> take, CancellationToken cancellationToken)
+    private static void ReadJson(string path, Action<RecordRow> take, CancellationToken cancellationToken)
     {
-        using IEnumerator<JsonElement> objects = Access(
-            path, () => JsonRecords.Read(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), cancellationToken).GetEnumerator());
+        using IEnumerator<RecordRow> objects = Access(
+            path, () => RecordReader.ReadJson(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), cancellationToken).GetEnumerator());
         while (Access(path, objects.MoveNext))
         {
             take(objects.Current);
@@ -81,7 +100,7 @@ internal static class RecordFile
         }
     }
 
-    private static void ReadBy(string command, string path, Action<object> take)
+    private static void ReadBy(string command, string path, Action<RecordRow> take)
     {
         using System.Management.Automation.PowerShell reader = System.Management.Automation.PowerShell.Create(RunspaceMode.CurrentRunspace);
         reader.AddCommand(command).AddParameter("LiteralPath", path).AddParameter("ErrorAction", ActionPreference.Stop);
@@ -109,7 +128,7 @@ internal static class RecordFile
         exception);
 
     /// <summary>A list that keeps nothing: a record may be larger than memory.</summary>
-    private sealed class Sink(Action<object> take) : Collection<PSObject>
+    private sealed class Sink(Action<RecordRow> take) : Collection<PSObject>
     {
         /// <summary>
         /// What ended it. It is not for the reading pipeline: "Select-Object -First" ends ours with an exception
@@ -121,7 +140,7 @@ internal static class RecordFile
         {
             try
             {
-                take(item);
+                take(new ObjectRow(item));
             }
             catch (Exception exception)
             {
