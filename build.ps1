@@ -5,17 +5,25 @@
     What each task takes has to be there: build.sh installs that first, and then runs this. ArgumentList is up to the
     task.
 
-    Build      makes the module output/BindSnoop and the command line output/bin/bindsnoop.
+    Build      makes the module output/BindSnoop and the command line output/bin/bindsnoop. The module gets a libbpf of its
+               own (tools/libbpf); where that cannot be made, it uses the system's.
     Run        builds, and shows binds as they happen: Get-BindEvent with the parameters given.
     Test       builds, and runs every test, or those of the suites named (tests/Invoke-Tests.ps1).
     Kernels    builds, and runs the tests on other kernels in virtual machines (tests/vm/run --help explains its
                arguments).
-    Publish    makes output/publish/RID/bindsnoop, one file that needs no .NET; RID is linux-x64 or linux-arm64, by
-               default the one of this machine.
+    Publish    makes output/publish/RID/bindsnoop, one file that needs neither .NET nor libbpf, and glibc 2.28 or later;
+               RID is linux-x64 or linux-arm64, by default the one of this machine. It is linked with packages of Debian
+               (tools/sysroot); where these cannot be had, and for this machine's RID only, with this machine's.
     Install    publishes that of this machine, and copies it, its manual page and its completion into bin/ and share/
                of the folder given, by default /usr/local.
+    Image      makes the packages of the command line, and of them a container image, output/packages/bindsnoop-VERSION-RID.oci.tar.
+               RID is by default that of this machine.
     Package    makes output/BindSnoop.VERSION.nupkg of the module, as the PowerShell Gallery takes it, with a list of
-               what it consists of and was built with (SPDX) in _manifest, and outputs its path.
+               what it consists of and was built with (SPDX) in _manifest, and outputs its path. With a RID it publishes,
+               and makes packages of the command line in output/packages: a .deb, an archive for other distributions
+               to be unpacked in /usr/local, the list of what they consist of, and their checksums. SOURCE_DATE_EPOCH is the time in them, by default
+               that of the last commit. Both also make output/packages/bindsnoop-VERSION-sources.tar: those of the
+               libraries of others that are in the packages, as their licences ask.
 .EXAMPLE
     ./build.ps1
     Import-Module ./output/BindSnoop
@@ -27,12 +35,14 @@
     ./build.ps1 Publish linux-arm64
 .EXAMPLE
     Publish-PSResource -NupkgPath (./build.ps1 -Task Package) -ApiKey $key
+.EXAMPLE
+    ./build.ps1 Package linux-arm64
 #>
 [CmdletBinding(PositionalBinding = $false)]
 [OutputType([string])]
 param(
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Run', 'Test', 'Kernels', 'Publish', 'Install', 'Package')]
+    [ValidateSet('Build', 'Run', 'Test', 'Kernels', 'Publish', 'Install', 'Package', 'Image')]
     [string] $Task = 'Build',
 
     # What Build and Run make. All else is of the Release build.
@@ -44,9 +54,9 @@ param(
             param($Command, $Parameter, $Word, $Ast, $Bound)
             $null = $Command, $Parameter, $Ast
             $values = switch ($Bound['Task']) {
-                'Publish' { 'linux-x64', 'linux-arm64' }
+                { $_ -in 'Publish', 'Package', 'Image' } { 'linux-x64', 'linux-arm64' }
                 'Kernels' { (Get-Content -LiteralPath "$PSScriptRoot/tests/vm/kernels") -match '^\d' -replace ' .*' }
-                'Test' { (Get-ChildItem -Path "$PSScriptRoot/tests/*.Tests" -Directory).Name + 'Pester', 'publish', 'fleet', 'kernels' }
+                'Test' { (Get-ChildItem -Path "$PSScriptRoot/tests/*.Tests" -Directory).Name + 'Pester', 'native', 'packages', 'fleet', 'kernels' }
             }
             @($values) -like "$Word*"
         })]
@@ -58,6 +68,13 @@ Set-StrictMode -Version Latest
 
 $output = Join-Path -Path $PSScriptRoot -ChildPath output
 $module = Join-Path -Path $output -ChildPath BindSnoop
+# Where the shells look for them in /usr/local/share.
+$completions = [ordered]@{
+    bash = 'bash-completion/completions/bindsnoop'
+    zsh  = 'zsh/site-functions/_bindsnoop'
+    fish = 'fish/vendor_completions.d/bindsnoop.fish'
+}
+$runtimeIdentifiers = 'linux-x64', 'linux-arm64'
 
 # To standard error: a task's output is its result alone.
 function Show([string] $Text) {
@@ -101,14 +118,59 @@ function Get-RuntimeIdentifier {
     "linux-$([System.Runtime.InteropServices.RuntimeInformation]::OSArchitecture)".ToLowerInvariant()
 }
 
+# What to link with so that the file runs on older machines than this; nothing to link with this machine's own.
+function Get-SysRoot([string] $RuntimeIdentifier) {
+    $lines = @(& "$PSScriptRoot/tools/sysroot" $RuntimeIdentifier 2>&1 | ForEach-Object { "$_" })
+    if ($LASTEXITCODE -eq 0) {
+        return $lines[-1]
+    }
+    if ($RuntimeIdentifier -ne (Get-RuntimeIdentifier)) {
+        throw "There is nothing to link with for ${RuntimeIdentifier}: $($lines -join ' ')"
+    }
+    Show "$($lines -join "`n")`nlinking with this machine's own libraries: the file will need this machine's glibc, or a later one"
+}
+
+# Ways to a folder with libbpf.so.1 for each machine, and its licences; nothing where they cannot be made.
+function Get-LibBpf {
+    $made = @(& "$PSScriptRoot/tools/libbpf" @runtimeIdentifiers 2>&1)
+    if ($LASTEXITCODE -eq 0) {
+        return @($made | ForEach-Object { "$_" })[(-$runtimeIdentifiers.Count)..-1]
+    }
+    Show "$($made -join "`n")`nthe module has no libbpf of its own: it will use the system's"
+}
+
+# Whatever builds the module by itself leaves it there.
+function Add-LibBpf {
+    $folders = @(Get-LibBpf)
+    for ($i = 0; $i -lt $folders.Count; $i++) {
+        $target = New-Item -ItemType Directory -Force -Path "$module/runtimes/$($runtimeIdentifiers[$i])/native"
+        # Traces that run have the old one.
+        Copy-Item -LiteralPath "$($folders[$i])/libbpf.so.1" -Destination "$target/libbpf.so.1.new"
+        Move-Item -LiteralPath "$target/libbpf.so.1.new" -Destination "$target/libbpf.so.1" -Force
+        Copy-Item -LiteralPath "$($folders[$i])/licenses" -Destination "$module/runtimes" -Recurse -Force
+    }
+}
+
+function Save-Source {
+    $null = New-Item -ItemType Directory -Force -Path "$output/packages"
+    & "$PSScriptRoot/tools/libbpf" --sources "$output/packages/bindsnoop-$(Get-Version)-sources.tar" 2>&1 | ForEach-Object { Show $_ }
+    if ($LASTEXITCODE -ne 0) {
+        throw "The sources of libbpf, libelf and zlib cannot be had: without them, the packages must not be passed on."
+    }
+}
+
+function Get-Version {
+    ([xml] (Get-Content -LiteralPath "$PSScriptRoot/Directory.Build.props" -Raw)).Project.PropertyGroup.Version
+}
+
 function Publish-CommandLine([string] $RuntimeIdentifier) {
-    if ($RuntimeIdentifier -notin 'linux-x64', 'linux-arm64') {
+    if ($RuntimeIdentifier -notin $runtimeIdentifiers) {
         throw "Nothing can be published for '$RuntimeIdentifier': give linux-x64 or linux-arm64."
     }
     $folder = "$output/publish/$RuntimeIdentifier"
     # What an earlier run has made is not to pass for what this one could not make.
     Remove-Item -LiteralPath $folder -Recurse -ErrorAction Ignore
-    Invoke-Dotnet publish src/BindSnoop.Cli "RuntimeIdentifier=$RuntimeIdentifier", 'Native=true'
+    Invoke-Dotnet publish src/BindSnoop.Cli "RuntimeIdentifier=$RuntimeIdentifier", 'Native=true', "SysRoot=$(Get-SysRoot $RuntimeIdentifier)"
     "$folder/bindsnoop"
 }
 
@@ -116,8 +178,38 @@ function Install-CommandLine([string] $Prefix) {
     $program = Publish-CommandLine (Get-RuntimeIdentifier)
     install -D -m 755 $program "$Prefix/bin/bindsnoop"
     install -D -m 644 "$PSScriptRoot/docs/man/bindsnoop.8" "$Prefix/share/man/man8/bindsnoop.8"
-    $completion = New-Item -ItemType Directory -Force -Path "$Prefix/share/bash-completion/completions"
-    & $program --completion bash | Set-Content -LiteralPath "$completion/bindsnoop"
+    foreach ($completion in $completions.GetEnumerator()) {
+        $null = New-Item -ItemType Directory -Force -Path (Split-Path -Path "$Prefix/share/$($completion.Value)")
+        & $program --completion $completion.Key | Set-Content -LiteralPath "$Prefix/share/$($completion.Value)"
+    }
+}
+
+function New-LinuxPackage {
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It writes what it was called for, in the build output.')]
+    param([string] $RuntimeIdentifier)
+    $program = Publish-CommandLine $RuntimeIdentifier
+    if (-not (Get-SysRoot $RuntimeIdentifier)) {
+        throw "There is nothing to link with for $RuntimeIdentifier that runs on other machines, so no packages were made."
+    }
+    # A program for another machine cannot print its completion here; that of the build is the same.
+    $runs = $program
+    if ($RuntimeIdentifier -ne (Get-RuntimeIdentifier)) {
+        $runs = "$output/bin/bindsnoop"
+        if (-not (Test-Path -LiteralPath $runs)) {
+            Invoke-Build src/BindSnoop.Cli
+        }
+    }
+    $completions.Keys | ForEach-Object { & $runs --completion $_ | Set-Content -LiteralPath "$output/publish/completion.$_" }
+    Save-Source
+    $version = Get-Version
+    # All that it was compiled of, the compiler's own runtime among them, is in it.
+    $contained = @(Get-LockedPackage "$PSScriptRoot/src/BindSnoop.Cli/obj/native/$RuntimeIdentifier/packages.lock.json" Bundled) + @(Get-LinkedLibrary libbpf, elfutils)
+    ConvertTo-Sbom bindsnoop $version "pkg:generic/bindsnoop@${version}?platform=$RuntimeIdentifier" $program (Split-Path -Path $program) -Contained $contained |
+        Set-Content -LiteralPath "$output/packages/bindsnoop-$version-$RuntimeIdentifier.spdx.json"
+    & "$PSScriptRoot/tools/linux-packages" $RuntimeIdentifier $program "$output/publish/completion" "$output/packages"
+    if ($LASTEXITCODE -ne 0) {
+        throw "Packaging for $RuntimeIdentifier failed with status $LASTEXITCODE."
+    }
 }
 
 # An argument as PowerShell source: names, numbers, lists and addresses as they are typed, the rest as a string.
@@ -166,54 +258,69 @@ function ConvertTo-Nuspec([hashtable] $Manifest, [string] $Version) {
     $nuspec.OuterXml
 }
 
-# What the package consists of, and what it was built with, in SPDX 2.3 (https://spdx.github.io/spdx-spec/v2.3/).
+function Get-Sum([string] $Algorithm, [string] $Path) {
+    (Get-FileHash -LiteralPath $Path -Algorithm $Algorithm).Hash.ToLowerInvariant()
+}
+
+function ConvertTo-SbomPackage([string] $Id, [string] $Name, [string] $Version, [string] $Purl, [string] $License = 'NOASSERTION') {
+    [ordered]@{
+        SPDXID = "SPDXRef-$Id"; name = $Name; versionInfo = $Version; downloadLocation = 'NOASSERTION'; filesAnalyzed = $false
+        licenseConcluded = 'NOASSERTION'; licenseDeclared = $License; copyrightText = 'NOASSERTION'
+        externalRefs = @([ordered]@{ referenceCategory = 'PACKAGE-MANAGER'; referenceType = 'purl'; referenceLocator = $Purl })
+    }
+}
+
+# The packages of a lock file, which has their sums.
+function Get-LockedPackage([string] $LockFile, [string] $Prefix) {
+    $frameworks = (Get-Content -LiteralPath $LockFile -Raw | ConvertFrom-Json -AsHashtable).dependencies.GetEnumerator() | Sort-Object -Property Key -Culture ''
+    foreach ($dependency in $frameworks | ForEach-Object { $_.Value.GetEnumerator() } | Where-Object { $_.Value.type -ne 'Project' } | Sort-Object -Property Key -Unique -Culture '') {
+        $package = ConvertTo-SbomPackage "$Prefix-$($dependency.Key)" $dependency.Key $dependency.Value.resolved "pkg:nuget/$($dependency.Key)@$($dependency.Value.resolved)"
+        $package.checksums = @([ordered]@{
+                algorithm     = 'SHA512'
+                checksumValue = [Convert]::ToHexString([Convert]::FromBase64String($dependency.Value.contentHash)).ToLowerInvariant()
+            })
+        $package
+    }
+}
+
+# What is linked in of Debian's sources.
+function Get-LinkedLibrary([string[]] $Name) {
+    $licenses = @{ libbpf = 'LGPL-2.1-only OR BSD-2-Clause'; elfutils = 'LGPL-3.0-or-later OR GPL-2.0-or-later'; zlib = 'Zlib' }
+    foreach ($line in Get-Content -LiteralPath "$PSScriptRoot/tools/sysroot.lock") {
+        if ($line -match '/([a-z]+)_([^/]+)\.dsc ' -and $Matches[1] -in $Name) {
+            ConvertTo-SbomPackage "Bundled-$($Matches[1])" $Matches[1] $Matches[2] "pkg:deb/debian/$($Matches[1])@$($Matches[2])?arch=source" $licenses[$Matches[1]]
+        }
+    }
+}
+
+# What a package consists of, and what it was built with, in SPDX 2.3 (https://spdx.github.io/spdx-spec/v2.3/).
 # Written here, as the generators there are put random numbers and the time of day in: the same sources are to make
 # the same file.
 function ConvertTo-Sbom {
-    param([hashtable] $Manifest, [string] $Version, [string] $Module, [System.IO.FileInfo[]] $File, [string[]] $LockFile)
-
-    function Get-Sum([string] $Algorithm, [string] $Path) {
-        (Get-FileHash -LiteralPath $Path -Algorithm $Algorithm).Hash.ToLowerInvariant()
-    }
-    function ConvertTo-SbomPackage([string] $Id, [string] $Name, [string] $Version, [string] $Purl) {
-        [ordered]@{
-            SPDXID = "SPDXRef-$Id"; name = $Name; versionInfo = $Version; downloadLocation = 'NOASSERTION'; filesAnalyzed = $false
-            licenseConcluded = 'NOASSERTION'; licenseDeclared = 'NOASSERTION'; copyrightText = 'NOASSERTION'
-            externalRefs = @([ordered]@{ referenceCategory = 'PACKAGE-MANAGER'; referenceType = 'purl'; referenceLocator = $Purl })
-        }
-    }
-
+    param(
+        [string] $Name, [string] $Version, [string] $Purl,
+        # Its files, and the folder in which they are.
+        [System.IO.FileInfo[]] $File, [string] $Folder,
+        [object[]] $Contained = @(), [object[]] $BuiltWith = @(), [object[]] $Needed = @()
+    )
     $files = @(foreach ($item in $File) {
-            $name = './' + $item.FullName.Substring($Module.Length + 1).Replace('\', '/')
+            $path = './' + $item.FullName.Substring($Folder.Length + 1).Replace('\', '/')
             [ordered]@{
-                SPDXID = 'SPDXRef-File-' + ($name.Substring(2) -replace '[^A-Za-z0-9.-]', '-'); fileName = $name
+                SPDXID = 'SPDXRef-File-' + ($path.Substring(2) -replace '[^A-Za-z0-9.-]', '-'); fileName = $path
                 checksums = @('SHA1', 'SHA256' | ForEach-Object { [ordered]@{ algorithm = $_; checksumValue = Get-Sum $_ $item.FullName } })
                 licenseConcluded = 'NOASSERTION'; licenseInfoInFiles = @('NOASSERTION'); copyrightText = 'NOASSERTION'
             }
         })
     $sums = ($files | ForEach-Object { $_.checksums[0].checksumValue } | Sort-Object -Culture '') -join ''
     $code = [Convert]::ToHexString([System.Security.Cryptography.SHA1]::HashData([System.Text.Encoding]::ASCII.GetBytes($sums))).ToLowerInvariant()
-    $self = ConvertTo-SbomPackage Package BindSnoop $Version "pkg:nuget/BindSnoop@$Version"
+    $properties = ([xml] (Get-Content -LiteralPath "$PSScriptRoot/Directory.Build.props" -Raw)).Project.PropertyGroup
+    $self = ConvertTo-SbomPackage Package $Name $Version $Purl MIT
     $self.filesAnalyzed = $true
     $self.packageVerificationCode = [ordered]@{ packageVerificationCodeValue = $code }
-    $self.licenseDeclared = 'MIT'
     $self.licenseInfoFromFiles = @('NOASSERTION')
-    $self.copyrightText = $Manifest.Copyright
-    $self.supplier = "Organization: $($Manifest.Author)"
-
-    # Locked to their contents, and none of them gets into the package.
-    $built = @(foreach ($lock in $LockFile) {
-            $framework = (Get-Content -LiteralPath $lock -Raw | ConvertFrom-Json -AsHashtable).dependencies['net10.0']
-            foreach ($dependency in $framework.GetEnumerator() | Where-Object { $_.Value.type -ne 'Project' } | Sort-Object -Property Key -Culture '') {
-                $package = ConvertTo-SbomPackage "Build-$($dependency.Key)" $dependency.Key $dependency.Value.resolved "pkg:nuget/$($dependency.Key)@$($dependency.Value.resolved)"
-                $package.checksums = @([ordered]@{
-                        algorithm     = 'SHA512'
-                        checksumValue = [Convert]::ToHexString([Convert]::FromBase64String($dependency.Value.contentHash)).ToLowerInvariant()
-                    })
-                $package
-            }
-        })
-    $library = ConvertTo-SbomPackage Runtime-libbpf libbpf '1.0 or later' 'pkg:github/libbpf/libbpf'
+    $self.copyrightText = $properties.Copyright
+    $self.supplier = "Organization: $($properties.Authors)"
+    $charts = ConvertTo-SbomPackage Bundled-uPlot uplot 1.6.32 'pkg:npm/uplot@1.6.32' MIT
 
     # The time of the last change, as the time of building would differ every time.
     $created = git -C $PSScriptRoot log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>$null
@@ -221,16 +328,16 @@ function ConvertTo-Sbom {
         spdxVersion       = 'SPDX-2.3'
         dataLicense       = 'CC0-1.0'
         SPDXID            = 'SPDXRef-DOCUMENT'
-        name              = "BindSnoop-$Version"
-        documentNamespace = "https://spdx.org/spdxdocs/BindSnoop-$Version-$code"
+        name              = "$Name-$Version"
+        documentNamespace = "https://spdx.org/spdxdocs/$Name-$Version-$code"
         creationInfo      = [ordered]@{ created = $created ? $created : '1980-01-01T00:00:00Z'; creators = @('Tool: BindSnoop-build.ps1') }
-        packages          = @($self) + $built + @($library)
+        packages          = @($self; $BuiltWith; $charts; $Contained; $Needed)
         files             = $files
         relationships     = @(
             [ordered]@{ spdxElementId = 'SPDXRef-DOCUMENT'; relationshipType = 'DESCRIBES'; relatedSpdxElement = $self.SPDXID }
-            $files | ForEach-Object { [ordered]@{ spdxElementId = $self.SPDXID; relationshipType = 'CONTAINS'; relatedSpdxElement = $_.SPDXID } }
-            $built | ForEach-Object { [ordered]@{ spdxElementId = $_.SPDXID; relationshipType = 'BUILD_DEPENDENCY_OF'; relatedSpdxElement = $self.SPDXID } }
-            [ordered]@{ spdxElementId = $library.SPDXID; relationshipType = 'RUNTIME_DEPENDENCY_OF'; relatedSpdxElement = $self.SPDXID }
+            @($files; $charts; $Contained) | ForEach-Object { [ordered]@{ spdxElementId = $self.SPDXID; relationshipType = 'CONTAINS'; relatedSpdxElement = $_.SPDXID } }
+            $BuiltWith | ForEach-Object { [ordered]@{ spdxElementId = $_.SPDXID; relationshipType = 'BUILD_DEPENDENCY_OF'; relatedSpdxElement = $self.SPDXID } }
+            $Needed | ForEach-Object { [ordered]@{ spdxElementId = $_.SPDXID; relationshipType = 'RUNTIME_DEPENDENCY_OF'; relatedSpdxElement = $self.SPDXID } }
         )
     } | ConvertTo-Json -Depth 6
 }
@@ -281,8 +388,14 @@ function New-ModulePackage {
         foreach ($file in $files) {
             & $add $file.FullName.Substring($Module.Length + 1) ([System.IO.File]::ReadAllBytes($file.FullName))
         }
-        $locks = 'BindSnoop', 'BindSnoop.PowerShell' | ForEach-Object { "$PSScriptRoot/src/$_/packages.lock.json" }
-        $sbom = ConvertTo-Sbom $manifest $version $Module $files $locks
+        $own = @($files.Name) -contains 'libbpf.so.1'
+        $parts = @{
+            Contained = @(if ($own) { Get-LinkedLibrary libbpf, elfutils, zlib })
+            # None of them gets into the package.
+            BuiltWith = @('BindSnoop', 'BindSnoop.PowerShell' | ForEach-Object { Get-LockedPackage "$PSScriptRoot/src/$_/packages.lock.json" Build })
+            Needed    = @(if (-not $own) { ConvertTo-SbomPackage Runtime-libbpf libbpf '1.0 or later' 'pkg:github/libbpf/libbpf' })
+        }
+        $sbom = ConvertTo-Sbom BindSnoop $version "pkg:nuget/BindSnoop@$version" $files $Module @parts
         & $add '_manifest/spdx_2.3/manifest.spdx.json' ([System.Text.Encoding]::UTF8.GetBytes($sbom))
     }
     finally {
@@ -295,6 +408,7 @@ try {
     switch ($Task) {
         Build {
             Invoke-Build src/BindSnoop.PowerShell, src/BindSnoop.Cli
+            Add-LibBpf
             Show "built $module and $output/bin/bindsnoop"
         }
         Run {
@@ -302,12 +416,13 @@ try {
                 Show 'building ...'
             }
             Invoke-Build src/BindSnoop.PowerShell
+            Add-LibBpf
             Restore-Owner
             Import-Module -Name $module -Verbose:$false
             & ([scriptblock]::Create("Get-BindEvent $(@($ArgumentList | ForEach-Object { ConvertTo-Source $_ }) -join ' ')"))
         }
         Test {
-            & "$PSScriptRoot/tests/Invoke-Tests.ps1" -Build { Invoke-Build BindSnoop.slnx } -Suite $ArgumentList
+            & "$PSScriptRoot/tests/Invoke-Tests.ps1" -Build { Invoke-Build BindSnoop.slnx; Add-LibBpf } -Suite $ArgumentList
             exit $LASTEXITCODE
         }
         Kernels {
@@ -322,10 +437,26 @@ try {
         Install {
             Install-CommandLine ($ArgumentList ? $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($ArgumentList[0]) : '/usr/local')
         }
+        Image {
+            $rid = $ArgumentList ? $ArgumentList[0] : (Get-RuntimeIdentifier)
+            $null = New-LinuxPackage $rid
+            & "$PSScriptRoot/tools/image" $rid "$output/packages"
+            if ($LASTEXITCODE -ne 0) {
+                throw "Making the image for $rid failed with status $LASTEXITCODE."
+            }
+        }
+        { $_ -eq 'Package' -and $ArgumentList } {
+            New-LinuxPackage $ArgumentList[0]
+            break
+        }
         Package {
             # Nothing of earlier builds is to get in.
             Remove-Item -LiteralPath $module -Recurse -ErrorAction Ignore
             Invoke-Build src/BindSnoop.PowerShell
+            Add-LibBpf
+            if (Test-Path -LiteralPath "$module/runtimes") {
+                Save-Source
+            }
             New-ModulePackage $module $output
         }
     }

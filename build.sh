@@ -8,11 +8,13 @@ usage() {
     cat <<'END'
 usage: ./build.sh build          builds the module output/BindSnoop and the command line output/bin/bindsnoop
        ./build.sh run [ARGS]     builds, and shows binds as they happen until Ctrl-C: Get-BindEvent ARGS
-       ./build.sh publish [RID]  makes output/publish/RID/bindsnoop, one file that needs no .NET; RID is linux-x64
-                                 or linux-arm64, by default the one of this machine
+       ./build.sh publish [RID]  makes output/publish/RID/bindsnoop, one file that needs neither .NET nor libbpf;
+                                 RID is linux-x64 or linux-arm64, by default the one of this machine
        ./build.sh install [DIR]  copies that of this machine, its manual page and its completion into bin/ and share/
                                  of DIR, by default /usr/local
-       ./build.sh package        makes output/BindSnoop.VERSION.nupkg of the module
+       ./build.sh package [RID]  makes output/BindSnoop.VERSION.nupkg of the module; with a RID, a .deb and a .tar.gz
+                                 of the command line in output/packages
+       ./build.sh image [RID]    makes these, and of them a container image (OCI archive) in output/packages
        ./build.sh test [SUITE]   builds, and runs every test, or those of the suites named
        ./build.sh kernels [ARGS] builds, and runs the tests on other kernels in virtual machines: all of
                                  tests/vm/kernels, or those named (tests/vm/run --help explains ARGS)
@@ -54,7 +56,7 @@ find_pwsh() {
 task=${1:-help}
 shift || true
 case $task in
-build | run | publish | install | package | test | kernels) ;;
+build | run | publish | install | package | image | test | kernels) ;;
 help | -h | --help) usage; exit ;;
 *) usage >&2; exit 64 ;;
 esac
