@@ -10,23 +10,16 @@ peer_cache=$vm_cache/peers
 
 # Sources, lists and cache of our own, found and used as the kernels' are.
 peer_apt() (
-    vm_cache=$peer_cache
-    vm_apt "$@"
+    debian_state=$peer_cache/apt
+    debian_apt "$@"
 )
 
 peer_update() {
-    local apt=$peer_cache/apt suite options=''
-    mkdir -p "$apt/none" "$apt/lists/partial" "$apt/cache/archives/partial"
+    local apt=$peer_cache/apt suite debian_state=$peer_cache/apt
     [[ -z $(find "$apt/updated" -mmin -1440 2>/dev/null) ]] || return 0
-    vm_find_mirrors
-    if [[ -z ${vm_mirrors[debian]} ]]; then
-        say "apt names no Debian mirror: set BINDSNOOP_VM_MIRROR"
-        return 1
-    fi
-    [[ -r /usr/share/keyrings/debian-archive-keyring.gpg ]] &&
-        options='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] '
+    debian_find_mirrors
     for suite in "${peer_suites[@]}"; do
-        printf 'deb %s%s %s main\n' "$options" "${vm_mirrors[debian]}" "$suite"
+        debian_source debian "$suite" || return 1
     done >"$apt/sources.list"
     # One suite that is gone must not keep the others from being used.
     if peer_apt apt-get -q update >"$apt/update.log" 2>&1; then
@@ -117,7 +110,7 @@ peer_headers() {
     if [[ -n $release && ! -d $dir ]]; then
         work=$(mktemp -d)
         mkdir -p "$work/root" "$work/headers/arch/x86" "${dir%/*}"
-        if ! (cd "$work" && vm_apt apt-get -q download "linux-headers-$release" \
+        if ! (cd "$work" && debian_apt apt-get -q download "linux-headers-$release" \
             "linux-headers-${release%-cloud-amd64}-common" >download.log 2>&1); then
             cat "$work/download.log" >&2
             rm -rf "$work"

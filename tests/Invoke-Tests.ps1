@@ -2,8 +2,8 @@
 .SYNOPSIS
     Runs the suites, and says what became of them.
 .DESCRIPTION
-    Two lanes go on side by side. What traces this machine sees the calls of all its processes, so those suites run one
-    after the other; meanwhile the command line is published and the virtual machines run, whose kernels are their own.
+    Lanes go on side by side. What traces this machine sees the calls of all its processes, so those suites run one
+    after the other; meanwhile the command line is published, and the virtual machines run, whose kernels are their own.
 
     Every suite leaves a report in the format CTRF, output/test-results/NAME.ctrf.json, and what becomes of a suite as
     a whole is a test of its own in it. The last line is "N passed, N failed, N skipped"; the status is 0 only if
@@ -26,8 +26,6 @@ Import-Module -Name "$PSScriptRoot/TestReport.psm1" -Force
 $repository = Split-Path -Path $PSScriptRoot
 $output = "$repository/output"
 $results = "$output/test-results"
-# An old and a new one, of those in vm/kernels.
-$kernels = '5.10', '7'
 $clock = [Diagnostics.Stopwatch]::StartNew()
 $reports = [Collections.Generic.List[string]]::new()
 $running = [Collections.Generic.List[object]]::new()
@@ -52,8 +50,8 @@ function Get-AssemblyPath([string] $Project) {
 
 function New-AssemblySuite {
     [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It changes nothing.')]
-    param([string] $Name, [string] $Project = $Name, [string] $Needs, [hashtable] $Environment = @{}, [scriptblock] $Finish = { Complete-Report $this.Name })
-    $command = 'dotnet', (Get-AssemblyPath $Project), '-noColor', '-noAutoReporters', '-result-ctrf', "$results/$Name.ctrf.json"
+    param([string] $Name, [string] $Project = $Name, [string[]] $Option = @(), [string] $Needs, [hashtable] $Environment = @{}, [scriptblock] $Finish = { Complete-Report $this.Name })
+    $command = @('dotnet', (Get-AssemblyPath $Project), '-noColor', '-noAutoReporters', '-result-ctrf', "$results/$Name.ctrf.json") + $Option
     New-Suite $Name 900 $command -Needs $Needs -Environment $Environment -Finish $Finish
 }
 
@@ -61,13 +59,13 @@ function New-ScriptCommand([string] $Script, [string[]] $Argument) {
     @("$PSHOME/pwsh", '-NoLogo', '-NoProfile', '-NonInteractive', '-File', $Script) + $Argument
 }
 
-# Makes the file for one machine, and looks at it: here it also runs.
+# Makes the file for one machine and its packages, and looks at it: here it also runs.
 function New-PublishSuite {
     [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It changes nothing.')]
     param([string] $RuntimeIdentifier)
-    New-Suite "publish-$RuntimeIdentifier" 900 (New-ScriptCommand "$repository/build.ps1" 'Publish', $RuntimeIdentifier) -Finish {
+    New-Suite "publish-$RuntimeIdentifier" 900 (New-ScriptCommand "$repository/build.ps1" 'Package', $RuntimeIdentifier) -Finish {
         $log = Get-Content -LiteralPath $this.Log -Raw
-        if ($this.Status -ne 0 -and $log -match 'Unable to find package \S*linux-\S*') {
+        if ($this.Status -ne 0 -and $log -match 'Unable to find package \S*linux-\S*|There is nothing to link with for linux-\S*') {
             Add-Test $this.Name skipped "it cannot be built here: $($Matches[0].TrimEnd('.'))"
             return
         }
@@ -85,7 +83,7 @@ function New-PublishSuite {
             Add-Test $this.Name skipped "there is no $emulator to run it with" 'runs'
         }
         else {
-            $said = if ($here) { & "$folder/bindsnoop" --version 2>&1 } else { & $emulator "$folder/bindsnoop" --version 2>&1 }
+            $said = if ($here) { & "$folder/bindsnoop" --version 2>&1 } else { & $emulator -L (& "$repository/tools/sysroot" $rid) "$folder/bindsnoop" --version 2>&1 }
             Add-Check $this.Name 'runs' ("$said" -ceq "$(& "$output/bin/bindsnoop" --version)") "--version says: $said"
         }
     }
@@ -101,46 +99,55 @@ function Get-Machine([string] $Path) {
     }
 }
 
-# The whole of the command line's suite again, on the file that needs no .NET, and that file's installation.
+# Of both architectures, and installed where there is nothing else.
+function New-PackagesSuite {
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It changes nothing.')]
+    param([string[]] $RuntimeIdentifier, [string] $Needs)
+    New-Suite packages 300 (@("$PSScriptRoot/packages/run", '--report', "$results/packages.ctrf.json") + $RuntimeIdentifier) -Needs $Needs
+}
+
+# The command line's suite again, on the file that needs no .NET, and that file's installation. Left out is what does
+# not run that file.
 function New-NativeSuite {
     [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It changes nothing.')]
     param([string] $RuntimeIdentifier)
-    New-AssemblySuite native BindSnoop.Cli.Tests -Needs "publish-$RuntimeIdentifier" -Environment @{ BINDSNOOP = "$output/publish/$RuntimeIdentifier/bindsnoop" } -Finish {
+    New-AssemblySuite native BindSnoop.Cli.Tests -Option '-trait-', 'Build=Any' -Needs "publish-$RuntimeIdentifier" -Environment @{ BINDSNOOP = "$output/publish/$RuntimeIdentifier/bindsnoop" } -Finish {
         Complete-Report $this.Name
         $folder = "$results/installed"
         $said = "$(& "$repository/build.ps1" Install $folder 2>&1; bash -c 'shopt -s progcomp
             PATH=$0/bin:$PATH
             . "$0/share/bash-completion/completions/bindsnoop" && complete -p bindsnoop && bindsnoop --version' $folder 2>&1)"
-        Add-Check $this.Name 'is installed, with its manual page and its completion' `
-            ($said -match 'complete.*bindsnoop.*bindsnoop \d' -and (Test-Path -LiteralPath "$folder/share/man/man8/bindsnoop.8")) "this came out: $said"
+        $others = 'man/man8/bindsnoop.8', 'zsh/site-functions/_bindsnoop', 'fish/vendor_completions.d/bindsnoop.fish'
+        Add-Check $this.Name 'is installed, with its manual page and its completions' `
+            ($said -match 'complete.*bindsnoop.*bindsnoop \d' -and -not (@($others | ForEach-Object { Test-Path -LiteralPath "$folder/share/$_" }) -eq $false)) "this came out: $said"
     }
 }
 
 # The tests that a kernel can break; the task Kernels runs all of them, on all kernels.
 function New-KernelSuite {
     [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It changes nothing.')]
-    param()
-    $classes = 'BindMatrix', 'AcceptMatrix', 'Accounting', 'Count', 'Privilege', 'MissingPieces' -replace '^', 'BindSnoop.Tests.'
+    param([string] $Kernel, [string] $Needs, [string[]] $Option = @())
+    $classes = 'BindMatrix', 'AcceptMatrix', 'Accounting', 'Count', 'MissingPieces' -replace '^', 'BindSnoop.Tests.'
     $tests = @($classes) + 'BindSnoop.Cli.Tests.Example' | ForEach-Object { '-class', "${_}Tests" }
-    $command = @("$PSScriptRoot/vm/run") + $kernels + '--' + $tests
-    # A virtual machine has less than all of them, and then still says what became of it.
+    $folder = "$output/vm/suite-$Kernel"
+    # A virtual machine has less than all of it, and then still says what became of it.
     $limit = Get-TimeLimit 2700
-    New-Suite kernels $limit $command -Environment @{ BINDSNOOP_VM_TIMEOUT = [Math]::Max(300, $limit - 300) } -Finish {
-        $log = Get-Content -LiteralPath $this.Log
-        foreach ($name in $kernels) {
-            # Each has a status of its own, unless it never came to be.
-            $told = "$output/vm/$name/vm.txt"
-            if (Test-Path -LiteralPath $told) {
-                Copy-Item -LiteralPath "$output/vm/$name/results.ctrf.json" -Destination "$results/kernel-$name.ctrf.json" -ErrorAction Ignore
-                $fields = ConvertFrom-StringData -StringData ((Get-Content -LiteralPath $told -Raw).Replace('\', '\\'))
-                Complete-Report "kernel-$name" -Status $fields.status -Reason $fields.reason
-            }
-            elseif ($gone = $log -match "kernel $name can no longer be had" | Select-Object -First 1) {
-                Add-Test "kernel-$name" skipped ($gone -replace '^.*vm: ')
-            }
-            else {
-                Complete-Report "kernel-$name"
-            }
+    New-Suite "kernel-$Kernel" $limit (@("$PSScriptRoot/vm/run", $Kernel, '--') + $tests + $Option) -Needs $Needs -Environment @{
+        BINDSNOOP_VM_OUTPUT = $folder; BINDSNOOP_VM_TIMEOUT = [Math]::Max(300, $limit - 300)
+    } -Finish {
+        $kernel = $this.Name -replace '^kernel-'
+        $made = "$output/vm/suite-$kernel/$kernel"
+        # It has a status of its own, unless it never came to be.
+        if (Test-Path -LiteralPath "$made/vm.txt") {
+            Copy-Item -LiteralPath "$made/results.ctrf.json" -Destination "$results/$($this.Name).ctrf.json" -ErrorAction Ignore
+            $fields = ConvertFrom-StringData -StringData ((Get-Content -LiteralPath "$made/vm.txt" -Raw).Replace('\', '\\'))
+            Complete-Report $this.Name -Status $fields.status -Reason $fields.reason
+        }
+        elseif ($gone = (Get-Content -LiteralPath $this.Log) -match "kernel $kernel can no longer be had" | Select-Object -First 1) {
+            Add-Test $this.Name skipped ($gone -replace '^.*vm: ')
+        }
+        else {
+            Complete-Report $this.Name
         }
     }
 }
@@ -244,19 +251,29 @@ try {
             (Get-ChildItem -Path "$PSScriptRoot/*.Tests" -Directory).Name | ForEach-Object { New-AssemblySuite $_ }
             New-Suite Pester 1200 (New-ScriptCommand "$PSScriptRoot/Invoke-PesterTests.ps1" '-Report', "$results/Pester.ctrf.json") -Needs "publish-$other"
             New-NativeSuite $here
+            New-PackagesSuite $here, $other -Needs "publish-$other"
             New-Suite fleet 900 "$PSScriptRoot/fleet/run", '--install', '--report', "$results/fleet.ctrf.json"
         )
         $beside = @(
             New-PublishSuite $here
             New-PublishSuite $other
-            if ($here -eq 'linux-x64') { New-KernelSuite } else { $kernels | ForEach-Object { Add-Test "kernel-$_" skipped 'the virtual machines are x86-64' } }
         )
-        $all = ($tracing + $beside).Name
+        # An old kernel, and the newest with what this machine's own is least likely to let run. With the one file, which
+        # starts sooner.
+        $kernels = @(
+            New-KernelSuite 5.10 -Needs "publish-$here"
+            New-KernelSuite 7 -Needs "publish-$here" -Option '-preEnumerateTheories', '-trait-', 'Backend=Tracepoint', '-trait-', 'Backend=Cgroup'
+        )
+        if ($here -ne 'linux-x64') {
+            $kernels | ForEach-Object { Add-Test $_.Name skipped 'the virtual machines are x86-64' }
+            $kernels = @()
+        }
+        $all = ($tracing + $beside + $kernels).Name
         $unknown = @($Suite | Where-Object { $_ -notin $all })
         if ($unknown) {
             throw "There is no suite $($unknown -join ', '); there are: $($all -join ', ')."
         }
-        $lanes = foreach ($lane in $tracing, $beside) {
+        $lanes = foreach ($lane in @(, $tracing) + @(, $beside) + @($kernels | ForEach-Object { , @($_) })) {
             , [Collections.Generic.Queue[object]]::new([object[]] @($lane | Where-Object { -not $Suite -or $_.Name -in $Suite }))
         }
         Invoke-Lane $lanes

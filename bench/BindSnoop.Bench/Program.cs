@@ -9,7 +9,7 @@ internal static class Program
                BindSnoop.Bench report FOLDER
                BindSnoop.Bench peak PROGRAM [ARGUMENT...]
 
-        MEASUREMENT: decode explain loss latency snapshot sockets throughput start idle memory
+        MEASUREMENT: decode explain loss latency proof snapshot sockets throughput start idle memory record
         """;
 
     private static int Main(string[] arguments)
@@ -24,6 +24,11 @@ internal static class Program
         {
             Console.Out.Write(Report.Make(arguments[1]));
             return 0;
+        }
+
+        if (arguments[0] == "attach")
+        {
+            return Proving.Attach(arguments[1]);
         }
 
         if (arguments[0] == "peak")
@@ -47,6 +52,9 @@ internal static class Program
             case "latency":
                 Latency.Measure(settings, results);
                 break;
+            case "proof":
+                Proving.Measure(settings, results);
+                break;
             case "snapshot":
                 Snapshot.Measure(settings, results);
                 break;
@@ -64,6 +72,9 @@ internal static class Program
                 break;
             case "memory":
                 Memory.Measure(settings, results);
+                break;
+            case "record":
+                Recording.Measure(settings, results);
                 break;
             default:
                 Console.Error.WriteLine(Usage);

@@ -9,7 +9,7 @@ internal static class Report
     private static readonly string[] s_backends = ["fentry", "kprobe", "cgroup", "tracepoint"];
 
     // What bench/cost starts, and of them what is not ours, with what its column is headed by.
-    private static readonly string[] s_tracers = ["nothing", "empty", "empties", "ring", "least", "count", "ours", "runtime", "native", "peer", "python", "bpftrace"];
+    private static readonly string[] s_tracers = ["nothing", "empty", "empties", "ring", "least", "count", "closed", "ours", "runtime", "native", "peer", "python", "bpftrace"];
     private static readonly (string Kind, string Heading)[] s_peers = [("peer", "libbpf-tools'"), ("python", "bcc's"), ("bpftrace", "bpftrace's")];
 
     public static string Make(string folder)
@@ -74,7 +74,33 @@ internal static class Report
             Parts(text, place, backends);
         }
 
+        OtherCalls(text, place);
         Starts(text, place);
+    }
+
+    private static void OtherCalls(StringBuilder text, Place place)
+    {
+        (string Load, string Title)[] loads = [("listen", "a listen()"), ("release", "a close() of a listening socket"), ("unbound", "a close() of a socket that was never bound")];
+        if (loads.All(l => !place.Variants($"cost-{l.Load}").Any()))
+        {
+            return;
+        }
+
+        text.AppendLine($"## Cost on {place.Name}: listens and releases").AppendLine();
+        TableOf(text, ["what", "attached", "ns without it", "added", "added, of what a bind's event adds", "added, of an empty program", "lost"]);
+        foreach ((string load, string title) in loads)
+        {
+            foreach (string variant in place.Variants($"cost-{load}"))
+            {
+                string backend = variant.Split(',')[0][KindOf(variant).Length..];
+                Series added = place.Added(load, variant);
+                string ofBind = added.With(place.Added("success", $"ours{backend}"), (a, b) => a / b).Text("0.00");
+                string ofEmpty = KindOf(variant) == "ours" ? added.With(place.Added(load, $"closed{backend},unbound"), (a, b) => a / b).Text("0.00") : "";
+                Row(text, [title, NameOf(variant), place.Get($"base-{load}", variant).Text("0"), added.Text("0"), ofBind, ofEmpty, place.Get($"lost-{load}", variant).Text("0")]);
+            }
+        }
+
+        text.AppendLine();
     }
 
     private static void Parts(StringBuilder text, Place place, string[] backends)
@@ -140,6 +166,7 @@ internal static class Report
             ("latency-99", "0.000", "latency, 99th percentile, ms"),
             ("latency-max", "0.000", "latency, largest, ms"),
             ("start", "0", "start, ms"),
+            ("attached", "0.0", "until attached, ms"),
             ("start-over", "0", "start over pwsh alone, ms"),
             ("idle", "0.0", "wake-ups a second while nothing binds"),
             ("bpf-memory", "0", "BPF memory, KiB"),
@@ -199,6 +226,7 @@ internal static class Report
             "ring" => $"bare ring buffer, {of}",
             "least" => $"bare ring buffer, and empty programs on the others it takes, {of}",
             "count" => $"bare count, {of}",
+            "closed" => $"empty program where sockets close, {of}",
             "ours" => $"BindSnoop, {of}",
             "runtime" => "BindSnoop, by the .NET runtime",
             "native" => "BindSnoop, native",

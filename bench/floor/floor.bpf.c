@@ -2,8 +2,8 @@
 /*
  * What no tracer can go below: an empty program at each kind of hook, empty ones wherever a bind may fail,
  * one that only sends a record of the right size through a ring buffer, the same beside empty ones on the
- * other hooks, with what pairs of kprobes must hand over, one that wakes its reader for every record, and one
- * that only counts.
+ * other hooks, with what pairs of kprobes must hand over, one that wakes its reader for every record, one
+ * that only counts, and an empty one where sockets close.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -122,6 +122,10 @@ LEAST_PAIR(1, 2, inet_bind, send(BPF_RB_NO_WAKEUP))
 LEAST_PAIR(3, 4, security_socket_bind, 0)
 LEAST_PAIR(5, 6, __sys_bind, 0)
 LEAST(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind", send(BPF_RB_NO_WAKEUP))
+
+/* Where a release trace looks at every socket that closes. */
+SEC("raw_tp/inet_sock_set_state") int closed_tracepoint_1(void *ctx) { return 0; }
+SEC("cgroup/sock_release") int closed_cgroup_1(void *ctx) { return 1; }
 
 BARE_COUNT(fentry, 1, "fexit/inet_bind")
 BARE_COUNT(kprobe, 2, "kretprobe/inet_bind")

@@ -1,9 +1,10 @@
-// floor OBJECT empty|empties|ring|wake|least|count fentry|kprobe|tracepoint: attaches the programs of floor.bpf.c and
+// floor OBJECT empty|empties|ring|wake|least|count|closed fentry|kprobe|tracepoint|cgroup [CGROUP]: attaches the programs of floor.bpf.c and
 // reads what they send; on SIGINT or SIGTERM tells how much that was, and of "wake" how old it was, in milliseconds.
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -65,8 +66,8 @@ static uint64_t drain(struct ring *ring, bool with_ages)
 
 int main(int count, char **arguments)
 {
-	if (count != 4) {
-		fprintf(stderr, "usage: floor OBJECT empty|empties|ring|wake|least|count fentry|kprobe|tracepoint\n");
+	if (count != 4 && count != 5) {
+		fprintf(stderr, "usage: floor OBJECT empty|empties|ring|wake|least|count|closed fentry|kprobe|tracepoint|cgroup [CGROUP]\n");
 		return 2;
 	}
 	libbpf_set_print(silent);
@@ -93,8 +94,10 @@ int main(int count, char **arguments)
 	}
 	ring.data = (uint8_t *)ring.producer + page;
 
+	int cgroup = count == 5 ? open(arguments[4], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	bpf_object__for_each_program(program, object) {
-		if (bpf_program__autoload(program) && bpf_program__attach(program) == NULL)
+		if (bpf_program__autoload(program) &&
+			(count == 5 ? bpf_program__attach_cgroup(program, cgroup) : bpf_program__attach(program)) == NULL)
 			return 1;
 	}
 	// Let in while it waits and at no other time, or it might wait for good.

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Xunit;
 
 namespace BindSnoop.Cli.Tests;
@@ -46,6 +47,10 @@ public sealed class ArgumentTests
     [InlineData("--metrics-interval 0", "A time of 00:00:00 is not possible.", "Give at least a millisecond and at most 24 days")]
     [InlineData("--metrics-interval 5000000", "A time of 57.20:53:20 is not possible.", "Give at least a millisecond and at most 24 days")]
     [InlineData("accept --otlp http://localhost:4318 --metrics-interval 2147484", "A time of 24.20:31:24 is not possible.", "Give at least a millisecond and at most 24 days")]
+    [InlineData("--prometheus x", "'x' is not a port, nor an IPv4 address and a port.", "Give a port of the loopback")]
+    [InlineData("--prometheus 0", "'0' is not a port, nor an IPv4 address and a port.", "Give a port of the loopback")]
+    [InlineData("--prometheus 127.0.0.1", "'127.0.0.1' is not a port, nor an IPv4 address and a port.", "Give a port of the loopback")]
+    [InlineData("--prometheus [::1]:9435", "'[::1]:9435' is not a port, nor an IPv4 address and a port.", "Give a port of the loopback")]
     [InlineData("--otlp localhost", "'localhost' is not the URL of a receiver.", "Give a URL such as http://localhost:4318.")]
     [InlineData("--otlp localhost:4318", "'localhost:4318' is not the URL of a receiver.", "Give a URL")]
     [InlineData("--otlp ftp://localhost", "'ftp://localhost' is not the URL of a receiver.", "Give a URL")]
@@ -55,16 +60,27 @@ public sealed class ArgumentTests
     [InlineData("--otlp-queue 0", "'0' is not a possible number of events.", "Give a number from 1 to 1000000.")]
     [InlineData("--otlp-queue 2147483647", "'2147483647' is not a possible number of events.", "Give a number from 1 to 1000000.")]
     [InlineData("accept --otlp x", "'x' is not the URL of a receiver.", "Give a URL")]
-    [InlineData("--completion zsh", "There is no completion for 'zsh'.", "Give bash.")]
+    [InlineData("record --keep-days 0 f", "'0' is not a possible number of days.", "Give a number from 1 to 3650.")]
+    [InlineData("record --keep-mb 15 f", "'15' is not a possible number of megabytes.", "Give a number from 16 to 1048576.")]
+    [InlineData("find --at yesterday f", "'yesterday' is not a time.", "Give a time such as 03:12")]
+    [InlineData("find --at 03:12 --from 03:00 f", "Both a moment and a span of time were given.", "Give one of the two.")]
+    [InlineData("find --at 03:12 --failed f", "Failures have no duration, so none belongs to a single moment.", "Give a span of time")]
+    [InlineData("find --from 2026-02-01 --to 2026-01-01 f", "The span of time ends before it begins.", "Give the earlier time first.")]
+    [InlineData("find --cause Bad f", "'Bad' is not a cause.", "Give one of Listening, ")]
+    [InlineData("find --pid x f", "'x' is not a process id.", "Give a number")]
+    [InlineData("--completion csh", "There is no completion for 'csh'.", "Give bash, zsh or fish.")]
     [InlineData("support x", "Unrecognized command or argument 'x'.", "Try 'bindsnoop --help'.")]
-    [InlineData("-p 5 accept", "The options of 'accept' go behind it.", "Try 'bindsnoop --help'.")]
-    [InlineData("--json support", "The options of 'support' go behind it.", "Try 'bindsnoop --help'.")]
+    [InlineData("-p 5 accept", "The options of 'accept' go after it.", "Try 'bindsnoop --help'.")]
+    [InlineData("--json support", "The options of 'support' go after it.", "Try 'bindsnoop --help'.")]
     [InlineData("accept -w", "Unrecognized command or argument '-w'.", "Try 'bindsnoop --help'.")]
     [InlineData("listen -U", "Unrecognized command or argument '-U'.", "Try 'bindsnoop --help'.")]
     [InlineData("listen --would-block", "Unrecognized command or argument '--would-block'.", "Try 'bindsnoop --help'.")]
     [InlineData("listen --requested-only", "Unrecognized command or argument '--requested-only'.", "Try 'bindsnoop --help'.")]
     [InlineData("listen -P x", "'x' is not a port or a range of ports.", "Give a port")]
     [InlineData("listen --count --max-events 3", "--max-events does not go together with --count.", "Use --duration")]
+    [InlineData("release -E", "Unrecognized command or argument '-E'.", "Try 'bindsnoop --help'.")]
+    [InlineData("release --count", "Unrecognized command or argument '--count'.", "Try 'bindsnoop --help'.")]
+    [InlineData("release -P x", "'x' is not a port or a range of ports.", "Give a port")]
     [InlineData("accept -P x", "'x' is not a port or a range of ports.", "Give a port")]
     [InlineData("accept --remote-address x", "'x' is not an IP address or a CIDR prefix.", "Give an address")]
     public void A_wrong_command_line_is_explained(string args, string message, string remedy)
@@ -93,7 +109,7 @@ public sealed class ArgumentTests
     [Theory]
     [InlineData("--help")]
     [InlineData("-h")]
-    public void Help_tells_every_option(string argument)
+    public void Help_lists_every_option(string argument)
     {
         using Tool tool = Tool.Run(argument);
         Assert.Equal(0, tool.WaitForEnd());
@@ -127,10 +143,15 @@ public sealed class ArgumentTests
     [InlineData("accept --remote-a", "--remote-address")]
     [InlineData("accept --fam", "--family")]
     [InlineData("lis", "listen")]
+    [InlineData("rel", "release")]
     [InlineData("listen --prot", "--protocol")]
     [InlineData("--backend tr", "tracepoint")]
     [InlineData("--otlp-protocol g", "grpc")]
     [InlineData("--metrics /etc/pass", "/etc/passwd")]
+    [InlineData("find --ca", "--cause")]
+    [InlineData("find --cause Lis", "Listening")]
+    [InlineData("record --keep", "--keep-mb")]
+    [InlineData("record /etc/pass", "/etc/passwd")]
     [InlineData("--uid roo", "root")]
     [InlineData("--cgroupmap /etc/pass", "/etc/passwd")]
     public void Bash_completes(string typed, string expected)
@@ -139,6 +160,50 @@ public sealed class ArgumentTests
             $"source <(\"$0\" --completion bash); COMP_WORDS=(bindsnoop {typed}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _bindsnoop; printf '%s\\n' \"${{COMPREPLY[@]}}\"");
         Assert.Equal(0, tool.WaitForEnd());
         Assert.Contains(expected, tool.Lines);
+        Assert.Empty(tool.Errors);
+    }
+
+    /// <summary>In a terminal, as zsh completes nowhere else.</summary>
+    [Theory]
+    [InlineData("--ba", "--backend ")]
+    [InlineData("acc", "accept ")]
+    [InlineData("accept --remote-a", "--remote-address ")]
+    [InlineData("--backend tr", "tracepoint ")]
+    [InlineData("--uid roo", "root ")]
+    [InlineData("record /etc/passw", "/etc/passwd")]
+    public void Zsh_completes(string typed, string expected)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/zsh"), "There is no zsh.");
+        using Tool tool = Tool.Shell(
+            $$"""
+            TOOL=$0 zsh -f -c '
+                zmodload zsh/zpty
+                zpty shell "TERM=dumb zsh -f -i"
+                zpty -w shell "PS1=; unsetopt beep; autoload -Uz compinit; compinit -u -D; source <($TOOL --completion zsh); print READY\$((1))"
+                zpty -r shell text "*READY1*"
+                zpty -n -w shell "bindsnoop {{typed}}$(print "\t")"
+                zpty -r shell text "*{{expected}}*"
+                print completed
+                zpty -d shell'
+            """);
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Equal("completed", Assert.Single(tool.Lines));
+    }
+
+    [Theory]
+    [InlineData("--ba", "--backend")]
+    [InlineData("acc", "accept")]
+    [InlineData("accept --remote-a", "--remote-address")]
+    [InlineData("listen --prot", "--protocol")]
+    [InlineData("--backend tr", "tracepoint")]
+    [InlineData("--uid roo", "root")]
+    [InlineData("record /etc/passw", "/etc/passwd")]
+    public void Fish_completes(string typed, string expected)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/fish"), "There is no fish.");
+        using Tool tool = Tool.Shell($"\"$0\" --completion fish | fish --no-config -c 'source; complete -C \"bindsnoop {typed}\"'");
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Contains(expected, tool.Lines.Select(l => l.Split('\t')[0]));
         Assert.Empty(tool.Errors);
     }
 
@@ -171,5 +236,16 @@ public sealed class ArgumentTests
         Assert.Equal(text.WaitForEnd(), json.WaitForEnd());
         Assert.Equal(4, Assert.Single(json.Json).GetProperty("Backends").GetArrayLength());
         Assert.Equal(json.WaitForEnd() == 0, json.Json[0].GetProperty("Usable").GetBoolean());
+        Assert.All(
+            json.Json[0].GetProperty("Backends").EnumerateArray(),
+            b => Assert.Equal(b.GetProperty("Usable").GetBoolean() ? JsonValueKind.True : JsonValueKind.Null, b.GetProperty("Proven").ValueKind));
+        JsonElement[] proofs = [.. json.Json[0].GetProperty("Backends").EnumerateArray().SelectMany(b => b.GetProperty("Proofs").EnumerateArray())];
+        Assert.All(proofs, p =>
+        {
+            Assert.True(p.GetProperty("Proven").GetBoolean());
+            Assert.Contains("KernelTime", p.GetProperty("Fields").EnumerateArray().Select(f => f.GetString()));
+        });
+        using Tool detailed = Tool.Run("support", "--detailed");
+        Assert.Equal(proofs.Length, detailed.Lines.Count(line => line.StartsWith("  ", StringComparison.Ordinal) && line.Contains(" calls: ", StringComparison.Ordinal)));
     }
 }

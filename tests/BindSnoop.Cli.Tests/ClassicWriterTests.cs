@@ -1,9 +1,11 @@
+using BindSnoop.Abi;
 using BindSnoop.Cli.Output;
 using Xunit;
 
 namespace BindSnoop.Cli.Tests;
 
 /// <summary>The classic text, byte for byte what Python makes of the classic format strings (Golden/expected.py).</summary>
+[Trait("Build", "Any")]
 public sealed class ClassicWriterTests
 {
     private static readonly Dictionary<string, string> s_expected = ReadExpected();
@@ -131,6 +133,35 @@ public sealed class ClassicWriterTests
         Assert.Equal($"{"RC",-25} PID    COMM             NETNS        PROTO  BACKLOG  LIMIT    OPTS  PORT  {"ADDR",-39}", lines[0]);
         Assert.Equal($"{"Success",-25} 1      made             1            TCP    5        4096     ...R. 80    {"127.0.0.1",-39}", lines[1]);
         Assert.Equal($"{"Address already in use",-25} 1      made             1            TCP    5        -        ...R. 80    {"127.0.0.1",-39}", lines[2]);
+    }
+
+    [Theory]
+    [InlineData("", "PID    COMM         PROTO  STATE       BOUND            PORT  ", "1      made         ", "")]
+    [InlineData("t", "TIME(s)   PID    COMM         PROTO  STATE       BOUND            PORT  ", "0.000000  1      made         ", "")]
+    [InlineData("w", "PID    COMM             NETNS        PROTO  STATE       BOUND            TIMEWAIT OPTS  PORT  ", "1      made             1            ", "...R. ")]
+    public void Releases_show_state_and_time(string flags, string heading, string begin, string options)
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        EventTextWriter<ReleaseEvent> writer = new(output, ReleaseEvent.Definition, Use(flags));
+        writer.Begin();
+        writer.Write(Made.Release());
+        writer.Write(Made.Release(protocol: 17, state: TcpStates.Close, boundFor: null));
+        writer.Write(Made.Release(state: TcpStates.Established, flags: ReleaseFlags.Connected | ReleaseFlags.LeavesTimeWait, boundFor: 864_000_000_001));
+        writer.Write(Made.Release(state: TcpStates.Close, flags: ReleaseFlags.Connected));
+        output.Flush();
+        string end = $"{options}80    {"127.0.0.1",-39}";
+        string TimeWait(string shown) => flags == "w" ? $"{shown,-9}" : "";
+        Assert.Equal(
+            [
+                $"{heading}{"ADDR",-39}",
+                $"{begin}TCP    Listen      00:00:01         {TimeWait("-")}{end}",
+                $"{begin}UDP    Unconnected -                {TimeWait("no")}{end}",
+                $"{begin}TCP    Established 1.00:00:00.0000001 {TimeWait("yes")}{end}",
+                $"{begin}TCP    Closed      00:00:01         {TimeWait("no")}{end}",
+                "",
+            ],
+            sink.Text.Split('\n'));
     }
 
     [Fact]

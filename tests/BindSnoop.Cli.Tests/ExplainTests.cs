@@ -40,9 +40,30 @@ public sealed class ExplainTests
     }
 
     [Fact]
-    public void NotWithCounts()
+    public void ListensAreExplained()
     {
-        using Tool tool = Tool.Run("--explain", "--count");
+        // .NET sets SO_REUSEADDR, with which both may bind.
+        using Socket first = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        first.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        int port = ((IPEndPoint)first.LocalEndPoint!).Port;
+        using Socket second = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        second.Bind(first.LocalEndPoint);
+        using Tool tool = Tool.Trace("listen", "--explain", "-P", $"{port}", "--max-events", "2");
+        first.Listen();
+        Assert.Throws<SocketException>(second.Listen);
+        Assert.Equal(0, tool.WaitForEnd());
+        Assert.Equal(4, tool.Lines.Count);
+        Assert.StartsWith(" RC ", tool.Lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("-98 ", tool.Lines[2], StringComparison.Ordinal);
+        Assert.Matches($@"^    \S.* \(pid {Environment.ProcessId}, .*listens on TCP 127\.0\.0\.1:{port}; .*\.$", tool.Lines[3]);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("listen")]
+    public void NotWithCounts(params string[] command)
+    {
+        using Tool tool = Tool.Run([.. command, "--explain", "--count"]);
         Assert.Equal(2, tool.WaitForEnd());
         Assert.Contains("--explain does not go together with --count", tool.Errors, StringComparison.Ordinal);
     }

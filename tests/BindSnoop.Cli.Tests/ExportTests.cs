@@ -37,6 +37,12 @@ public sealed class ExportTests
                 .Where(l => l.StartsWith("event.", StringComparison.Ordinal) || l.StartsWith("network.t", StringComparison.Ordinal) || l.StartsWith("server.", StringComparison.Ordinal))
                 .Order(StringComparer.Ordinal));
 
+        Assert.Equal(
+            ["bindsnoop.bound_for=00:00:01", "bindsnoop.state=Listen", "event.name=bindsnoop.release", "server.address=127.0.0.1", "server.port=80"],
+            Lines(new OtlpRecord(Made.Release()))
+                .Where(l => l.StartsWith("event.", StringComparison.Ordinal) || l.StartsWith("bindsnoop.s", StringComparison.Ordinal) || l.StartsWith("bindsnoop.b", StringComparison.Ordinal) || l.StartsWith("server.", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal));
+
         // Of a failed call there is no peer, and of a bad pointer no address.
         Assert.DoesNotContain(Lines(new OtlpRecord(Made.Accept(error: 11, remoteAddress: null, remotePort: 0))), l => l.StartsWith("client.", StringComparison.Ordinal));
         Assert.DoesNotContain(Lines(new OtlpRecord(Made.Event(error: 14, address: null))), l => l.Contains("address", StringComparison.Ordinal));
@@ -96,6 +102,59 @@ public sealed class ExportTests
     }
 
     [Fact]
+    public async Task Prometheus_reads_what_the_file_has()
+    {
+        int port = FreePort();
+        string path = Path.Combine(Path.GetTempPath(), $"bindsnoop-{Environment.ProcessId}-http.prom");
+        using HttpClient client = new() { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+        CancellationToken end = TestContext.Current.CancellationToken;
+        try
+        {
+            using Tool tool = Tool.Trace("--quiet", "-E", "-p", s_self, "--prometheus", $"{port}", "--metrics", path, "--metrics-interval", "600");
+            Bind(3);
+            string text;
+            do
+            {
+                HttpResponseMessage answer = await client.GetAsync("/metrics", end);
+                Assert.Equal("text/plain; version=0.0.4; charset=utf-8", answer.Content.Headers.ContentType!.ToString());
+                text = await answer.Content.ReadAsStringAsync(end);
+            }
+            while (!text.Contains("result=\"success\"} 3", StringComparison.Ordinal) || !text.Contains("EADDRINUSE\"} 1", StringComparison.Ordinal));
+
+            Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/other", end)).StatusCode);
+            Assert.Equal(HttpStatusCode.MethodNotAllowed, (await client.PostAsync("/metrics", null, end)).StatusCode);
+
+            // On a connection of its own, for HttpListener ends one after a name that it does not know.
+            using HttpClient stranger = new() { BaseAddress = client.BaseAddress };
+            using HttpRequestMessage rebound = new(HttpMethod.Get, "/metrics") { Headers = { Host = "evil.example" } };
+            Assert.False((await stranger.SendAsync(rebound, end)).IsSuccessStatusCode);
+
+            // Somebody who asks and never reads keeps nobody else waiting.
+            using TcpClient silent = new("127.0.0.1", port);
+            await silent.GetStream().WriteAsync("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n"u8.ToArray(), end);
+            Assert.Equal(text, await client.GetStringAsync("/", end));
+            tool.Signal(Native.SIGTERM);
+            Assert.Equal(0, tool.WaitForEnd());
+            Assert.Equal(File.ReadAllText(path), text);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void An_address_that_others_listen_on_is_an_error_at_once()
+    {
+        Tool.RequireTracing();
+        using TcpListener other = new(IPAddress.Loopback, 0);
+        other.Start();
+        using Tool tool = Tool.Run("--prometheus", $"{other.LocalEndpoint}", "--duration", "600");
+        Assert.Equal(1, tool.WaitForEnd());
+        Assert.StartsWith($"bindsnoop: Listening on {other.LocalEndpoint} failed: Address already in use.", tool.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_file_that_cannot_be_written_is_an_error_at_once()
     {
         Tool.RequireTracing();
@@ -150,7 +209,7 @@ public sealed class ExportTests
     }
 
     [Fact]
-    public void A_receiver_that_is_not_there_is_told_of_and_not_waited_for_without_end()
+    public void A_receiver_that_is_not_there_is_reported_and_not_waited_for_without_end()
     {
         using Tool tool = Tool.Trace("--quiet", "-E", "-p", s_self, "--otlp", "http://127.0.0.1:1");
         Bind(3);
@@ -161,7 +220,7 @@ public sealed class ExportTests
     }
 
     [Fact]
-    public void A_file_that_cannot_be_written_any_more_is_told_of()
+    public void A_file_that_cannot_be_written_any_more_is_reported()
     {
         string directory = Directory.CreateTempSubdirectory("bindsnoop-").FullName;
         using Tool tool = Tool.Trace("--quiet", "-p", s_self, "--metrics", Path.Combine(directory, "a.prom"), "--metrics-interval", "0.05");
@@ -257,6 +316,13 @@ public sealed class ExportTests
         Assert.DoesNotContain("warning", tool.Errors, StringComparison.Ordinal);
     }
 
+    private static int FreePort()
+    {
+        using TcpListener free = new(IPAddress.Loopback, 0);
+        free.Start();
+        return ((IPEndPoint)free.LocalEndpoint).Port;
+    }
+
     private static string[] Lines(OtlpRecord record) => [.. record.Select(a => $"{a.Key}={a.Value}")];
 
     /// <summary>So many binds that succeed, and one that fails.</summary>
@@ -284,10 +350,7 @@ public sealed class ExportTests
         public Receiver(int firstStatus, byte[]? answer = null)
         {
             // Another test may get the port in between, but they run one at a time.
-            using TcpListener free = new(IPAddress.Loopback, 0);
-            free.Start();
-            Url = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}";
-            free.Stop();
+            Url = $"http://127.0.0.1:{FreePort()}";
             _status = firstStatus;
             _answer = answer ?? [];
             _listener.Prefixes.Add($"{Url}/");

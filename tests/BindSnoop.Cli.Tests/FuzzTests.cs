@@ -6,12 +6,13 @@ using Xunit;
 namespace BindSnoop.Cli.Tests;
 
 /// <summary>Random command lines.</summary>
+[Trait("Build", "Any")]
 public sealed class FuzzTests
 {
     private static readonly string[] s_pieces =
     [
         "-p", "-P", "-u", "-E", "-t", "-w", "-U", "-4", "-6", "--port", "--pid", "--uid", "--protocol", "--address", "--comm", "--family", "--cgroup",
-        "--cgroupmap", "--mntnsmap", "--json", "--duration", "--max-events", "--backend", "--buffer-size", "--count", "--verbose", "accept", "listen", "support", "--",
+        "--cgroupmap", "--mntnsmap", "--json", "--duration", "--max-events", "--backend", "--buffer-size", "--count", "--verbose", "accept", "listen", "release", "support", "record", "find", "--at", "--from", "--keep-mb", "03:12", "24:61", "--",
         "--help", "@file", "[parse]", "=", ",", "-", "0", "1", "80", "65536", "8000-8999", "-1", "1e9", "NaN", "4096", "2147483648K", "10.0.0.0/8", "::1/129",
         "root", "tcp", "ipv4", "/", "\u001b[2J", "\0", "", " ", "é", "\ud800", "fentry",
     ];

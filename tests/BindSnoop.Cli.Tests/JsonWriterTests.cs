@@ -1,12 +1,15 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.Json;
+using BindSnoop.Abi;
 using BindSnoop.Cli.Output;
 using Xunit;
 
 namespace BindSnoop.Cli.Tests;
 
 /// <summary>One JSON object a line, whatever is in it.</summary>
+[Trait("Build", "Any")]
 public sealed class JsonWriterTests
 {
     public static TheoryData<byte[]> Comms => new()
@@ -54,7 +57,7 @@ public sealed class JsonWriterTests
             AssertSame(next, Write(next));
         }
 
-        foreach (TraceEvent next in new TraceEvent[] { Made.Accept(), Made.Listen(), Made.Listen(error: 98, backlog: null) })
+        foreach (TraceEvent next in new TraceEvent[] { Made.Accept(), Made.Listen(), Made.Listen(error: 98, backlog: null), Made.Release(), Made.Release(state: TcpStates.Close, boundFor: null) })
         {
             MemorySink sink = new();
             OutputBuffer output = new(sink);
@@ -100,6 +103,9 @@ public sealed class JsonWriterTests
                     break;
                 case bool b:
                     Assert.Equal(b, value.GetBoolean());
+                    break;
+                case TimeSpan span:
+                    Assert.Equal(span, TimeSpan.Parse(value.GetString()!, CultureInfo.InvariantCulture));
                     break;
                 case DateTime time:
                     Assert.Equal(time, value.GetDateTime());

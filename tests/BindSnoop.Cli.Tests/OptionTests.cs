@@ -5,6 +5,7 @@ using Xunit;
 namespace BindSnoop.Cli.Tests;
 
 /// <summary>What the options mean.</summary>
+[Trait("Build", "Any")]
 public sealed class OptionTests
 {
     [Theory]

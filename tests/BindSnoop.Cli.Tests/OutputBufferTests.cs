@@ -4,6 +4,7 @@ using Xunit;
 namespace BindSnoop.Cli.Tests;
 
 /// <summary>When output is written.</summary>
+[Trait("Build", "Any")]
 public sealed class OutputBufferTests
 {
     [Fact]

@@ -118,7 +118,7 @@ public sealed class SocketsTests
         JsonElement socket = Assert.Single(tool.Json, s => s.GetProperty("State").GetString() == "Listen");
         Assert.Equal(("Unknown", "Netlink"), (socket.GetProperty("HeldBy").GetString(), socket.GetProperty("Source").GetString()));
         Assert.Contains("Only network namespaces that this process may enter are listed", tool.Errors, StringComparison.Ordinal);
-        Assert.Contains("CAP_SYS_PTRACE: sockets of theirs are held by Unknown", tool.Errors, StringComparison.Ordinal);
+        Assert.Contains("CAP_SYS_PTRACE: their sockets are shown as held by Unknown", tool.Errors, StringComparison.Ordinal);
     }
 
     /// <summary>Each once, whether it was there or came while the trace began.</summary>
@@ -148,7 +148,7 @@ public sealed class SocketsTests
         Tool.RequireTracing();
         using Tool tool = Tool.Run("--existing", filter);
         Assert.NotEqual(0, tool.WaitForEnd());
-        Assert.Contains("bindsnoop: Existing sockets cannot be filtered by group, by whether their port was asked for, nor by a map", tool.Errors, StringComparison.Ordinal);
+        Assert.Contains("bindsnoop: Existing sockets cannot be filtered by group, by whether their port was requested, or by a map", tool.Errors, StringComparison.Ordinal);
     }
 
     private static int PortOf(Socket socket) => ((IPEndPoint)socket.LocalEndPoint!).Port;

@@ -60,26 +60,30 @@ public sealed class TraceTests
         Assert.Equal(3, tool.Lines.Count);
     }
 
-    [Theory]
-    [MemberData(nameof(JsonWriterTests.Comms), MemberType = typeof(JsonWriterTests))]
-    public void Any_comm_makes_valid_lines(byte[] comm)
+    [Fact]
+    public void Any_comm_makes_valid_lines()
     {
-        using Tool json = Tool.Trace("--json", "-p", s_self, "--max-events", "1");
-        using Tool text = Tool.Trace("-p", s_self, "--max-events", "1");
-        Thread thread = new(() =>
+        byte[][] comms = [.. JsonWriterTests.Comms.Select(c => c.Data)];
+        using Tool json = Tool.Trace("--json", "-p", s_self, "--max-events", $"{comms.Length}");
+        using Tool text = Tool.Trace("-p", s_self, "--max-events", $"{comms.Length}");
+        foreach (byte[] comm in comms)
         {
-            Native.SetComm(comm);
-            BindOnce("127.0.0.1");
-        });
-        thread.Start();
-        thread.Join();
+            Thread thread = new(() =>
+            {
+                Native.SetComm(comm);
+                BindOnce("127.0.0.1");
+            });
+            thread.Start();
+            thread.Join();
+        }
+
         Assert.Equal(0, json.WaitForEnd());
-        Assert.Equal(comm, DisplayText.Unescape(Assert.Single(json.Json).GetProperty("Comm").GetString()!));
+        Assert.Equal(comms, json.Json.Select(e => DisplayText.Unescape(e.GetProperty("Comm").GetString()!)));
         Assert.Equal(0, text.WaitForEnd());
+        Assert.Equal(1 + comms.Length, text.Lines.Count);
         // Those of format are what changes the direction of text.
-        Assert.DoesNotContain(text.Lines[1], c => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format
+        Assert.DoesNotContain(string.Concat(text.Lines), c => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format
             or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
-        Assert.Equal(2, text.Lines.Count);
     }
 
     [Fact]
@@ -222,6 +226,22 @@ public sealed class TraceTests
         Assert.Equal(0, count.WaitForEnd());
         Assert.Equal($"{"LADDR",-32} {"LPORT",20}     {"LISTENS",-10}", count.Lines[0]);
         Assert.Equal($"{"127.0.0.1",-32} {port,20}     {1,-10}", count.Lines[1]);
+    }
+
+    [Fact]
+    public void Releases_are_lines()
+    {
+        using Tool text = Tool.Trace("release", "-4", "-p", s_self, "--max-events", "1");
+        using Tool json = Tool.Trace("release", "--json", "-p", s_self, "--max-events", "1");
+        System.Net.Sockets.TcpListener listener = new(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        int port = ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Dispose();
+        Assert.Equal(0, text.WaitForEnd());
+        Assert.Matches($"^{Environment.ProcessId,-6} .{{12}} TCP    Listen      .{{16}} {port,-5} {"127.0.0.1",-39}$", text.Lines[1]);
+        Assert.StartsWith("Tracing releases through ", text.Errors, StringComparison.Ordinal);
+        Assert.Equal(0, json.WaitForEnd());
+        Assert.Equal((port, "Listen"), (Assert.Single(json.Json).GetProperty("Port").GetInt32(), json.Json[0].GetProperty("State").GetString()));
     }
 
     [Fact]

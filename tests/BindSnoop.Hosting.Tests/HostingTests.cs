@@ -70,7 +70,7 @@ public sealed class HostingTests
         Requires.Tracing();
         RecordingHost host = new();
         using Runspace runspace = host.Open();
-        using PowerShell shell = Shell(runspace, "Get-BindCount -Duration 1.2");
+        using PowerShell shell = Shell(runspace, "Get-BindCount -Duration 2.2");
         shell.Invoke();
         ProgressRecord[] progress = [.. host.Progress.Where(p => p.Activity == "Counting binds")];
         Assert.True(progress.Length >= 3, $"{progress.Length} calls");

@@ -113,7 +113,7 @@ public sealed class AcceptCrowdTests
     /// Whether the kernel may interrupt a program in favour of other threads, and then leaves out those of the same
     /// calls of theirs: trampolines, and since 7.2 tracepoints of system calls.
     /// </summary>
-    private static bool MayLeaveOut(Backend backend) => backend switch
+    internal static bool MayLeaveOut(Backend backend) => backend switch
     {
         Backend.Fentry => Host.Platform.Preempts,
         Backend.Tracepoint => Environment.OSVersion.Version >= new Version(7, 2),

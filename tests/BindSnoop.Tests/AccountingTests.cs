@@ -120,10 +120,10 @@ public sealed class AccountingTests
     public void CallsUnderWayAtTheBeginningAndTheEndAreNotLost()
     {
         Requires.Tracing();
-        using Process load = Truth.Start("load", "--threads", "4", "--seconds", "600");
+        using Process load = Truth.Start("load", "--threads", "2", "--seconds", "600");
         try
         {
-            for (int i = 0; i < 8; i++)
+            for (int i = 0; i < 4; i++)
             {
                 using BindTracer tracer = new(new TraceOptions { Filter = new() { Port = [new PortRange(1, 1)] } });
                 Assert.True(SpinWait.SpinUntil(() => tracer.ReadStatistics().Filtered > 1000, TimeSpan.FromSeconds(20)));

@@ -39,7 +39,7 @@ public sealed class BindMatrixTests
     [Trait("Backend", nameof(Backend.Cgroup))]
     public void NothingIsLostWithoutErrors() => s_successes.NothingIsLost(Backend.Cgroup);
 
-    private sealed class BindMatrix(bool includeError) : Matrix<TruthLine, BindEvent>(new TraceFilter { IncludeError = includeError })
+    private sealed class BindMatrix(bool includeError) : Matrix<TruthLine, BindEvent>(new TraceFilter { IncludeError = includeError }, Truth.Cases)
     {
         protected override Collector<BindEvent> Trace(TraceOptions options) => new Collector(options);
 

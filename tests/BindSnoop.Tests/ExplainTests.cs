@@ -37,6 +37,64 @@ public sealed class ExplainTests
         Assert.Equal(0, tracer.NotExplained);
     }
 
+    /// <summary>With SO_REUSEADDR, which .NET sets, two may share a port that neither listens on; of those who listen the second is refused.</summary>
+    [Fact]
+    public void ListensThatFailAreExplained()
+    {
+        Requires.Tracing();
+        using Socket first = Shared(0);
+        int port = ((IPEndPoint)first.LocalEndPoint!).Port;
+        using Socket second = Shared(port);
+        using Socket datagrams = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        using Socket client = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using ListenTracer tracer = new(s_own);
+        Assert.Equal(0, Sys.Listen(first));
+        Assert.Equal(Sys.EAddrInUse, Sys.Listen(second));
+        Assert.NotEqual(0, Sys.Listen(datagrams));
+        client.Connect(first.LocalEndPoint!);
+        Assert.NotEqual(0, Sys.Listen(client));
+        ListenEvent[] events = [.. tracer.Read().Take(4)];
+        Assert.Equal([null, "Listening", "CannotListen", "CannotListen"], events.Select(e => e.Cause));
+        BindSocket holder = Assert.Single(events[1].Holders!);
+        Assert.Equal((Environment.ProcessId, (long)Inode(first), "Listen"), (holder.ProcessId, holder.Inode, holder.State));
+        Assert.Contains($"listens on TCP 127.0.0.1:{port}; ", events[1].Explanation, StringComparison.Ordinal);
+        Assert.Equal("Sockets of the type DGRAM cannot listen; a server of datagrams receives without listen().", events[2].Explanation);
+        Assert.Contains($"connected to 127.0.0.1:{port} (Established)", events[3].Explanation, StringComparison.Ordinal);
+        Assert.All(events.Where(e => e.ErrorCode == 0), e => Assert.Null(e.Holders));
+        Assert.Equal(0, tracer.NotExplained);
+
+        static Socket Shared(int port)
+        {
+            Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return socket;
+        }
+
+        static long Inode(Socket socket) => long.Parse(
+            new FileInfo($"/proc/self/fd/{socket.Handle}").LinkTarget!["socket:[".Length..^1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Of a socket that listen() was to give a port to, there is none left.</summary>
+    [Fact]
+    public void AListenWithoutAPortIsExplainedByThePorts()
+    {
+        Requires.Tracing();
+        Sys.InNewNamespace(Sys.NewNamespaceNetwork, () =>
+        {
+            File.WriteAllText("/proc/sys/net/ipv4/ip_local_port_range", "50000 50001");
+            using Socket one = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            using Socket two = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            using Socket three = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            using ListenTracer tracer = new(s_own);
+            Assert.Equal(0, Sys.Listen(one));
+            Assert.Equal(0, Sys.Listen(two));
+            Assert.Equal(Sys.EAddrInUse, Sys.Listen(three));
+            ListenEvent failed = tracer.Read().First(e => e.ErrorCode != 0);
+            Assert.Equal(("NoFreePort", 0, false), (failed.Cause, failed.Port, failed.PortChosen));
+            Assert.Contains("net.ipv4.ip_local_port_range", failed.Explanation, StringComparison.Ordinal);
+        });
+    }
+
     [Fact]
     public void WithoutAskingNothingIsExplained()
     {
@@ -137,10 +195,33 @@ public sealed class ExplainTests
     public void ErrorsHaveCauses(int error, string cause)
     {
         BindEvent failed = Failure(error);
-        BindFinding finding = new FailureRules([]).Explain(failed);
+        BindFinding finding = new FailureRules([]).Explain(new FailedCall(failed));
         Assert.Equal(cause, finding.Cause);
         Assert.EndsWith(".", finding.Explanation, StringComparison.Ordinal);
         Assert.True(char.IsUpper(finding.Explanation[0]), finding.Explanation);
+    }
+
+    /// <summary>listen() takes no privileges, and no address.</summary>
+    [Theory]
+    [InlineData(98, "HolderGone")]
+    [InlineData(13, "SecurityPolicy")]
+    [InlineData(1, "SecurityPolicy")]
+    [InlineData(22, "CannotListen")]
+    [InlineData(95, "CannotListen")]
+    [InlineData(105, "Unknown")]
+    public void ErrorsOfListensHaveCauses(int error, string cause)
+    {
+        Abi.ListenRecord record = new()
+        {
+            Origin = new() { ErrorCode = error, NetworkNamespace = Host.NetworkNamespaces.Own, ProcessId = (uint)Environment.ProcessId },
+            AddressFamily = 2,
+            Port = 20977,
+            ProtocolNumber = 6,
+            SocketType = 1,
+        };
+        BindFinding finding = new FailureRules([]).Explain(new FailedCall(new ListenEvent(record, new EventContext(0, Backend.Auto, "", ""))));
+        Assert.Equal(cause, finding.Cause);
+        Assert.Matches("^[A-Z].*[.]$", finding.Explanation);
     }
 
     private static BindEvent Failure(int error)

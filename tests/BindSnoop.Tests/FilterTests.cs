@@ -177,7 +177,7 @@ public sealed class FilterTests
     }
 
     public static IEnumerable<TheoryDataRow<string>> CommCases() =>
-        Truth.Cases.Where(c => c.StartsWith("comm-", StringComparison.Ordinal) && c != "comm-empty").Select(c => new TheoryDataRow<string>(c));
+        Truth.Cases.Names.Where(c => c.StartsWith("comm-", StringComparison.Ordinal) && c != "comm-empty").Select(c => new TheoryDataRow<string>(c));
 
     /// <summary>What an event shows as the name finds that very name, whatever it is made of.</summary>
     [Theory]

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using BindSnoop.Abi;
 using BindSnoop.Host;
+using BindSnoop.Loading;
 using BindSnoop.Interop;
 using BindSnoop.Names;
 using BindSnoop.Reading;
@@ -181,6 +182,9 @@ public sealed unsafe partial class FuzzTests
         bytes = new byte[Unsafe.SizeOf<ListenRecord>()];
         Fill(random, bytes);
         Show(new ListenEvent(RecordBytes.As<ListenRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
+        bytes = new byte[Unsafe.SizeOf<ReleaseRecord>()];
+        Fill(random, bytes);
+        Show(new ReleaseEvent(RecordBytes.As<ReleaseRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
         bytes = new byte[Unsafe.SizeOf<BindCountKey>()];
         Fill(random, bytes);
         Show(new BindCount(MemoryMarshal.Read<BindCountKey>(bytes), random.NextInt64(), BindEvent.Definition));
@@ -283,13 +287,18 @@ public sealed unsafe partial class FuzzTests
         const string Path = "/sys/kernel/btf/vmlinux";
         Assert.SkipUnless(File.Exists(Path), "This kernel gives no type information.");
         byte[] whole = File.ReadAllBytes(Path);
+        byte[] sockets = TracerDefinition.LoadObject("sockets", "x64");
         using Guarded memory = new(whole.Length);
         Assert.True(new KernelTypes(memory.Put(whole), ["inet_bind"]).HasFunction("inet_bind"));
         Fuzz.Try("type information of the kernel", 30, random =>
         {
             byte[] bytes = random.Next(3) == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
             Fuzz.Mutate(random, bytes);
-            return Fuzz.Refusable("BtfNotFound", () => _ = new KernelTypes(memory.Put(bytes), ["inet_bind"]).HasTaskRegisters);
+            return Fuzz.Refusable("BtfNotFound", () =>
+            {
+                _ = BtfSubset.Make(memory.Put(bytes), sockets);
+                _ = new KernelTypes(memory.Put(bytes), ["inet_bind"]).HasTaskRegisters;
+            });
         });
     }
 

@@ -60,7 +60,7 @@ public sealed unsafe partial class KernelTests
     }
 
     [Fact]
-    public void ClockTellsTheWallClockTime()
+    public void ClockShowsTheWallClockTime()
     {
         KernelClock clock = default;
         clock.Synchronize();

@@ -33,7 +33,7 @@ public sealed class ListenMatrixTests
         s_successes.NothingIsLost(backend);
     }
 
-    private sealed class ListenMatrix(TraceFilter filter) : Matrix<ListenLine, ListenEvent>(filter)
+    private sealed class ListenMatrix(TraceFilter filter) : Matrix<ListenLine, ListenEvent>(filter, Truth.ListenCases)
     {
         protected override Collector<ListenEvent> Trace(TraceOptions options) => new ListenCollector(options);
 
@@ -52,6 +52,7 @@ public sealed class ListenMatrixTests
             comparison.Equal("Backlog", line.Backlog, actual.Backlog);
             comparison.Equal("BacklogLimit", line.Limit, actual.BacklogLimit);
             comparison.Equal("Implicit", line.Implicit, actual.Implicit);
+            comparison.Equal("PortChosen", line.Chosen, actual.PortChosen);
             comparison.Equal("AlreadyListening", line.Already, actual.AlreadyListening);
             comparison.Equal("OptionString", line.Options, actual.OptionString);
             comparison.Equal("Options", OptionsOf(line.Options), actual.Options);

@@ -40,7 +40,7 @@ public sealed class MetricTests : IDisposable
 
     /// <summary>A failure that is looked into counts once, when its cause is known; nobody waits for that.</summary>
     [Fact]
-    public void ErrorsAreToldByCause()
+    public void ErrorsAreCountedByCause()
     {
         MetricTally tally = new([]);
         TaskCompletionSource<BindFinding> first = new(), second = new();
@@ -86,7 +86,7 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
-    public void OnlyPortsThatWereAskedForAreTold()
+    public void OnlyPortsThatWereAskedForAreNamed()
     {
         MetricTally tally = new([80, 443]);
         foreach (ushort port in new ushort[] { 80, 80, 443, 81, 8080, 0 })
@@ -99,7 +99,7 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
-    public void PrivilegedPortsAreToldByClassOfUser()
+    public void PrivilegedPortsAreCountedByClassOfUser()
     {
         MetricTally tally = new([]);
         foreach ((ushort port, uint uid, int error) in new (ushort, uint, int)[]
@@ -172,7 +172,7 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
-    public void WhoListensIsToldOfEveryCallToTheEnd()
+    public void ListenersGetEveryCallToTheEnd()
     {
         Requires.Tracing();
         using Reading reading = new();
@@ -191,7 +191,7 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
-    public void BackgroundTracesAreToldByName()
+    public void BackgroundTracesAreNamed()
     {
         Requires.Tracing();
         using Reading reading = new();
@@ -222,7 +222,7 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
-    public void AcceptsAreToldToo()
+    public void AcceptsAreCountedToo()
     {
         Requires.Tracing();
         using Reading reading = new();

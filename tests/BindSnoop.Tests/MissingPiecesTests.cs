@@ -34,8 +34,31 @@ public sealed class MissingPiecesTests
     {
         FieldInfo list = typeof(LibBpf).GetField("s_functions", BindingFlags.NonPublic | BindingFlags.Static)!;
         Assert.Equal(
-            typeof(LibBpf).GetMethods(BindingFlags.Public | BindingFlags.Static).Select(m => m.Name).Where(n => n != nameof(LibBpf.EnsureLoaded)).Order(),
+            typeof(LibBpf).GetMethods(BindingFlags.Public | BindingFlags.Static).Select(m => m.Name).Where(n => n.Contains("bpf_", StringComparison.Ordinal)).Order(),
             ((string[])list.GetValue(null)!).Order());
+    }
+
+    /// <summary>The files are those of the distributions; what they lead to is what installs a libbpf.so.1 there, if anything does.</summary>
+    [Theory]
+    [InlineData("ID=debian\nVERSION_ID=\"12\"", "Install libbpf 1.0 or later: 'apt install libbpf1'; or use ")]
+    [InlineData("ID=debian\nVERSION_ID=\"11\"", "This release has no libbpf 1.0: use ")]
+    [InlineData("PRETTY_NAME=\"Debian GNU/Linux forky/sid\"\nID=debian", "Install libbpf 1.0 or later: 'apt install libbpf1'; or use ")]
+    [InlineData("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"22.04\"", "This release has no libbpf 1.0: use ")]
+    [InlineData("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"", "Install libbpf 1.0 or later: 'apt install libbpf1'; or use ")]
+    [InlineData("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\nVERSION_ID=\"22\"", "Install libbpf 1.0 or later: 'apt install libbpf1'; or use ")]
+    [InlineData("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"8.10\"", "This release has no libbpf 1.0: use ")]
+    [InlineData("ID=\"rhel\"\nID_LIKE=\"fedora\"\nVERSION_ID=\"9.4\"", "Install libbpf 1.0 or later: 'dnf install libbpf'; or use ")]
+    [InlineData("ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\nVERSION_ID=\"15.6\"", "Install libbpf 1.0 or later: 'zypper install libbpf1'; or use ")]
+    [InlineData("ID=alpine\nVERSION_ID=3.22.1", "Install libbpf 1.0 or later: 'apk add libbpf'; or use ")]
+    [InlineData("ID=something\nrubbish\n=\n", "Install libbpf 1.0 or later: 'apt install libbpf1' (Debian, Ubuntu), 'dnf install libbpf' (Fedora); or use ")]
+    [InlineData("", "Install libbpf 1.0 or later: 'apt install libbpf1' (Debian, Ubuntu), 'dnf install libbpf' (Fedora); or use ")]
+    public void TheAdviceIsForTheDistribution(string osRelease, string advice) => Assert.StartsWith(advice, LibBpfAdvice.For(osRelease));
+
+    [Fact]
+    public void TheFileOfLibBpfIsNamed()
+    {
+        Requires.LibBpf();
+        Assert.Contains(LibBpf.LoadedFrom(), File.ReadLines("/proc/self/maps").Select(l => l[(l.LastIndexOf(' ') + 1)..]).Where(p => p.Contains("/libbpf.so", StringComparison.Ordinal)));
     }
 
     /// <summary>Kernels before 5.11 charge maps to the limit of locked memory; later ones do not care.</summary>

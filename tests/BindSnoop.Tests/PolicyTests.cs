@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using FsCheck;
@@ -41,6 +40,10 @@ public sealed class PolicyTests
     [InlineData("""{"Unit": "nginx"}""", false)]
     [InlineData("""{"ContainerId": "c0ffee"}""", true)]
     [InlineData("""{"ContainerId": "c0"}""", false)]
+    [InlineData("""{"ContainerName": "web"}""", true)]
+    [InlineData("""{"ContainerName": "c0ffee"}""", false)]
+    [InlineData("""{"PodName": "shop", "podnamespace": ["prod", "test"]}""", true)]
+    [InlineData("""{"ContainerName": "web", "PodNamespace": "test"}""", false)]
     [InlineData("""{"port": 80, "PROTOCOL": "TCP", "comm": "nginx"}""", true)]
     [InlineData("""{"Port": 80, "Protocol": "UDP"}""", false)]
     public void Condition(string conditions, bool fits)
@@ -88,6 +91,49 @@ public sealed class PolicyTests
 
     // ---- what is not known
 
+    /// <summary>In CSV what is unknown is empty; and outside of containers that is known.</summary>
+    [Theory]
+    [InlineData("ContainerName", "web", null)]
+    [InlineData("ContainerName", "web", "")]
+    [InlineData("PodName", "shop", null)]
+    public void AContainerWhoseNameIsUnknownIsNeverInOrder(string condition, string value, string? name)
+    {
+        BindFacts unknown = Facts(containerName: name, podName: name);
+        Assert.Equal("rule 'one' may deny it: its container's name is unknown", Deny(condition, value).Judge(unknown)!.Reason);
+        Assert.NotNull(Allow(condition, value).Judge(unknown));
+
+        BindFacts outside = Facts(containerId: "", containerName: name, podName: name);
+        Assert.Equal(("", ""), (outside.ContainerName, outside.PodName));
+        Assert.Null(Deny(condition, value).Judge(outside));
+        Assert.Equal("not allowed", Allow(condition, value).Judge(outside)!.Reason);
+    }
+
+    /// <summary>Of a socket that was found there is no call; what is known of it is judged all the same.</summary>
+    [Theory]
+    [InlineData("Gid", "7", "group")]
+    [InlineData("Uid", "0", "user")]
+    [InlineData("Comm", "nginx", "program")]
+    [InlineData("Port", "0", "requested port")]
+    [InlineData("Port", "80", null)]
+    [InlineData("Port", "0-100", null)]
+    public void WhatIsUnknownOfASocketIsNeverInOrder(string condition, string value, string? doubt)
+    {
+        BindFacts known = Facts();
+        BindFacts found = new()
+        {
+            Comm = null, Uid = null, Gid = null, RequestedPort = null, Protocol = known.Protocol, AddressFamily = known.AddressFamily,
+            Address = known.Address, Port = known.Port, RequestedAddress = null, ErrorCode = 0, CgroupPath = "/",
+        };
+        BindViolation violation = Deny(condition, value).Judge(found)!;
+        Assert.Equal(("one", doubt is null ? "denied by rule 'one'" : $"rule 'one' may deny it: its {doubt} is unknown"), (violation.Rule, violation.Reason));
+        Assert.Equal(("", (uint?)null, (int?)null, 80), (violation.Comm, violation.Uid, violation.RequestedPort, violation.Port));
+        Assert.Equal(
+            doubt is null ? null : $"not allowed: its {doubt} is unknown, so rule 'one' does not apply", Allow(condition, value).Judge(found)?.Reason);
+        Assert.Null(Deny(condition, "9").Judge(Facts(comm: "other", uid: 5)));
+        BindPolicyBuilder builder = new();
+        Assert.False(builder.Add(found));
+    }
+
     [Theory]
     [InlineData("Unit", "nginx.service")]
     [InlineData("ContainerId", "c0ffee")]
@@ -107,6 +153,82 @@ public sealed class PolicyTests
         // None is not unknown.
         Assert.Null(Deny(condition, value).Judge(Facts(cgroupPath: "/")));
         Assert.NotNull(Allow(condition, value).Judge(Facts(cgroupPath: "/")));
+    }
+
+    // ---- calls
+
+    /// <summary>A rule is about bind() unless it says otherwise, and a policy about what its rules are about.</summary>
+    [Theory]
+    [InlineData("", BindPolicyCall.Bind, true)]
+    [InlineData("", BindPolicyCall.Listen, null)]
+    [InlineData(""", "Call": "Bind" """, BindPolicyCall.Bind, true)]
+    [InlineData(""", "Call": "listen" """, BindPolicyCall.Listen, true)]
+    [InlineData(""", "Call": "Listen" """, BindPolicyCall.Bind, null)]
+    [InlineData(""", "CALL": ["Bind", "Listen"]""", BindPolicyCall.Bind, true)]
+    [InlineData(""", "Call": ["Listen", "Bind"]""", BindPolicyCall.Listen, true)]
+    public void CallOfARule(string call, BindPolicyCall made, bool? fits)
+    {
+        BindFacts facts = Facts(call: made);
+        string prefix = made == BindPolicyCall.Listen ? "listen(): " : "";
+        BindPolicy deny = Policy($$"""{"Default": "Allow", "Rules": [{"Name": "one", "Action": "Deny", "Port": 80{{call}}}]}""");
+        Assert.Equal(fits == true ? $"{prefix}denied by rule 'one'" : null, deny.Judge(facts)?.Reason);
+
+        // Neither a rule nor the default of a policy on binds says anything of listens.
+        BindPolicy allow = Policy($$"""{"Rules": [{"Name": "one", "Action": "Allow", "Port": 81{{call}}}]}""");
+        Assert.Equal(fits == true ? $"{prefix}not allowed" : null, allow.Judge(facts)?.Reason);
+        Assert.Equal(fits is not null, allow.Calls.Contains(made));
+        Assert.Equal(fits == true, new JudgedCalls(allow).Add(made));
+    }
+
+    [Fact]
+    public void ARuleOnOneCallLeavesTheOtherAlone()
+    {
+        BindPolicy policy = Policy(
+            """{"Rules": [{"Name": "no servers", "Action": "Deny", "Call": "Listen"}, {"Name": "all", "Action": "Allow", "Call": ["Bind", "Listen"], "Port": "0-65535"}]}""");
+        Assert.Null(policy.Judge(Facts()));
+        BindViolation violation = policy.Judge(Facts(call: BindPolicyCall.Listen))!;
+        Assert.Equal((BindPolicyCall.Listen, "no servers", "listen(): denied by rule 'no servers'"), (violation.Call, violation.Rule, violation.Reason));
+        Assert.Equal(["Call Listen", "Call Bind,Listen; Port 0-65535"], policy.Rules.Select(r => r.Conditions));
+        BindPolicy read = BindPolicy.FromJson(policy.ToJson(), "a test");
+        Assert.Equal(policy.Rules.Select(r => r.Conditions), read.Rules.Select(r => r.Conditions));
+        Assert.Equal([BindPolicyCall.Bind, BindPolicyCall.Listen], read.Calls);
+    }
+
+    /// <summary>What nobody has looked for is not in order.</summary>
+    [Theory]
+    [InlineData("\"Bind\"", "", "")]
+    [InlineData("\"Bind\"", "B", "")]
+    [InlineData("\"Bind\"", "BL", "")]
+    [InlineData("\"Bind\"", "L", "Bind")]
+    [InlineData("\"Listen\"", "", "Listen")]
+    [InlineData("\"Listen\"", "L", "")]
+    [InlineData("\"Listen\"", "B", "Listen")]
+    [InlineData("[\"Bind\", \"Listen\"]", "", "Listen")]
+    [InlineData("[\"Bind\", \"Listen\"]", "B", "Listen")]
+    [InlineData("[\"Bind\", \"Listen\"]", "L", "Bind")]
+    [InlineData("[\"Bind\", \"Listen\"]", "LB", "")]
+    public void CallsThatAreMissing(string calls, string given, string missing)
+    {
+        JudgedCalls judged = new(Policy($$"""{"Rules": [{"Name": "one", "Action": "Allow", "Call": {{calls}}}]}"""));
+        foreach (char call in given)
+        {
+            judged.Add(call == 'L' ? BindPolicyCall.Listen : BindPolicyCall.Bind);
+        }
+
+        Assert.Equal(missing, string.Join(',', judged.Missing));
+        Assert.Equal(given.Length, judged.Total + judged.Left.Count());
+    }
+
+    [Fact]
+    public void WhatIsLeftIsSaid()
+    {
+        JudgedCalls judged = new(Policy("""{"Rules": []}"""));
+        judged.Add(BindPolicyCall.Listen);
+        judged.Add(BindPolicyCall.Listen);
+        judged.Add(BindPolicyCall.Bind);
+        Assert.Equal(["2 calls of listen() were not judged: no rule of the policy is about listen()."], judged.Left);
+        Assert.Equal("1 binds", judged.ToString());
+        Assert.Equal("0 binds and 0 listens", new JudgedCalls(Policy("""{"Rules": [{"Name": "one", "Action": "Deny", "Call": ["Listen", "Bind"]}]}""")).ToString());
     }
 
     /// <summary>Only failures have a cause, and only where they are explained.</summary>
@@ -218,7 +340,7 @@ public sealed class PolicyTests
     }
 
     [Fact]
-    public void AViolationTellsAllOfIt()
+    public void AViolationHasAllOfIt()
     {
         BindFacts facts = Facts();
         BindViolation violation = Policy("""{"Rules": []}""").Judge(facts)!;
@@ -252,13 +374,16 @@ public sealed class PolicyTests
     [InlineData("""{"Rules": [], "Rule": 1}""", "no key 'Rule'", "Default, Rules")]
     [InlineData("""{"Rules": [], "Default": "Reject"}""", "Default: 'Reject' is not an action", "Allow or Deny")]
     [InlineData("""{"Rules": [], "Default": 1}""", "Default: a number is not an action", "Allow or Deny")]
-    [InlineData("""{"Rules": ["x"]}""", "rule 1: a rule has to be", "Name, Action")]
+    [InlineData("""{"Rules": ["x"]}""", "rule 1: a rule must be", "Name, Action")]
     [InlineData("""{"Rules": [{"Name": "a"}]}""", "rule 'a': it has no key 'Action'", "Allow or Deny")]
     [InlineData("""{"Rules": [{"Action": "Deny", "Port": 1}]}""", "rule 1: it has no key 'Name'", "Name")]
     [InlineData("""{"Rules": [{"Name": " ", "Action": "Deny", "Port": 1}]}""", "Name: it is not a name", "not empty")]
     [InlineData("""{"Rules": [{"Name": 5, "Action": "Deny", "Port": 1}]}""", "rule 1, Name: it is not a name", "not empty")]
     [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny"}]}""", "rule 'a': it has no condition", "Port")]
     [InlineData("""{"Rules": [{"Name": "a", "Action": "Block", "Port": 1}]}""", "rule 'a', Action: 'Block'", "Allow or Deny")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Call": "Accept"}]}""", "rule 'a', Call: 'Accept' is not a call that a policy can judge", "Bind, Listen")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Call": 1}]}""", "rule 'a', Call: '1' is not a call", "Bind, Listen")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Call": []}]}""", "rule 'a', Call: the list is empty", "leave the key out")]
     [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Ports": 1}]}""", "rule 'a': there is no key 'Ports'", "Port")]
     [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": 1, "PORT": 2}]}""", "rule 'a': the key 'Port' is there twice", "list")]
     [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": []}]}""", "rule 'a', Port: the list is empty", "leave the key out")]
@@ -369,7 +494,9 @@ public sealed class PolicyTests
                 // Most telling is what differs in one thing alone, such as a port that was seen on another address.
                 foreach (BindFacts facts in seen.SelectMany(s => others.Take(5).Concat(seen).SelectMany(other => Between(s, other))))
                 {
-                    Assert.Equal(seen.Any(s => Covers(s, facts)), policy.Judge(facts) is null);
+                    // Of calls of which it has seen none, it says nothing.
+                    bool isAllowed = seen.Any(s => Covers(s, facts)) || seen.All(s => s.Call != facts.Call);
+                    Assert.Equal(isAllowed, policy.Judge(facts) is null);
                 }
             }
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithQuietOnSuccess(true));
@@ -387,27 +514,29 @@ public sealed class PolicyTests
         from isChosen in Gen.Elements(true, false)
         from error in Gen.Elements(0, 98)
         from userName in Gen.Elements("root", "", " ", "a\u202e", "A\\u{202e}", "'; $(x)")
-        select Facts(comm, uid, unit, protocol, address, port, isChosen ? 0 : port, error, userName: userName);
+        from call in Gen.Elements(BindPolicyCall.Bind, BindPolicyCall.Bind, BindPolicyCall.Listen)
+        select Facts(comm, uid, unit, protocol, address, port, isChosen ? 0 : port, error, userName: userName, call: call);
 
     private static Gen<BindFacts[]> Seen { get; } = Gen.NonEmptyListOf(One).Select(l => l.Take(10).ToArray());
 
     private static BindFacts[] Between(BindFacts a, BindFacts b) =>
     [
         b,
-        Facts(b.Comm, a.Uid, a.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort),
-        Facts(a.Comm, b.Uid, a.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort),
-        Facts(a.Comm, a.Uid, b.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort),
-        Facts(a.Comm, a.Uid, a.Unit, b.Protocol, a.Address, a.Port, a.RequestedPort),
-        Facts(a.Comm, a.Uid, a.Unit, a.Protocol, b.Address, a.Port, a.RequestedPort),
-        Facts(a.Comm, a.Uid, a.Unit, a.Protocol, a.Address, b.Port, b.RequestedPort),
+        Facts(b.Comm, a.Uid, a.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort, call: a.Call),
+        Facts(a.Comm, b.Uid, a.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort, call: a.Call),
+        Facts(a.Comm, a.Uid, b.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort, call: a.Call),
+        Facts(a.Comm, a.Uid, a.Unit, b.Protocol, a.Address, a.Port, a.RequestedPort, call: a.Call),
+        Facts(a.Comm, a.Uid, a.Unit, a.Protocol, b.Address, a.Port, a.RequestedPort, call: a.Call),
+        Facts(a.Comm, a.Uid, a.Unit, a.Protocol, a.Address, b.Port, b.RequestedPort, call: a.Call),
+        Facts(a.Comm, a.Uid, a.Unit, a.Protocol, a.Address, a.Port, a.RequestedPort, call: b.Call),
     ];
 
     private static bool Covers(BindFacts seen, BindFacts other)
     {
         static string Bare(string? address) => address!.Split('%')[0];
-        static int Judged(BindFacts facts) => facts.ErrorCode == 0 ? facts.Port : facts.RequestedPort;
-        int port = seen.RequestedPort == 0 ? 0 : Judged(seen);
-        return seen.Comm == other.Comm && seen.Uid == other.Uid && seen.Protocol == other.Protocol &&
+        static int? Judged(BindFacts facts) => facts.ErrorCode == 0 ? facts.Port : facts.RequestedPort;
+        int? port = seen.RequestedPort == 0 ? 0 : Judged(seen);
+        return seen.Call == other.Call && seen.Comm == other.Comm && seen.Uid == other.Uid && seen.Protocol == other.Protocol &&
             (!seen.Unit!.EndsWith(".service", StringComparison.Ordinal) || seen.Unit == other.Unit) &&
             (Bare(seen.Address) == Bare(other.Address) || Bare(other.Address) == $"::ffff:{seen.Address}") &&
             (Judged(other) == port || (other.RequestedPort == 0 && port == 0));
@@ -431,8 +560,8 @@ public sealed class PolicyTests
     }
 
     private static BindFacts Facts(
-        string comm = "nginx",
-        uint uid = 0,
+        string? comm = "nginx",
+        uint? uid = 0,
         string? unit = "nginx.service",
         ushort protocol = 6,
         string? address = "192.0.2.1",
@@ -442,15 +571,19 @@ public sealed class PolicyTests
         string? requestedAddress = null,
         string? cgroupPath = null,
         string? containerId = "c0ffee",
+        string? containerName = "web",
+        string? podName = "shop",
         string? userName = null,
-        string? cause = null) => new()
+        string? cause = null,
+        BindPolicyCall call = BindPolicyCall.Bind) => new()
         {
+            Call = call,
             Time = DateTime.UnixEpoch,
             ProcessId = 1234,
             Comm = comm,
             Uid = uid,
             Gid = 7,
-            UserName = userName ?? (uid == 0 ? "root" : uid.ToString(CultureInfo.InvariantCulture)),
+            UserName = userName ?? (uid == 0 ? "root" : $"{uid}"),
             Protocol = protocol,
             AddressFamily = address?.Contains(':', StringComparison.Ordinal) == true ? IPFamily.IPv6 : IPFamily.IPv4,
             Address = address,
@@ -461,6 +594,9 @@ public sealed class PolicyTests
             Unit = unit,
             CgroupPath = cgroupPath,
             ContainerId = containerId,
+            ContainerName = containerName,
+            PodName = podName,
+            PodNamespace = "prod",
             Cause = cause,
         };
 }

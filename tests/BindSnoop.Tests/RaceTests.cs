@@ -54,7 +54,7 @@ public sealed class RaceTests
     [MemberData(nameof(Backends))]
     public void AddressOfABind(Backend backend)
     {
-        Race race = Bind(backend, out IReadOnlyList<BindEvent> events, out TraceStatistics statistics, "address", "5000");
+        Race race = Bind(backend, out IReadOnlyList<BindEvent> events, out TraceStatistics statistics, "address", "2000");
         Assert.Contains(race.Made, m => m[1] == 0);
         Assert.Contains(race.Made, m => m[1] != 0);
         AllMade(race, events);
@@ -78,7 +78,7 @@ public sealed class RaceTests
                 out IReadOnlyList<BindEvent> all,
                 out TraceStatistics statistics,
                 "both",
-                "2000",
+                "600",
                 decoy);
             BindEvent[] events = [.. all.Where(e => e.ErrorCode == 0)];
             Assert.NotEmpty(race.Made);
@@ -102,7 +102,7 @@ public sealed class RaceTests
     public void RequestedOnlyWhileTheAddressChanges(Backend backend)
     {
         Race race = Bind(
-            backend, new TraceFilter { RequestedOnly = true }, out IReadOnlyList<BindEvent> events, out TraceStatistics statistics, "address", "5000");
+            backend, new TraceFilter { RequestedOnly = true }, out IReadOnlyList<BindEvent> events, out TraceStatistics statistics, "address", "2000");
         int[] requested = [.. race.Made.Where(m => m[1] != 0).Select(m => m[0])];
         AllAccountedFor(backend, requested.Length, events.Count, statistics);
         Assert.All(events, e => Assert.Equal(e.Port, e.RequestedPort));

@@ -24,6 +24,8 @@ public sealed class RecordLayoutTests
         ("bind", "bind_count_key", typeof(BindCountKey)),
         ("bind", "config", typeof(TraceConfig)),
         ("bind", "counters", typeof(Counters)),
+        ("bind", "proof", typeof(ProofState)),
+        ("bind", "reader", typeof(ReaderState)),
         ("bind", "cgroup_state", typeof(CgroupState)),
         ("bind", "cgroup_place", typeof(CgroupPlace)),
         ("bind", "cgroup_paths", typeof(CgroupPaths)),
@@ -36,6 +38,8 @@ public sealed class RecordLayoutTests
         ("accept", "config", typeof(TraceConfig)),
         ("accept", "counters", typeof(Counters)),
         ("listen", "listen_record", typeof(ListenRecord)),
+        ("release", "release_record", typeof(ReleaseRecord)),
+        ("release", "counters", typeof(Counters)),
         ("sockets", "socket_record", typeof(SocketRecord)),
         ("sockets", "socket_request", typeof(SocketRequest)),
         ("sockets", "socket_config", typeof(SocketConfig)),
@@ -63,7 +67,7 @@ public sealed class RecordLayoutTests
     [Fact]
     public void EveryTracerHasItsObjects() =>
         Assert.Equal(
-            TracerDefinition.All.Select(d => d.ObjectName).Append("sockets").SelectMany(o => s_architectures.Select(a => $"bpf/{o}.{a}.o")).Order(),
+            TracerDefinition.All.Select(d => d.ObjectName).Append("sockets").SelectMany(o => s_architectures.Select(a => $"bpf/{o}.{a}.o.gz")).Order(),
             typeof(TracerDefinition).Assembly.GetManifestResourceNames().Where(n => n.StartsWith("bpf/", StringComparison.Ordinal)).Order());
 
     private static string PascalCase(string name) =>

@@ -35,7 +35,7 @@ public sealed unsafe class TracepointLayoutTests
         byte[] image = definition.LoadObject(cast);
         fixed (byte* pointer = image)
         {
-            using BpfObject bpf = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, 0);
+            using BpfObject bpf = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, null);
             List<nint> programs = [];
             for (nint program = 0; (program = LibBpf.bpf_object__next_program(bpf, program)) != 0;)
             {

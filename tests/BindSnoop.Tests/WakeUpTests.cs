@@ -59,7 +59,7 @@ public sealed class WakeUpTests
     public void NoWakeUpIsLost()
     {
         Requires.Tracing();
-        const int Count = 2000;
+        const int Count = 600;
         Random random = new(1);
         using Collector collector = new(s_ownCalls);
         List<TimeSpan> delays = [];

@@ -10,12 +10,11 @@ namespace BindSnoop.Tests;
 public sealed class WhyMatrixTests
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
-    private static readonly Lazy<IReadOnlyList<string>> s_names = new(() => Truth.Execute("why", "--list"));
     private static readonly ConcurrentDictionary<Backend, Run> s_runs = new();
 
-    public static IEnumerable<TheoryDataRow<Backend, string>> Rows() => BackendRows.OfBindsWith(s_names.Value);
+    public static IEnumerable<TheoryDataRow<Backend, string>> Rows() => BackendRows.OfBindsWith(Truth.WhyCases);
 
-    public static IEnumerable<TheoryDataRow<string>> Names() => s_names.Value.Select(n => new TheoryDataRow<string>(n));
+    public static IEnumerable<TheoryDataRow<string>> Names() => BackendRows.Of(Truth.WhyCases);
 
     /// <summary>The failed call itself is explained, and a call that succeeds is not.</summary>
     [Theory]
@@ -41,7 +40,7 @@ public sealed class WhyMatrixTests
 
     /// <summary>Both together look at enough.</summary>
     [Fact]
-    public void ThereAreSixty() => Assert.True(s_names.Value.Count >= 60);
+    public void ThereAreSixty() => Assert.True(Truth.WhyCases.Names.Count >= 60);
 
     private static void Check(IReadOnlyList<Outcome> outcomes, Func<Outcome, Verdict?> verdictOf)
     {

@@ -72,6 +72,7 @@ Describe 'Completion' {
         (Complete 'Get-BindEvent -Address ').CompletionText[0..1] | Should -Be '0.0.0.0', '::'
         (Complete 'Get-AcceptEvent -LocalAddress 127').CompletionText | Should -Contain '127.0.0.1'
         (Complete 'Get-ListenEvent -LocalAddress 127').CompletionText | Should -Contain '127.0.0.1'
+        (Complete 'Get-ReleaseEvent -LocalAddress 127').CompletionText | Should -Contain '127.0.0.1'
     }
 
     Context 'Traces' {
@@ -104,7 +105,8 @@ Describe 'Completion' {
             if (-not $mount) {
                 Skip-Test -Because 'cgroup v2 is not mounted'
             }
-            $made = foreach ($name in "bstest$PID", "bstest$PID/in ner", "bstest$PID/other.slice") {
+            $id = "$PID".PadLeft(64, '0')
+            $made = foreach ($name in "bstest$PID", "bstest$PID/in ner", "bstest$PID/other.slice", "bstest$PID/$id", "bstest$PID.service") {
                 [IO.Directory]::CreateDirectory("$mount/$name").FullName
             }
         }
@@ -120,8 +122,15 @@ Describe 'Completion' {
             (Complete 'Get-BindEvent -Cgroup /bste').CompletionText | Should -Contain "/bstest$PID"
             (Complete 'Get-BindEvent -Cgroup bste').CompletionText | Should -Contain "/bstest$PID"
             (Complete "Get-BindEvent -Cgroup /bstest$PID/").CompletionText |
-                Should -BeExactly "'/bstest$PID/in ner'", "/bstest$PID/other.slice"
+                Should -BeExactly "/bstest$PID/$id", "'/bstest$PID/in ner'", "/bstest$PID/other.slice"
             (Complete "Get-BindEvent -Cgroup '/bstest$PID/i").CompletionText | Should -BeExactly "'/bstest$PID/in ner'"
+        }
+
+        It 'Units and containers that there are' {
+            (Complete 'Get-BindEvent -Unit bstest').CompletionText | Should -Be "bstest$PID.service"
+            (Complete 'Get-BindSocket -Unit bstest').CompletionText | Should -Be "bstest$PID.service"
+            (Complete 'Get-AcceptEvent -Container 000').CompletionText | Should -Be $id
+            (Complete 'Get-BindSocket -Container 000').ToolTip | Should -Be "container $id"
         }
 
         It 'And in the file system' {
@@ -130,15 +139,17 @@ Describe 'Completion' {
     }
 
     It 'Every parameter that names something has a completer or is an enum' {
-        # What cannot be completed: numbers, times, objects, and names that are new; paths PowerShell completes.
+        # What cannot be completed: numbers, times, objects, texts, and names that are new; paths PowerShell completes.
         $free = 'Port', 'RemotePort', 'RemoteAddress', 'Gid', 'BufferSize', 'Duration', 'MaxEvents', 'MaxQueued', 'Capacity', 'Trace', 'InputObject',
-            'CgroupMap', 'MountNamespaceMap', 'Path', 'RecordPath', 'Policy', 'Interval'
+            'CgroupMap', 'MountNamespaceMap', 'Path', 'RecordPath', 'Policy', 'Interval', 'Title', 'PrometheusAddress', 'At', 'From', 'To'
         $common = [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
         foreach ($command in Get-Command -Module $moduleName) {
             foreach ($parameter in $command.Parameters.Values.Where{ $_.Name -notin $common -and $_.Name -notin $free }) {
                 $type = $parameter.ParameterType
                 $element = if ($type.IsArray) { $type.GetElementType() } else { $type }
-                $known = $element.IsEnum -or $parameter.SwitchParameter -or ($command.Name -eq 'Start-BindTrace' -and $parameter.Name -eq 'Name') -or
+                # What a record names may be long gone.
+                $isPast = $command.Name -eq 'Find-BindRecord' -and $parameter.Name -in 'Container', 'Unit', 'ProcessId', 'Comm'
+                $known = $isPast -or $element.IsEnum -or $parameter.SwitchParameter -or ($command.Name -eq 'Start-BindTrace' -and $parameter.Name -eq 'Name') -or
                     $parameter.Attributes.Where{ $_ -is [ArgumentCompleter] }
                 $known | Should -BeTrue -Because "$($command.Name) -$($parameter.Name) should complete"
             }

@@ -35,7 +35,7 @@ Describe 'Export-BindMetric' {
             Skip-WithoutTracing
         }
 
-        It 'Are told by protocol, IP version and result' {
+        It 'Are counted by protocol, IP version and result' {
             $trace = Start-BindTrace -Mode Count -Comm $truthComm -IncludeError
             $truth = Invoke-Truth tcp4-loopback udp6-loopback eaddrinuse-tcp4 eaddrnotavail4 five-ports
             $trace | Get-BindCount | Export-BindMetric -Path $path | Should -BeNullOrEmpty
@@ -53,7 +53,7 @@ Describe 'Export-BindMetric' {
             ($metrics.Keys -like 'bindsnoop_binds_total*' | ForEach-Object { $metrics[$_] } | Measure-Object -Sum).Sum | Should -Be $truth.Count
         }
 
-        It 'Are told by port only if asked, and then of those ports alone' {
+        It 'Are counted by port only if asked, and then for those ports alone' {
             $trace = Start-BindTrace -Mode Count -Comm $truthComm
             $truth = Invoke-Truth five-ports tcp4-loopback
             $port = $truth[0].port
@@ -80,7 +80,7 @@ Describe 'Export-BindMetric' {
             Skip-WithoutTracing
         }
 
-        It 'Tell of themselves: <How>' -TestCases @(
+        It 'Report on themselves: <How>' -TestCases @(
             @{ How = 'by parameter'; Export = { Export-BindMetric -Path $path -Trace $some, $other } }
             @{ How = 'from the pipeline'; Export = { Get-BindTrace | Export-BindMetric -Path $path } }
             @{ How = 'by name'; Export = { Export-BindMetric -Path $path -Name some, 'oth*' } }
@@ -134,7 +134,7 @@ Describe 'Export-BindMetric' {
             (Read-Metric $path)['bindsnoop_binds_total{bindsnoop_trace="long",network_transport="tcp",network_type="ipv4",result="success"}'] | Should -Be 5
         }
 
-        It 'Tells by class of user who binds privileged ports' {
+        It 'Counts binds of privileged ports by class of user' {
             Skip-WithoutRoot
             $traced = Start-Traced {
                 param($Comm, $Path)
@@ -167,7 +167,7 @@ Describe 'Export-BindMetric' {
             $before = [IO.File]::ReadAllText($path)
             Export-BindMetric -Path $path -Name $name -WarningVariable warnings -WarningAction SilentlyContinue -ErrorAction SilentlyContinue
             [IO.File]::ReadAllText($path) | Should -BeExactly $before
-            "$warnings" | Should -Match "'$([regex]::Escape($name))'.*left as it is"
+            "$warnings" | Should -Match "'$([regex]::Escape($name))'.*was not changed"
         }
 
         It 'Refuses to replace what is no metrics of BindSnoop' {

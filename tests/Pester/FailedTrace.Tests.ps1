@@ -49,6 +49,7 @@ Describe 'A background trace that has failed' {
         @{ What = 'Get-BindEvent'; Run = { $null = Get-BindEvent -Trace $trace } }
         @{ What = 'Get-BindEvent -Wait'; Run = { $null = $trace | Get-BindEvent -Wait } }
         @{ What = 'Export-BindMetric'; Run = { Export-BindMetric (Join-Path $TestDrive failed.prom) -Trace $trace } }
+        @{ What = 'Export-BindReport'; Run = { Export-BindReport (Join-Path $TestDrive failed.html) -Trace $trace } }
         @{ What = 'Export-BindMetric -Interval'; Run = { Export-BindMetric (Join-Path $TestDrive failed.prom) -Name $trace.Name -Interval 1 } }
     ) {
         Assert-Failed (Get-OnlyError $Run)

@@ -63,7 +63,7 @@ Describe 'Get-AcceptEvent' {
         }
     }
 
-    It 'Tells what is true of every accept' {
+    It 'Reports what is true of every accept' {
         $result = Invoke-Traced { param($Comm, $Seconds) Get-AcceptEvent -Comm $Comm -IncludeError -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
             Invoke-Truth accept-tcp4 accept-mapped accept-any accept-device accept-other-user accept-einval -Verb accept
         }

@@ -89,7 +89,7 @@ Describe 'Get-BindCount' {
             }
         }
 
-        It 'Tells address, port, protocol and result' {
+        It 'Reports address, port, protocol and result' {
             $result = Invoke-Traced { param($Comm, $Seconds) Get-BindCount -Comm $Comm -IncludeError -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
                 Invoke-Truth eaddrinuse-tcp4 udp6-loopback device4-lo
             }
@@ -128,10 +128,11 @@ Describe 'Get-BindCount' {
             }
         }
 
-        It 'Shows its progress, and clears it' {
-            $result = Invoke-Traced { Get-BindCount -Comm nobody -Duration 0.5 } { }
+        It 'Shows its progress if it takes longer than two seconds, and clears it' {
+            $result = Invoke-Traced { Get-BindCount -Comm nobody -Duration 2.1; Get-BindCount -Comm nobody -Duration 0.5 } { }
             $mine = @($result.Progress | Where-Object Activity -EQ 'Counting binds')
             $mine.Count | Should -BeGreaterThan 2
+            @($mine | Where-Object RecordType -EQ 'Completed').Count | Should -Be 1
             $mine[-1].RecordType | Should -Be 'Completed'
         }
 

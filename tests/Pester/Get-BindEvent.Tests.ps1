@@ -111,7 +111,7 @@ Describe 'Get-BindEvent' {
     }
 
     Context 'Properties' {
-        It 'Tells what is true of every call' {
+        It 'Reports what is true of every call' {
             $result = Invoke-Traced { param($Comm, $Seconds) Get-BindEvent -IncludeError -Comm $Comm -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
                 Invoke-Truth tcp4-loopback udp6-loopback eaddrinuse-tcp4 tcp4-port-zero option4-all other-user device4-lo tcp6-v6only mptcp4 other-mntns
             }
@@ -162,7 +162,7 @@ Describe 'Get-BindEvent' {
             }
         }
 
-        It 'Tells the time of the call' {
+        It 'Reports the time of the call' {
             $before = [datetime]::Now
             $result = Invoke-Traced { param($Comm) Get-BindEvent -Comm $Comm -MaxEvents 5 } -Parameter @{ Comm = $truthComm } {
                 Invoke-Truth five-ports
@@ -229,6 +229,24 @@ Describe 'Get-BindEvent' {
             if ($attached.Took -lt $Seconds * 0.8) {
                 $result.Output.Count | Should -Be 1
             }
+        }
+
+        It 'Shows its progress if it takes longer than two seconds, and gives the same events' {
+            $result = Invoke-Traced { param($Id) Get-BindEvent -ProcessId $Id -Duration 3 } -Parameter @{ Id = $PID } {
+                1..4 | ForEach-Object {
+                    1..100 | ForEach-Object {
+                        $socket = [Net.Sockets.UdpClient]::new([Net.IPEndPoint]::new([ipaddress]::Loopback, 0))
+                        $socket.Client.LocalEndPoint.Port
+                        $socket.Dispose()
+                    }
+                    Start-Sleep -Milliseconds 300
+                }
+            }
+            @($result.Output | ForEach-Object Port) | Should -Be $result.Truth
+            $mine = @($result.Progress | Where-Object Activity -EQ 'Tracing')
+            $mine.Count | Should -BeGreaterThan 3
+            $mine[-1].RecordType | Should -Be 'Completed'
+            $mine[-1].StatusDescription | Should -Match '^\d+ events so far$'
         }
 
         It 'Comes after whichever of -MaxEvents and -Duration is first' {

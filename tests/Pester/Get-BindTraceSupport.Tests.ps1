@@ -16,11 +16,12 @@ Describe 'Get-BindTraceSupport' {
         $support | Should -BeOfType ([BindSnoop.TraceSupport])
     }
 
-    It 'Tells the facts of this machine' {
+    It 'Reports the facts of this machine' {
         $support.Kernel | Should -Be (uname -r)
         $support.Architecture | Should -BeIn 'X64', 'Arm64'
         $support.Btf | Should -Be (Test-Path /sys/kernel/btf/vmlinux)
         $support.LibBpfVersion | Should -Match '^(\d+\.\d+.*)?$'
+        $support.LibBpfPath | Should -Match ($support.LibBpfVersion ? '^/.*/libbpf\.so\.1' : '^$')
         $support.Jit | Should -BeIn 'Enabled', 'Disabled', 'Unknown'
         $support.Lockdown | Should -BeIn '', 'none', 'integrity', 'confidentiality'
         $support.MemoryLockLimit | Should -Match '^(\d+|unlimited)$'
@@ -39,7 +40,7 @@ Describe 'Get-BindTraceSupport' {
         @($support.Capabilities) | Sort-Object | Should -Be @($expected | Sort-Object)
     }
 
-    It 'Tells of every back end, in the order they are tried' {
+    It 'Lists every back end, in the order they are tried' {
         "$($support.Backends.Backend)" | Should -Be 'Fentry Kprobe Cgroup Tracepoint'
         $support.Usable | Should -Be (@($support.Backends | Where-Object Usable).Count -gt 0)
     }
@@ -47,10 +48,13 @@ Describe 'Get-BindTraceSupport' {
     It 'Says why a back end cannot be used and what to do about it, or neither: <_>' -ForEach 0, 1, 2 {
         $backend = $support.Backends[$_]
         if ($backend.Usable) {
+            $backend.Proven | Should -BeTrue
             $backend.Reason | Should -BeExactly ''
             $backend.Remedy | Should -BeExactly ''
         }
         else {
+            # Loading it has failed already.
+            $backend.Proven | Should -Be $null
             $backend.Reason | Should -Not -BeNullOrEmpty
             $backend.Remedy | Should -Not -BeNullOrEmpty
         }
@@ -85,10 +89,30 @@ Describe 'Get-BindTraceSupport' {
         $json = $support | ConvertTo-Json -Depth 4 -EnumsAsStrings | ConvertFrom-Json
         $json.Backends.Backend | Should -Be 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint'
         $json.Backends.Usable | Should -Be $support.Backends.Usable
+        $json.Backends.Proven | Should -Be $support.Backends.Proven
     }
 
-    It 'Takes no parameters of its own' {
-        $own = (Get-Command Get-BindTraceSupport).Parameters.Keys | Where-Object { $_ -notin [System.Management.Automation.Cmdlet]::CommonParameters }
-        $own | Should -BeNullOrEmpty
+    It 'Proves each kind of call that a usable back end can trace' {
+        foreach ($backend in $support.Backends) {
+            $kinds = if ($backend.Usable) { $backend.Backend -eq 'Cgroup' ? @('bind', 'release') : @('bind', 'accept', 'listen', 'release') } else { @() }
+            $backend.Proofs.Call | Should -Be $kinds
+            foreach ($proof in $backend.Proofs) {
+                $proof.Proven | Should -BeTrue -Because "$($backend.Backend) $($proof.Call) $($proof.Reason)"
+                $proof.Calls | Should -BeGreaterThan 1
+                $proof.Fields | Should -Contain 'ProcessId'
+            }
+        }
+    }
+
+    It 'Lists what was compared with -Detailed, live and deserialized' {
+        $text = $support | Out-String -Width 80
+        $text | Should -Not -Match 'KernelTime'
+        $detailed = Get-BindTraceSupport -Detailed
+        $details = $detailed | Out-String -Width 80
+        $copy = [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize($detailed))
+        $copy | Out-String -Width 80 | Should -BeExactly $details
+        $usable = @($detailed.Backends | Where-Object Usable).Count
+        [regex]::Matches($details, '(?m)^  release +\d+ calls: ').Count | Should -Be $usable
+        $details -split "`n" | ForEach-Object { $_.Length | Should -BeLessOrEqual 80 }
     }
 }

@@ -61,7 +61,7 @@ Describe 'Get-ListenEvent' {
         }
     }
 
-    It 'Tells what is true of every listen' {
+    It 'Reports what is true of every listen' {
         $result = Invoke-Traced { param($Comm, $Seconds) Get-ListenEvent -Comm $Comm -IncludeError -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
             Invoke-Truth listen-tcp4 listen-any listen-device listen-implicit4 listen-backlogs listen-again listen-other-user listen-eaddrinuse -Verb listen
         }
@@ -179,6 +179,44 @@ Describe 'Get-ListenEvent' {
             $shown = $result.Output | Out-String -Width 200
             $shown.Contains(' \x1b[31m"\\\x') | Should -BeTrue -Because $shown
             $shown.Contains("`e") | Should -BeFalse
+        }
+    }
+
+    Context 'Explanations' {
+        BeforeEach {
+            Skip-WithoutTracing
+        }
+
+        It 'Names who listens already, in its own view, in CSV and in JSON' {
+            # With SO_REUSEADDR, which .NET sets, both may bind.
+            $first, $second = 1..2 | ForEach-Object { [Net.Sockets.Socket]::new('InterNetwork', 'Stream', 'Tcp') }
+            try {
+                $first.Bind([Net.IPEndPoint]::new([ipaddress]::Loopback, 0))
+                $second.Bind($first.LocalEndPoint)
+                $port = $first.LocalEndPoint.Port
+                $result = Invoke-Traced { param($Id) Get-ListenEvent -Explain -ProcessId $Id -MaxEvents 2 } -Parameter @{ Id = $PID } {
+                    $first.Listen(1)
+                    { $second.Listen(1) } | Should -Throw
+                }
+                $good, $failed = $result.Output
+                $good.Cause, $good.Explanation, $good.Holders | Should -Be $null, $null, $null
+                $good.PortChosen | Should -BeTrue
+                $failed.ErrorName, $failed.Cause, $failed.PortChosen | Should -BeExactly EADDRINUSE, Listening, $false
+                $failed.Holders.ProcessId, $failed.Holders.Port, $failed.Holders.Inode | Should -Be $PID, $port, $good.Inode
+                $failed.Explanation | Should -Match "\(pid $PID[,)].*listens on TCP 127\.0\.0\.1:$port; .*\.$"
+                $text = $failed | Out-String -Width 400
+                $text | Should -Match '(?m)^ *RC +PID +COMM +PROTO +PORT +ADDR +CAUSE +EXPLANATION *$'
+                $text | Should -Match "(?m)^ *\S+ +$PID .*$port .*Listening +\S.*listens on"
+                [Management.Automation.PSSerializer]::Deserialize([Management.Automation.PSSerializer]::Serialize($failed)) |
+                    Out-String -Width 400 | Should -BeExactly $text
+                ($failed | ConvertTo-Csv | ConvertFrom-Csv).Cause | Should -BeExactly Listening
+                ($failed | ConvertTo-Json -Depth 4 | ConvertFrom-Json).Holders[0].ProcessId | Should -Be $PID
+                ($failed | Format-List | Out-String -Width 400) | Should -Match '(?m)^Cause +: Listening'
+            }
+            finally {
+                $first.Dispose()
+                $second.Dispose()
+            }
         }
     }
 

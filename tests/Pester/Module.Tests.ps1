@@ -38,8 +38,9 @@ Describe 'The module' {
     It 'Exports all of its cmdlets, and nothing else' {
         $module = Get-Module -Name $moduleName
         $module.ExportedCmdlets.Keys | Sort-Object | Should -Be @(
-            'Export-BindMetric', 'Get-AcceptEvent', 'Get-BindCount', 'Get-BindEvent', 'Get-BindSocket', 'Get-BindTrace'
-            'Get-BindTraceSupport', 'Get-ListenEvent', 'New-BindPolicy', 'Remove-BindTrace', 'Start-BindTrace', 'Stop-BindTrace', 'Test-BindPolicy', 'Test-BindPort'
+            'Export-BindMetric', 'Export-BindReport', 'Find-BindRecord', 'Get-AcceptEvent', 'Get-BindCount', 'Get-BindEvent', 'Get-BindSocket', 'Get-BindTrace'
+            'Get-BindTraceSupport', 'Get-BindViolation', 'Get-ListenEvent', 'Get-ReleaseEvent', 'New-BindPolicy', 'Remove-BindTrace', 'Start-BindTrace', 'Stop-BindTrace', 'Test-BindPolicy', 'Test-BindPort'
+            'Test-BindTrace'
         )
         $module.ExportedFunctions.Count + $module.ExportedAliases.Count + $module.ExportedVariables.Count | Should -Be 0
         $cmdlets = $module.ImplementingAssembly ?? [System.AppDomain]::CurrentDomain.GetAssemblies().Where({ $_.GetName().Name -eq 'BindSnoop.PowerShell' })[0]
@@ -87,7 +88,7 @@ Describe 'The module' {
     It 'Uses approved verbs and one family of nouns: <Name>' -TestCases $commands {
         $verb, $noun = $Name -split '-'
         Get-Verb -Verb $verb | Should -Not -BeNullOrEmpty
-        $noun | Should -Match '^(Bind|Accept|Listen)(Event|Trace|Count|Metric|Socket|TraceSupport|Policy|Port)$'
+        $noun | Should -Match '^(Bind|Accept|Listen|Release)(Event|Trace|Count|Metric|Report|Record|Socket|TraceSupport|Policy|Port|Violation)$'
     }
 
     It 'Says what it gives: <Name>' -TestCases $commands {
@@ -105,8 +106,8 @@ Describe 'The module' {
 
     It 'Asks before it changes anything: <Name>' -TestCases $commands {
         $command = Get-Command -Name $Name -Module $moduleName
-        $command.Parameters.ContainsKey('WhatIf') | Should -Be ($command.Verb -notin 'Get', 'Test')
-        $command.Parameters.ContainsKey('Confirm') | Should -Be ($command.Verb -notin 'Get', 'Test')
+        $command.Parameters.ContainsKey('WhatIf') | Should -Be ($command.Verb -notin 'Find', 'Get', 'Test')
+        $command.Parameters.ContainsKey('Confirm') | Should -Be ($command.Verb -notin 'Find', 'Get', 'Test')
     }
 
     It 'Has a default parameter set wherever it has several: <Name>' -TestCases $commands {
@@ -122,8 +123,12 @@ Describe 'The module' {
         @{ Name = 'Get-BindCount'; More = 'Protocol', 'Duration', 'Trace', 'Capacity' }
         @{ Name = 'Get-AcceptEvent'; More = 'Duration', 'MaxEvents', 'RemotePort', 'RemoteAddress' }
         @{ Name = 'Get-ListenEvent'; More = 'Protocol', 'Duration', 'MaxEvents' }
+        @{ Name = 'Get-ReleaseEvent'; More = 'Protocol', 'Duration', 'MaxEvents'; CannotFail = $true }
     ) {
-        $filters = 'Port', 'ProcessId', 'Uid', 'Gid', 'AddressFamily', 'Address', 'Comm', 'Cgroup', 'CgroupMap', 'MountNamespaceMap', 'IncludeError', 'Backend', 'BufferSize'
+        $filters = 'Port', 'ProcessId', 'Uid', 'Gid', 'AddressFamily', 'Address', 'Comm', 'Cgroup', 'Unit', 'Container', 'CgroupMap', 'MountNamespaceMap', 'Backend', 'BufferSize'
+        if (-not $CannotFail) {
+            $filters += 'IncludeError'
+        }
         $parameters = (Get-Command -Name $Name -Module $moduleName).Parameters
         foreach ($filter in $filters + $More) {
             $parameters.Keys | Should -Contain $filter

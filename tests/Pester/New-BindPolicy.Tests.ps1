@@ -169,7 +169,7 @@ Describe 'New-BindPolicy' {
             $policy.Rules.Count | Should -Be 0
         }
 
-        It 'Overwrites only when told to' {
+        It 'Overwrites only if asked to' {
             $path = Join-Path $TestDrive mine.json
             Set-Content -LiteralPath $path -Value 'mine'
             $record = Get-OnlyError { New-Row | New-BindPolicy -Path $path }

@@ -16,6 +16,15 @@ BeforeAll {
     $fresh = @('-u', 'PSModulePath', '-u', 'XDG_DATA_HOME', '-u', 'XDG_CONFIG_HOME', '-u', 'XDG_CACHE_HOME', "HOME=$profilePath", $pwsh,
         '-NoLogo', '-NoProfile', '-NonInteractive', '-Command')
 
+    # As installed by a distribution; masked, none is.
+    $systemLibrary = (Get-ChildItem -Path '/usr/lib*/libbpf.so.1', '/usr/lib/*-linux-gnu/libbpf.so.1').FullName | Select-Object -First 1
+
+    function Skip-WithoutOwnLibrary {
+        if (-not (Test-Path -Path "$modulePath/runtimes")) {
+            Skip-Test -Because 'the module has been built without a libbpf of its own'
+        }
+    }
+
     function Invoke-Fresh {
         param([string] $Script)
         & (Find-Program env) @fresh $Script
@@ -70,10 +79,37 @@ Describe 'The package' {
         $stream.CopyTo($bytes)
         $stream.Dispose()
         $resources = [Reflection.Assembly]::Load($bytes.ToArray()).GetManifestResourceNames()
-        foreach ($tracer in 'bind', 'accept', 'listen') {
-            $resources | Should -Contain "bpf/$tracer.$_.o"
-            $resources | Should -Contain "bpf/$tracer.$_-cast.o"
+        foreach ($tracer in 'bind', 'accept', 'listen', 'release', 'sockets') {
+            $resources | Should -Contain "bpf/$tracer.$_.o.gz"
+            $resources | Should -Contain "bpf/$tracer.$_-cast.o.gz"
         }
+    }
+
+    It 'Has libbpf for <_>, for glibc 2.28 and without other libraries' -ForEach 'x64', 'arm64' {
+        Skip-WithoutOwnLibrary
+        $library = "$modulePath/runtimes/linux-$_/native/libbpf.so.1"
+        $machine = @{ x64 = 'X86-64'; arm64 = 'AArch64' }[$_]
+        (& (Find-Program llvm-readelf) --file-header $library) -match 'Machine:' | Should -BeLike "*$machine"
+        $versions = (& (Find-Program llvm-readelf) --version-info $library | Select-String -Pattern 'GLIBC_([0-9.]+)' -AllMatches).Matches | ForEach-Object { [version]$_.Groups[1].Value }
+        $versions | Sort-Object | Select-Object -Last 1 | Should -Be ([version]'2.28')
+        (& (Find-Program llvm-readelf) --needed-libs $library) -match '\.so' -notmatch '^ *(libc\.so\.6|ld-linux-\S+)$' | Should -BeNullOrEmpty
+    }
+
+    It 'Has the licences of its libraries, with their versions, and their sources beside it' {
+        Skip-WithoutOwnLibrary
+        $notice = Get-Content -LiteralPath "$modulePath/runtimes/licenses/README.txt" -Raw
+        $notice | Should -Not -Match '@[A-Z]+@'
+        $sources = [IO.Path]::Combine((Split-Path $package), 'packages', "bindsnoop-$($manifest.ModuleVersion)-sources.tar")
+        $has = tar -tf $sources
+        foreach ($name in 'libbpf', 'elfutils', 'zlib') {
+            $version = ($has -match "/${name}_.*\.dsc$") -replace "^.*/${name}_|\.dsc$"
+            $notice | Should -Match ([regex]::Escape($version))
+            @($has -match "/${name}_.*\.orig\.tar\.").Count | Should -Be 1
+        }
+        foreach ($script in 'libbpf', 'sysroot', 'sysroot.lock', 'debian.sh') {
+            $has | Should -Contain "libbpf/tools/$script"
+        }
+        (Get-ChildItem -Path "$modulePath/runtimes/licenses").Name | Sort-Object | Should -Be 'libbpf.txt', 'libelf-GPL-3.txt', 'libelf-LGPL-3.txt', 'README.txt', 'zlib.txt'
     }
 
     It 'Is described as the manifest says' {
@@ -112,7 +148,9 @@ Describe 'What the package says of itself' {
         }
         $ids = ($sbom.relationships | Where-Object relationshipType -EQ BUILD_DEPENDENCY_OF).spdxElementId
         $sbom.packages | Where-Object SPDXID -In $ids | ForEach-Object { "$($_.name) $($_.versionInfo)" } | Sort-Object | Should -Be ($locked | Sort-Object)
-        ($sbom.relationships | Where-Object relationshipType -EQ RUNTIME_DEPENDENCY_OF).spdxElementId | Should -Be 'SPDXRef-Runtime-libbpf'
+        $others = $sbom.relationships.Where{ $_.relationshipType -in 'RUNTIME_DEPENDENCY_OF', 'CONTAINS' }
+        $names = @($others.spdxElementId) + $others.relatedSpdxElement -match '-(Runtime|Bundled)-' | Sort-Object
+        $names | Should -Be ((Test-Path -Path "$modulePath/runtimes") ? ('elfutils', 'libbpf', 'uPlot', 'zlib' -replace '^', 'SPDXRef-Bundled-') : ('SPDXRef-Bundled-uPlot', 'SPDXRef-Runtime-libbpf'))
     }
 
     It 'Is what SPDX 2.3 asks for' {
@@ -163,12 +201,33 @@ Describe 'Installed into an empty profile' {
         $told | Should -Contain Wide
     }
 
-    It 'Traces' {
+    It 'Uses the libbpf it has, or that of the system if asked for' {
+        Skip-WithoutOwnLibrary
+        $told = Invoke-Fresh '(Get-BindTraceSupport).LibBpfPath; $env:BINDSNOOP_LIBBPF = "system"; (Get-BindTraceSupport).LibBpfPath'
+        $told[0] | Should -BeLike "$profilePath/*/runtimes/linux-*/native/libbpf.so.1"
+        if (-not $systemLibrary) {
+            Skip-Test -Because 'this machine has no libbpf of its own'
+        }
+        # What is loaded stays.
+        $told[1] | Should -BeExactly $told[0]
+        Invoke-Fresh '$env:BINDSNOOP_LIBBPF = "system"; (Get-BindTraceSupport).LibBpfPath' | Should -BeExactly (Get-Item -LiteralPath $systemLibrary).ResolvedTarget
+    }
+
+    It 'Refuses any other choice' {
+        Invoke-Fresh '$env:BINDSNOOP_LIBBPF = "mine"; try { Get-BindEvent -Duration 0.1 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId; "$_" }' |
+            Should -Be 'LibBpfChoiceInvalid,BindSnoop.PowerShell.GetBindEventCommand', "The value of the environment variable BINDSNOOP_LIBBPF is not 'system', which is all it can be."
+    }
+
+    It 'Traces, also where there is no other libbpf' {
         Skip-WithoutTracing
         Install-Truth $TestDrive
         $output = Join-Path $TestDrive traced
+        # In a mount namespace of its own.
+        $hidden = @(if ($systemLibrary -and $global:BindSnoopTests.IsRoot -and (Test-Path -Path "$modulePath/runtimes")) {
+                'unshare', '--mount', 'sh', '-c', 'mount --bind /dev/null "$0" && exec "$@"', (Get-Item -LiteralPath $systemLibrary).ResolvedTarget, 'env'
+            })
         $start = [Diagnostics.ProcessStartInfo]::new((Find-Program env),
-            [string[]] ($fresh + "Get-BindEvent -Comm '$truthComm' -MaxEvents 1 | ConvertTo-Json | Set-Content '$output'"))
+            [string[]] ($hidden + $fresh + "Get-BindSocket | Out-Null; Get-BindEvent -Comm '$truthComm' -MaxEvents 1 | ConvertTo-Json | Set-Content '$output'"))
         # It must not read what is the tests' to read.
         $start.RedirectStandardInput = $true
         $process = [Diagnostics.Process]::Start($start)
@@ -189,5 +248,37 @@ Describe 'Installed into an empty profile' {
         $event.Comm | Should -BeExactly $truthComm
         $event.Address | Should -BeExactly $truth[0].address
         $event.Protocol | Should -BeExactly TCP
+    }
+    It 'Is upgraded and removed by the installer of PowerShell' {
+        if ((Invoke-Fresh '[bool] (Get-Command -Name Install-PSResource -ErrorAction Ignore)') -ne 'True') {
+            Skip-Test -Because 'this PowerShell has no installer'
+        }
+        # The same, as if it were a later version.
+        $folder = New-Item -ItemType Directory -Path (Join-Path $TestDrive later)
+        $later = Copy-Item -LiteralPath $package -Destination (Join-Path $folder "$moduleName.99.0.0.nupkg") -PassThru
+        $zip = [IO.Compression.ZipFile]::Open($later, 'Update')
+        foreach ($name in "$moduleName.nuspec", "$moduleName.psd1") {
+            $stream = $zip.GetEntry($name).Open()
+            $text = [IO.StreamReader]::new($stream).ReadToEnd().Replace($manifest.ModuleVersion, '99.0.0')
+            $stream.SetLength(0)
+            $stream.Write([Text.Encoding]::UTF8.GetBytes($text))
+            $stream.Dispose()
+        }
+        $zip.Dispose()
+
+        $told = Invoke-Fresh @"
+            Register-PSResourceRepository -Name later -Uri '$folder' -Trusted
+            Update-PSResource -Name $moduleName -Repository later
+            "`$((Import-Module -Name $moduleName -PassThru).Version)"
+            (Get-BindTraceSupport).LibBpfPath
+            Uninstall-PSResource -Name $moduleName -Version '*'
+            @(Get-InstalledPSResource -Name $moduleName -ErrorAction Ignore).Count
+"@
+        $told[0] | Should -BeExactly 99.0.0
+        if (Test-Path -Path "$modulePath/runtimes") {
+            $told[1] | Should -BeLike "$profilePath/*/99.0.0/runtimes/*"
+        }
+        $told[2] | Should -Be 0
+        [IO.Path]::Combine($profilePath, '.local', 'share', 'powershell', 'Modules', $moduleName) | Should -Not -Exist
     }
 }

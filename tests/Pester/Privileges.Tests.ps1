@@ -3,6 +3,8 @@ BeforeDiscovery {
         @{ Name = 'Get-BindEvent'; Command = 'Get-BindEvent -Duration 5' }
         @{ Name = 'Get-AcceptEvent'; Command = 'Get-AcceptEvent -Duration 5' }
         @{ Name = 'Get-ListenEvent'; Command = 'Get-ListenEvent -Duration 5' }
+        @{ Name = 'Get-ReleaseEvent'; Command = 'Get-ReleaseEvent -Duration 5' }
+        @{ Name = 'Get-BindViolation'; Command = 'Get-BindViolation -Policy @{ Rules = @() } -Duration 5' }
         @{ Name = 'Get-BindCount'; Command = 'Get-BindCount -Duration 5' }
         @{ Name = 'Start-BindTrace'; Command = 'Start-BindTrace' }
         @{ Name = 'Start-BindTrace -Mode Count'; Command = 'Start-BindTrace -Mode Count' }
@@ -82,7 +84,7 @@ Describe 'Without privileges' {
         $said.Count | Should -Be 0
     }
 
-    It 'Tells what this machine supports, and what is missing' {
+    It 'Reports what this machine supports, and what is missing' {
         $said = Invoke-Unprivileged 'Get-BindTraceSupport | ConvertTo-Json -Depth 4 -EnumsAsStrings'
         $said.Kernel | Should -Be (uname -r)
         $said.Usable | Should -BeFalse

@@ -157,13 +157,15 @@ BeforeAll {
     }
 }
 
-Describe 'What the pages tell people to type' {
+Describe 'Commands on the pages' {
     It 'Is PowerShell, with parameters that there are: <Page>, <Title>' -ForEach $blocks {
         $errors = $null
         $tree = [Management.Automation.Language.Parser]::ParseInput($Code, [ref] $null, [ref] $errors)
         $errors | Should -BeNullOrEmpty
         foreach ($call in $tree.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true)) {
-            $command = Get-Command -Name $call.GetCommandName() -Module $moduleName -ErrorAction Ignore
+            # One that a variable names has none.
+            $name = $call.GetCommandName()
+            $command = $name ? (Get-Command -Name $name -Module $moduleName -ErrorAction Ignore) : $null
             if ($command) {
                 foreach ($parameter in $call.CommandElements.Where{ $_ -is [Management.Automation.Language.CommandParameterAst] }) {
                     { $command.ResolveParameter($parameter.ParameterName) } | Should -Not -Throw

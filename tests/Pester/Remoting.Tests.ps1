@@ -149,7 +149,7 @@ Describe 'Remoting over SSH' {
             $lines = $events | Format-View
             $lines[0] | Should -Match '^ RC +PID COMM +PROT +ADDR +PORT OPTS  IF +PSComputerName *$'
             $lines.Where{ $_ -match " $PID .+ 127\.0\.0\.1 +2830[01] \.\.\.R\. 0 +(localhost|127\.0\.0\.1) *$" } | Should -HaveCount 6
-            ($events | Format-View -View Wide -Width 160)[0] | Should -Match '^ +PID COMM .+RESULT +INTERFACE *$'
+            ($events | Format-View -View Wide -Width 180)[0] | Should -Match '^ +PID COMM .+RESULT +INTERFACE +CONTAINER *$'
             ($events | Format-View -View Time)[0] | Should -Match '^ +TIME\(s\) +UID +RC +PID COMM '
         }
 

@@ -84,6 +84,23 @@ Describe 'Start-BindTrace' {
             $result.Trace | Remove-BindTrace
         }
 
+        It 'Lets Prometheus read its metrics until it is removed: <_>' -ForEach 'Event', 'Count' {
+            $free = [Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+            $free.Start()
+            $port = $free.LocalEndpoint.Port
+            $taken = Get-OnlyError { Start-BindTrace -PrometheusAddress $port }
+            Assert-Error $taken -Id EndpointNotAvailable -Category ResourceUnavailable -Target $free.LocalEndpoint -Advice 'another port'
+            Get-BindTrace | Should -BeNullOrEmpty
+            $free.Stop()
+            $trace = Start-BindTrace -ProcessId $PID -Mode $_ -PrometheusAddress "127.0.0.1:$port"
+            1..3 | ForEach-Object { [Net.Sockets.UdpClient]::new([Net.IPEndPoint]::new([ipaddress]::Loopback, 0)).Dispose() }
+            $trace | Stop-BindTrace
+            (Invoke-WebRequest "http://127.0.0.1:$port/metrics").Content |
+                Should -Match "(?m)^bindsnoop_binds_total\{bindsnoop_trace=""$($trace.Name)"",network_transport=""udp"",network_type=""ipv4"",result=""success""\} 3$"
+            $trace | Remove-BindTrace
+            { Invoke-WebRequest "http://127.0.0.1:$port/metrics" } | Should -Throw
+        }
+
         It 'Counts what it could not look into' {
             $trace = Start-BindTrace -Explain -Comm $truthComm
             $load = Invoke-Load -Count 20000 -Fail
@@ -172,6 +189,25 @@ Describe 'Start-BindTrace' {
             $events = Get-BindEvent -Trace $trace
             Format-Event $events $inside | Should -Be @($inside[1, 2] | Format-Call)
             Format-Event $events $beside | Should -BeNullOrEmpty
+        }
+
+        It 'Takes containers, and not in Count mode' {
+            $id = "$PID".PadLeft(64, '0')
+            $cgroup = New-Cgroup $id, beside
+            $trace = Start-BindTrace -Container $id.Substring(0, 12), nothing
+            $inside = Invoke-Truth tcp4-loopback -Through (Get-CgroupEntry "$($cgroup.Mount)$($cgroup.Root)/$id")
+            $beside = Invoke-Truth tcp4-loopback -Through (Get-CgroupEntry "$($cgroup.Mount)$($cgroup.Root)/beside")
+            $trace | Stop-BindTrace
+            $events = Get-BindEvent -Trace $trace
+            Format-Event $events $inside | Should -Be @($inside | Format-Call)
+            Format-Event $events $beside | Should -BeNullOrEmpty
+            $record = Get-OnlyError { Start-BindTrace -Container web -Mode Count }
+            Assert-Error $record -Id ContainerWithCount -Category InvalidArgument -Target $null -Advice 'cgroup'
+        }
+
+        It 'Refuses units that do not run' {
+            $record = Get-OnlyError { Start-BindTrace -Unit no-such }
+            Assert-Error $record -Id UnitNotFound -Category ObjectNotFound -Target 'no-such' -Advice 'systemctl'
         }
 
         It 'Takes no more than 64' {

@@ -91,7 +91,7 @@ Describe 'Test-BindPolicy' {
             Skip-WithoutTracing
         }
 
-        It 'Tells those that the policy does not allow' {
+        It 'Reports those that the policy does not allow' {
             $expected.Count | Should -BeGreaterThan 2
             $expected.Count | Should -BeLessThan $seen.Truth.Count
             $violations = @($seen.Events | Test-BindPolicy -Path $policy)
@@ -129,7 +129,7 @@ Describe 'Test-BindPolicy' {
             $trace | Remove-BindTrace
         }
 
-        It 'Tells of what a trace has lost' {
+        It 'Reports what a trace has lost' {
             $trace = Start-BindTrace -Comm $truthComm -MaxQueued 2
             $null = Invoke-Truth five-ports
             $trace | Stop-BindTrace
@@ -386,7 +386,7 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             $wrong, (New-Row) | Test-BindPolicy -Policy $web -Quiet -ErrorAction SilentlyContinue | Should -BeFalse -Because 'what could not be judged is not in order'
         }
 
-        It 'Tells the row of a record that is no event' {
+        It 'Names the row of a record that is no event' {
             $path = Join-Path $TestDrive wrong.csv
             (New-Row), (New-Row @{ Port = 'x' }) | Export-Csv -LiteralPath $path
             $record = Get-OnlyError { Test-BindPolicy -Policy $web -RecordPath $path }

@@ -96,14 +96,14 @@ Describe 'Views' {
             ($event | Format-View -Width 160)[0] | Should -Match 'IF +PSComputerName *$'
         }
 
-        It 'A long address is cut, with an ellipsis, and told in full by Wide' {
+        It 'A long address is cut, with an ellipsis, and shown in full by Wide' {
             $address = '2001:db8:1234:5678:9abc:def0:1234:5678'
             (New-Event -With @{ Address = $address } | Format-View)[2] | Should -Match '2001:db8:1234:5678:9abc:…'
             (New-Event -With @{ Address = $address } | Format-View -View Wide)[2] |
                 Should -BeExactly "4194304 fifteen-letters UDPLITE $($address.PadRight(41)) 65535"
         }
 
-        It 'Time tells seconds and user, and all but the longest names in full' {
+        It 'Time shows seconds and user, and all but the longest names in full' {
             $lines = New-Event -With @{ Protocol = 'MPTCP' } | Format-View -View Time
             $lines[0] | Should -Match '^ +TIME\(s\) +UID +PID COMM +PROT +ADDR +PORT OPTS  IF$'
             $lines[2] | Should -BeExactly '  1.250000 1000000 4194304 fifteen-letters MPTCP 255.255.255.255 65535 FTNRr 99'
@@ -123,21 +123,21 @@ Describe 'Views' {
         }
     }
 
-    Context 'At 160 columns' {
-        It 'Wide tells everything in full' {
+    Context 'At 180 columns' {
+        It 'Wide shows everything in full' {
             $event = New-Event -With @{
                 Address = '2001:db8:1234:5678:9abc:def0:1234:5678%9'; ErrorCode = 97; ErrorName = 'EAFNOSUPPORT'
-                ErrorMessage = 'Address family not supported by protocol'
+                ErrorMessage = 'Address family not supported by protocol'; ContainerName = 'web'
             }
-            $lines = $event | Format-View -View Wide -Width 160
-            $lines[0] | Should -Match '^ +PID COMM +PROT +ADDR +PORT OPTS  RESULT +INTERFACE$'
+            $lines = $event | Format-View -View Wide -Width 180
+            $lines[0] | Should -Match '^ +PID COMM +PROT +ADDR +PORT OPTS  RESULT +INTERFACE +CONTAINER$'
             $lines[2] | Should -BeExactly ('4194304 fifteen-letters UDPLITE 2001:db8:1234:5678:9abc:def0:1234:5678%9  65535 FTNRr ' +
-                'EAFNOSUPPORT: Address family not supported by protocol fifteen-letter0')
+                'EAFNOSUPPORT: Address family not supported by protocol fifteen-letter0 web')
         }
 
-        It 'Wide tells the number of an interface whose name is not known, and nothing of none' {
-            (New-Event -With @{ InterfaceName = '' } | Format-View -View Wide -Width 160)[2].TrimEnd() | Should -Match ' FTNRr +99$'
-            (New-Event -With @{ InterfaceName = ''; InterfaceIndex = 0 } | Format-View -View Wide -Width 160)[2].TrimEnd() |
+        It 'Wide shows the number of an interface whose name is not known, and nothing of none' {
+            (New-Event -With @{ InterfaceName = '' } | Format-View -View Wide -Width 180)[2].TrimEnd() | Should -Match ' FTNRr +99$'
+            (New-Event -With @{ InterfaceName = ''; InterfaceIndex = 0 } | Format-View -View Wide -Width 180)[2].TrimEnd() |
                 Should -BeLike '*FTNRr'
         }
     }
@@ -155,7 +155,7 @@ Describe 'Views' {
             (New-Event | Format-View -List) -join "`n" | Should -Match '(?m)^Protocol +: UDPLITE$'
         }
 
-        It 'Tell what does' {
+        It 'Say what does' {
             $event = New-Event -With @{
                 ErrorCode = 98; ErrorName = 'EADDRINUSE'; ErrorMessage = 'Address already in use'; RequestedPort = 0; AddressFamily = 'IPv6'
                 IPv6Only = $true; ServiceName = 'http'; Unit = 'nginx.service'; ContainerId = 'c0ffee'
@@ -190,7 +190,7 @@ Describe 'Views' {
         }
 
         It 'Show what happened' {
-            $lines = $events | Format-View -View Wide -Width 160
+            $lines = $events | Format-View -View Wide -Width 180
             $lines[2].TrimEnd() | Should -Match "^ *$PID .+ TCP +127\.0\.0\.1 +$($events[0].Port) \.\.\.R\.$"
             $lines[3] | Should -Match ' 192\.0\.2\.1 +8080 \.\.\.R\. +EADDRNOTAVAIL: Cannot assign requested address *$'
             $lines[5] | Should -Match ' ::1 '
@@ -252,7 +252,8 @@ Describe 'Views' {
         It 'Fits <_> columns' -ForEach 60, 80, 160 {
             $width = $_
             $lines = [BindSnoop.PowerShell.Views]::Support($support, $width - 1) -split '\r?\n'
-            $lines.Where{ $_.Length -ge $width } | Should -BeNullOrEmpty
+            # A path is never broken.
+            $lines.Where{ $_.Length -ge $width -and $_.Trim() -cne $support.LibBpfPath } | Should -BeNullOrEmpty
             $lines[0] | Should -BeExactly "Kernel         $(uname -r) on $([Runtime.InteropServices.RuntimeInformation]::ProcessArchitecture)"
             foreach ($backend in $support.Backends) {
                 $usable = if ($backend.Usable) { 'yes' } else { 'no' }
@@ -290,11 +291,11 @@ Describe 'Views' {
             $PSStyle.OutputRendering = $rendering
         }
 
-        It 'Tell failed binds and privileged ports' {
+        It 'Mark failed binds and privileged ports' {
             $PSStyle.OutputRendering = 'Ansi'
             ($failed | Format-View)[2] | Should -Match ([regex]::Escape("${red}98$($PSStyle.Reset)"))
             ($failed | Format-View)[2] | Should -Match ([regex]::Escape("${red}8080$($PSStyle.Reset)"))
-            ($failed | Format-View -View Wide -Width 160)[2] | Should -Match ([regex]::Escape("${red}EADDRINUSE: Address"))
+            ($failed | Format-View -View Wide -Width 180)[2] | Should -Match ([regex]::Escape("${red}EADDRINUSE: Address"))
             (New-Event -With @{ Port = 1023 } | Format-View)[2] | Should -Match ([regex]::Escape("${yellow}1023$($PSStyle.Reset)"))
         }
 
@@ -482,7 +483,7 @@ Describe 'Members' {
 
     It 'Every property that a view shows is there' {
         $types = @{
-            BindEvent = $events[0]; AcceptEvent = [BindSnoop.AcceptEvent]; ListenEvent = [BindSnoop.ListenEvent]; BindCount = [BindSnoop.BindCount]; BindTrace = [BindSnoop.BindTrace]
+            BindEvent = $events[0]; AcceptEvent = [BindSnoop.AcceptEvent]; ListenEvent = [BindSnoop.ListenEvent]; ReleaseEvent = [BindSnoop.ReleaseEvent]; BindCount = [BindSnoop.BindCount]; BindTrace = [BindSnoop.BindTrace]
         }
         $format = [xml](Get-Content -LiteralPath (Join-Path $modulePath BindSnoop.Format.ps1xml) -Raw)
         foreach ($view in $format.Configuration.ViewDefinitions.View) {

@@ -99,7 +99,7 @@ function Invoke-Truth {
         # A program that starts it, with its options.
         [string[]] $Through = @(),
 
-        # run makes binds, accept makes accepts, listen makes listens.
+        # run makes binds, accept makes accepts, listen makes listens, release makes releases.
         [string] $Verb = 'run'
     )
     $program, $arguments = $Through + @($global:BindSnoopTests.Truth, $Verb) + $Case

@@ -107,6 +107,15 @@ $listenCases = @(
     @{ Name = 'port and user'; Parameter = @{ Port = '21200-21299'; Uid = 'root'; AddressFamily = 'IPv4' }; Wanted = { $_.port -in 21200..21299 -and $_.uid -eq 0 -and $_.family -eq 'IPv4' } }
 )
 
+# The same for releases.
+$releaseCases = @(
+    @{ Name = 'no filter at all'; Parameter = @{}; Wanted = { $true }; PassesAll = $true }
+    @{ Name = 'a port'; Parameter = @{ Port = 21300 }; Wanted = { $_.port -eq 21300 } }
+    @{ Name = 'an address, by the alias'; Parameter = @{ LocalAddress = '::1' }; Wanted = { $_.address -eq '::1' } }
+    @{ Name = 'a protocol'; Parameter = @{ Protocol = 'MPTCP' }; Wanted = { $_.protocol -eq 262 } }
+    @{ Name = 'a user and IPv4'; Parameter = @{ Uid = 12345; AddressFamily = 'IPv4' }; Wanted = { $_.uid -eq 12345 } }
+)
+
 # What of the truth is seen through the back end that is taken by default. Programs of the cgroup alone do not see raw
 # sockets, and then others run beside them only where failures or such a protocol are asked for.
 function Select-Visible {

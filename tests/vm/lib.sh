@@ -3,6 +3,9 @@
 
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vm_cache=${BINDSNOOP_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/bindsnoop-vm}
+debian_state=$vm_cache/apt
+# shellcheck source=../../tools/debian.sh
+. "$vm_dir/../../tools/debian.sh"
 
 # Loaded on demand in the guest; a kernel that lacks one simply goes without.
 vm_guest_modules=(dummy veth vrf sctp l2tp_ip l2tp_ip6 overlay tun tcp_diag udp_diag raw_diag sctp_diag mptcp_diag)
@@ -59,74 +62,13 @@ vm_kernel_entry() {
     awk -v line="$1" '!/^#/ && $1 == line { print $2, $3; found = 1 } END { exit !found }' "$vm_dir/kernels"
 }
 
-# apt with sources, lists and cache of our own. The machine's proxy and time
-# settings still apply; its sources, pins and package state do not.
-vm_apt() {
-    local tool=$1
-    shift
-    "$tool" \
-        -o Dir::Etc::SourceList="$vm_cache/apt/sources.list" \
-        -o Dir::Etc::SourceParts="$vm_cache/apt/none" \
-        -o Dir::Etc::Preferences=/dev/null \
-        -o Dir::Etc::PreferencesParts="$vm_cache/apt/none" \
-        -o Dir::State::Lists="$vm_cache/apt/lists" \
-        -o Dir::State::status=/dev/null \
-        -o Dir::Cache="$vm_cache/apt/cache" \
-        -o APT::Architecture=amd64 \
-        -o APT::Architectures::=amd64 \
-        -o APT::Sandbox::User=root \
-        "$@"
-}
-
-# The machine's own sources as apt reads them, whatever their format and place:
-# "URI SUITE ORIGIN" each. Extra apt options may follow.
-vm_sources() {
-    # shellcheck disable=SC2016 # the $() are apt's, not the shell's
-    apt-get "$@" indextargets --format '$(REPO_URI) $(RELEASE) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null || true
-}
-
-# Sets vm_mirrors[debian] and vm_mirrors[security] from them.
-declare -A vm_mirrors=()
-vm_find_mirrors() {
-    local uri suite origin sources state=$vm_cache/apt/machine
-    vm_mirrors=([debian]=${BINDSNOOP_VM_MIRROR:-} [security]=${BINDSNOOP_VM_SECURITY_MIRROR:-})
-    sources=$(vm_sources)
-    if [[ $sources != *' Debian'* ]]; then
-        # apt tells only of what it has lists of, and a fresh machine may have
-        # none. Fetched into a place of our own: that takes no root.
-        mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-        local own=(-o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache"
-            -o APT::Sandbox::User=root -o Acquire::Languages=none)
-        apt-get -q "${own[@]}" update >"$state/update.log" 2>&1 || true
-        sources=$(vm_sources "${own[@]}")
-    fi
-    # Others, too, have repositories for Debian: only Debian's own will do.
-    # Backports lie beside the main suites; the security archive is elsewhere.
-    while read -r uri suite origin; do
-        [[ $origin == Debian ]] || continue
-        case $suite in
-        *-security | */updates) vm_mirrors[security]=${vm_mirrors[security]:-$uri} ;;
-        *) vm_mirrors[debian]=${vm_mirrors[debian]:-$uri} ;;
-        esac
-    done <<<"$sources"
-    # What debootstrap makes names no security archive; Debian's own mirror has it beside the main one.
-    [[ -z ${vm_mirrors[debian]} ]] || vm_mirrors[security]=${vm_mirrors[security]:-${vm_mirrors[debian]%/}-security}
-}
-
 # Brings our package lists up to date: $1 is "now", or "hourly" for at most that.
 vm_apt_update() {
-    local apt=$vm_cache/apt stamp=$vm_cache/apt/updated line suite archive options=''
-    vm_find_mirrors
-    mkdir -p "$apt/none" "$apt/lists/partial" "$apt/cache/archives/partial"
-    [[ -r /usr/share/keyrings/debian-archive-keyring.gpg ]] &&
-        options='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] '
+    local apt=$debian_state stamp=$debian_state/updated line suite archive
+    debian_find_mirrors
     while read -r line; do
         read -r suite archive < <(vm_kernel_entry "$line")
-        if [[ -n ${vm_mirrors[$archive]} ]]; then
-            printf 'deb %s%s %s main\n' "$options" "${vm_mirrors[$archive]}" "$suite"
-        else
-            say "apt names no Debian mirror for the $archive archive (kernel $line): set BINDSNOOP_VM_MIRROR and BINDSNOOP_VM_SECURITY_MIRROR"
-        fi
+        debian_source "$archive" "$suite" || say "kernel $line cannot be asked for"
     done < <(vm_kernel_lines) | sort -u >"$apt/sources.list.new"
     if [[ $1 != now ]] && cmp -s "$apt/sources.list.new" "$apt/sources.list" &&
         [[ -n $(find "$stamp" -mmin -60 2>/dev/null) ]]; then
@@ -135,7 +77,7 @@ vm_apt_update() {
     mv "$apt/sources.list.new" "$apt/sources.list"
     rm -f "$stamp"
     # One suite that is gone must not keep the others from being tried.
-    if vm_apt apt-get -q update >"$apt/update.log" 2>&1 && ! grep -qE '^(E|W|Err)' "$apt/update.log"; then
+    if debian_apt apt-get -q update >"$apt/update.log" 2>&1 && ! grep -qE '^(E|W|Err)' "$apt/update.log"; then
         touch "$stamp"
     else
         grep -E '^(E|W|Err)' "$apt/update.log" >&2 || cat "$apt/update.log" >&2
@@ -148,12 +90,12 @@ vm_newest_release() {
     local line=$1 suite archive pattern names
     read -r suite archive < <(vm_kernel_entry "$line")
     pattern=${line//./\\.}
-    mapfile -t names < <(vm_apt apt-cache pkgnames linux-image- |
+    mapfile -t names < <(debian_apt apt-cache pkgnames linux-image- |
         grep -E "^linux-image-${pattern}[.][0-9].*-cloud-amd64\$")
     ((${#names[@]} > 0)) || return 0
     # madison tells the suite a package comes from: a line must not wander to
     # another suite's build of the same version.
-    vm_apt apt-cache madison "${names[@]}" |
+    debian_apt apt-cache madison "${names[@]}" |
         awk -v suite="$suite/" '{ name = $1; sub(/^linux-image-/, "", name) } index($0, " " suite) { print name }' |
         sort -uV | tail -n 1
 }
@@ -201,11 +143,11 @@ vm_kernel_download() {
     # one in <> is virtual, and stands for nothing to download.
     mapfile -t packages < <(
         printf 'linux-image-%s\n' "$release"
-        vm_apt apt-cache depends --important "linux-image-$release" |
+        debian_apt apt-cache depends --important "linux-image-$release" |
             awk -v release="$release" '$1 == "Depends:" && $2 !~ /^</ && index($2, release) { print $2 }'
     )
     say "downloading kernel $release"
-    if ! (cd "$new" && vm_apt apt-get -q download "${packages[@]}" >download.log 2>&1); then
+    if ! (cd "$new" && debian_apt apt-get -q download "${packages[@]}" >download.log 2>&1); then
         cat "$new/download.log" >&2
         rm -rf "$new"
         return 1
@@ -395,9 +337,9 @@ vm_root_build() (
 
     find "$root/usr/share/dotnet" \( -name '*.so' -o -name dotnet -type f \) -print0 |
         while IFS= read -r -d '' tool; do vm_copy_linked "$root" "$tool"; done
-    # Opened by name at run time, so no link tells of them: libbpf by the
+    # Opened by name at run time, so no link tells of them: libbpf and SQLite by the
     # tracer, libssl by the runtime's hash functions, libgcc_s by libc.
-    for name in libbpf.so.1 libssl.so.3 libcrypto.so.3 libgcc_s.so.1; do
+    for name in libbpf.so.1 libsqlite3.so.0 libssl.so.3 libcrypto.so.3 libgcc_s.so.1; do
         tool=$(vm_library "$name") || {
             say "$name is not installed, the guests go without"
             continue

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using BindSnoop.Abi;
+using BindSnoop.Host;
 
 namespace BindSnoop.Cli.Tests;
 
@@ -18,7 +19,10 @@ internal static class Made
         string? address = "127.0.0.1",
         ushort port = 80,
         BindOptions options = BindOptions.None,
-        uint interfaceIndex = 0)
+        uint interfaceIndex = 0,
+        long inode = 0,
+        string cgroupPath = "",
+        ContainerFacts? container = null)
     {
         BindRecord record = new()
         {
@@ -34,6 +38,7 @@ internal static class Made
         record.Origin.ThreadId = (uint)pid;
         record.Origin.Uid = uid;
         record.Origin.ErrorCode = error;
+        record.Origin.Inode = (ulong)inode;
         (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
         record.Requested.Family = 0xffff;
         if (address is not null)
@@ -47,7 +52,7 @@ internal static class Made
             record.Requested.ScopeId = ip.AddressFamily == AddressFamily.InterNetworkV6 ? (uint)ip.ScopeId : 0;
         }
 
-        return new BindEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
+        return new BindEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe, cgroupPath, Container: container));
     }
 
     public static AcceptEvent Accept(
@@ -112,6 +117,47 @@ internal static class Made
         (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
         ip.GetAddressBytes().CopyTo((Span<byte>)record.Address);
         return new ListenEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
+    }
+
+    /// <param name="boundFor">In ticks; null: not known.</param>
+    public static ReleaseEvent Release(
+        long microseconds = 1,
+        int pid = 1,
+        byte[]? comm = null,
+        ushort protocol = 6,
+        TcpStates state = TcpStates.Listen,
+        ReleaseFlags flags = 0,
+        long? boundFor = 10_000_000,
+        ushort port = 80,
+        string address = "127.0.0.1",
+        long inode = 0)
+    {
+        IPAddress ip = IPAddress.Parse(address);
+        ReleaseRecord record = new()
+        {
+            AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
+            ProtocolNumber = protocol,
+            SocketType = (ushort)(protocol == 17 ? 2 : 1),
+            Port = port,
+            Options = 8,
+            State = state,
+            Flags = flags,
+        };
+        record.Origin.Time = 1_000_000_000_000 + (ulong)(microseconds * 1000);
+        record.Origin.Inode = (ulong)inode;
+        record.BoundAt = boundFor is { } ticks ? record.Origin.Time - (ulong)(ticks * 100) : 0;
+        record.Origin.ProcessId = (uint)pid;
+        record.Origin.NetworkNamespace = 1;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
+        ip.GetAddressBytes().CopyTo((Span<byte>)record.Address);
+        return new ReleaseEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
+    }
+
+    /// <summary>A socket as a look at all sockets finds it.</summary>
+    public static BindSocket Socket(long inode, ushort port, int pid = 1)
+    {
+        SocketRecord record = new() { Inode = (ulong)inode, Port = port, ProtocolNumber = 6, SocketType = 1, AddressFamily = 2, State = TcpStates.Close };
+        return new BindSocket(record, SocketFacts.All, "Process", [new SocketOwner(pid, "made", 3, null, "/")], "", DateTime.Now, "Kernel");
     }
 
     public static BindCount Count(string address, ushort port, long count, ushort protocol = 6, int error = 0)

@@ -38,14 +38,8 @@ internal sealed unsafe class BpfTypes : IDisposable
     }
 
     /// <summary>The type information as it lies in the object.</summary>
-    public static byte[] Raw(string objectName, string architecture)
-    {
-        using Stream stream = typeof(TracerDefinition).Assembly.GetManifestResourceStream($"bpf/{objectName}.{architecture}.o")
-            ?? throw new InvalidOperationException($"There is no object {objectName} for {architecture}.");
-        byte[] image = new byte[stream.Length];
-        stream.ReadExactly(image);
-        return Section(image, ".BTF").ToArray();
-    }
+    public static byte[] Raw(string objectName, string architecture) =>
+        Section(TracerDefinition.LoadObject(objectName, architecture), ".BTF").ToArray();
 
     private nint Pointer => _handle.DangerousGetHandle();
 

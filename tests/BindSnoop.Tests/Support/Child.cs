@@ -26,6 +26,9 @@ internal static class Child
     /// <summary>Gives up root, and lists the sockets of a root's port and of its own.</summary>
     public const string ListSockets = "list-sockets";
 
+    /// <summary>Looks at a port, and again when it may have no more descriptors.</summary>
+    public const string LookWithoutDescriptors = "look-without-descriptors";
+
     /// <summary>Gives up root, and tests ports that a root's sockets hold.</summary>
     public const string TestPort = "test-port";
 
@@ -46,6 +49,9 @@ internal static class Child
 
     /// <summary>Looks up interfaces of a namespace that it may not enter.</summary>
     public const string LookUpWithoutPrivileges = "look-up-without-privileges";
+
+    /// <summary>Holds a port as a process by the name of docker-proxy.</summary>
+    public const string HoldPort = "hold-port";
 
     private const uint Nobody = 65534;
 
@@ -167,6 +173,9 @@ internal static class Child
             case ListSockets:
                 SocketTests.ListWithoutPrivileges();
                 return 0;
+            case LookWithoutDescriptors:
+                PortLookTests.LookWithoutDescriptors();
+                return 0;
             case TestPort:
                 PortTestTests.TestPortWithoutPrivileges();
                 return 0;
@@ -180,6 +189,8 @@ internal static class Child
                 return NamespaceChild.TraceTimes();
             case BindOnRequest:
                 return NamespaceChild.BindOnRequest();
+            case HoldPort:
+                return PublishedPortTests.Hold();
             case LookUpWithoutPrivileges:
                 return LookUpTests.LookUpWithoutPrivileges();
             default:

@@ -11,6 +11,9 @@ internal sealed class AcceptCollector(TraceOptions options) : Collector<AcceptEv
 /// <summary>A trace of listens with a thread that reads it into a list.</summary>
 internal sealed class ListenCollector(TraceOptions options) : Collector<ListenEvent>(new ListenTracer(options));
 
+/// <summary>A trace of releases with a thread that reads it into a list.</summary>
+internal sealed class ReleaseCollector(TraceOptions options) : Collector<ReleaseEvent>(new ReleaseTracer(options));
+
 /// <summary>A trace with a thread that reads it into a list.</summary>
 internal abstract class Collector<TEvent> : IDisposable
     where TEvent : TraceEvent

@@ -15,6 +15,8 @@ public sealed record ListenLine : CallLine
 
     public bool Implicit { get; init; }
 
+    public bool Chosen { get; init; }
+
     public bool Already { get; init; }
 
     public bool V6Only { get; init; }

@@ -16,7 +16,7 @@ internal static class Requires
     [
         "NotPrivileged", "LibBpfNotFound", "BtfNotFound", "BpfLoadFailed", "BpfAttachFailed", "FunctionNotFound",
         "TraceFsUnavailable", "TracepointNotFound", "NoBackend", "KprobesUnavailable", "FtraceDisabled",
-        "CgroupTaken", "CgroupRootNotVisible", "CgroupsUnavailable",
+        "NotProven", "CgroupTaken", "CgroupRootNotVisible", "CgroupsUnavailable",
     ];
 
     /// <summary>What became of each back end that was tried.</summary>

@@ -75,6 +75,24 @@ internal static class Seen
             : line;
     }
 
+    /// <summary>What a back end makes of a release; null if there is to be no event.</summary>
+    public static ReleaseLine? As(ReleaseLine line, Backend backend)
+    {
+        if (!line.Shown)
+        {
+            return null;
+        }
+
+        return backend switch
+        {
+            // A process that exits has left its mount namespace.
+            Backend.Tracepoint => line.State == "Listen" ? line with { BoundSeen = false, Mntns = line.Call == "exit" ? 0 : line.Mntns } : null,
+            Backend.Cgroup when line.Call == "disconnect" || (line.Protocol == 132 && line.State != "Listen") => null,
+            Backend.Cgroup => line with { BoundSeen = !line.Implicit && line.Type != "RAW" && line.Protocol is not (1 or 58 or 132) },
+            _ => line,
+        };
+    }
+
     private static bool IsHooked(CallLine line, Backend backend) =>
         line.Shown &&
         // The tracepoints are those of the 64-bit system call alone.

@@ -25,6 +25,9 @@ internal static unsafe partial class Sys
     [LibraryImport("libc", EntryPoint = "gettid")]
     public static partial int ThreadId();
 
+    [LibraryImport("libc", EntryPoint = "prlimit", SetLastError = true)]
+    private static partial int Limit(int process, int resource, ulong* limit, ulong* old);
+
     [LibraryImport("libc", EntryPoint = "setgroups", SetLastError = true)]
     private static partial int SetGroups(nint size, uint* list);
 
@@ -48,6 +51,9 @@ internal static unsafe partial class Sys
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     private static partial int Close(int fd);
+
+    [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
+    private static partial int Listen(int fd, int backlog);
 
     [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
     private static partial int SetSockOpt(int fd, int level, int name, byte* value, uint length);
@@ -152,6 +158,9 @@ internal static unsafe partial class Sys
         return Bind((int)socket.Handle, raw, length) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
+    /// <summary>Calls listen(), whatever .NET knows of the socket; returns 0 or the error.</summary>
+    public static int Listen(Socket socket) => Listen((int)socket.Handle, 1) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
     /// <summary>Renames an interface of the calling thread's network.</summary>
     public static void RenameInterface(string from, string to)
     {
@@ -173,6 +182,19 @@ internal static unsafe partial class Sys
         Check(Unshare(flags));
         action();
     });
+
+    /// <summary>Sets how many descriptors this process may have, below what it could set it to again.</summary>
+    /// <returns>What it was before.</returns>
+    public static ulong LimitFiles(ulong most)
+    {
+        const int LimitOfFiles = 7;
+        ulong* limits = stackalloc ulong[2];
+        Check(Limit(0, LimitOfFiles, null, limits));
+        ulong before = limits[0];
+        limits[0] = most;
+        Check(Limit(0, LimitOfFiles, limits, null));
+        return before;
+    }
 
     /// <summary>Does something on a thread of its own, which ends with it.</summary>
     public static void OnThread(Action action)

@@ -2,26 +2,28 @@ using System.Diagnostics;
 
 namespace BindSnoop.Tests;
 
-/// <summary>The program that makes known binds, accepts and listens (tests/truth).</summary>
+/// <summary>The program that makes known binds, accepts, listens and releases (tests/truth).</summary>
 internal static class Truth
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
-
-    private static readonly Lazy<IReadOnlyList<string>> s_cases = new(() => Execute("list"));
-    private static readonly Lazy<IReadOnlyList<string>> s_acceptCases = new(() => Execute("accept", "--list"));
-    private static readonly Lazy<IReadOnlyList<string>> s_listenCases = new(() => Execute("listen", "--list"));
 
     public static string Path { get; } =
         Environment.GetEnvironmentVariable("BINDTRUTH") is { Length: > 0 } path ? path : System.IO.Path.Combine(AppContext.BaseDirectory, "bindtruth");
 
     /// <summary>All cases of <c>run</c>.</summary>
-    public static IReadOnlyList<string> Cases => s_cases.Value;
+    public static CaseList Cases { get; } = new(["list"], ["run"]);
 
     /// <summary>All cases of <c>accept</c>.</summary>
-    public static IReadOnlyList<string> AcceptCases => s_acceptCases.Value;
+    public static CaseList AcceptCases { get; } = new(["accept", "--list"], ["accept"]);
 
     /// <summary>All cases of <c>listen</c>.</summary>
-    public static IReadOnlyList<string> ListenCases => s_listenCases.Value;
+    public static CaseList ListenCases { get; } = new(["listen", "--list"], ["listen"]);
+
+    /// <summary>All cases of <c>why</c>.</summary>
+    public static CaseList WhyCases { get; } = new(["why", "--list"], ["why"]);
+
+    /// <summary>All cases of <c>release</c>.</summary>
+    public static CaseList ReleaseCases { get; } = new(["release", "--list"], ["release"]);
 
     /// <summary>Runs cases, by default all, and tells what is true of them.</summary>
     public static IReadOnlyList<TruthLine> Run(params string[] cases) => [.. Execute(["run", .. cases]).Select(CallLine.Parse<TruthLine>)];
@@ -34,10 +36,15 @@ internal static class Truth
     public static IReadOnlyList<ListenLine> Listen(params string[] cases) =>
         [.. Execute(["listen", .. cases]).Select(CallLine.Parse<ListenLine>)];
 
+    /// <summary>The same of releases.</summary>
+    public static IReadOnlyList<ReleaseLine> Release(params string[] cases) =>
+        [.. Execute(["release", .. cases]).Select(CallLine.Parse<ReleaseLine>)];
+
     /// <summary>Runs the program to its end and returns the lines it wrote.</summary>
     public static IReadOnlyList<string> Execute(params string[] arguments)
     {
         using Process process = Start(arguments);
+        process.StandardInput.Close();
         Task<string> errors = process.StandardError.ReadToEndAsync();
         List<string> lines = [];
         using Timer watchdog = new(_ => process.Kill(), null, s_patience, Timeout.InfiniteTimeSpan);
