@@ -213,6 +213,13 @@ Describe 'Installed into an empty profile' {
         Invoke-Fresh '$env:BINDSNOOP_LIBBPF = "system"; (Get-BindTraceSupport).LibBpfPath' | Should -BeExactly (Get-Item -LiteralPath $systemLibrary).ResolvedTarget
     }
 
+    It 'Says where the libbpf in use was, though an upgrade replaced the file' {
+        Skip-WithoutOwnLibrary
+        $told = Invoke-Fresh '$path = (Get-BindTraceSupport).LibBpfPath; $path; Copy-Item $path "$path.new"; Move-Item -Force "$path.new" $path; (Get-BindTraceSupport).LibBpfPath'
+        $told[0] | Should -BeLike '*/libbpf.so.1'
+        $told[1] | Should -BeExactly $told[0]
+    }
+
     It 'Refuses any other choice' {
         Invoke-Fresh '$env:BINDSNOOP_LIBBPF = "mine"; try { Get-BindEvent -Duration 0.1 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId; "$_" }' |
             Should -Be 'LibBpfChoiceInvalid,BindSnoop.PowerShell.GetBindEventCommand', "The value of the environment variable BINDSNOOP_LIBBPF is not 'system', which is all it can be."

@@ -76,6 +76,8 @@ internal static unsafe partial class LibBpf
     /// <summary>The file that it was loaded from; empty if it is part of this program.</summary>
     public static string LoadedFrom()
     {
+        // proc_pid_maps(5): it follows the path of a file that was replaced since, as an upgrade of the module does.
+        const string Deleted = " (deleted)";
         if (IsLinked)
         {
             return "";
@@ -91,7 +93,8 @@ internal static unsafe partial class LibBpf
             string[] range = fields[0].Split('-');
             if (function >= Address(range[0]) && function < Address(range[1]))
             {
-                return fields.Length > 5 ? fields[5].Trim() : "";
+                string path = fields.Length > 5 ? fields[5].Trim() : "";
+                return path.EndsWith(Deleted, StringComparison.Ordinal) ? path[..^Deleted.Length] : path;
             }
         }
 
