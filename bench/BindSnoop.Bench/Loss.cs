@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace BindSnoop.Bench;
 
-/// <summary>Whether anything is lost, with default settings, while all processors bind as fast as they can.</summary>
+/// <summary>Whether anything is lost, with default settings, while all processors bind, listen or close as fast as they can.</summary>
 internal static class Loss
 {
     public static void Measure(Settings settings, Results results)
@@ -12,15 +12,24 @@ internal static class Loss
         {
             // One long round; the others show the spread.
             Settings now = round == 1 ? settings : settings with { Seconds = Math.Min(settings.Seconds, 10) };
-            Engine(now, results, round);
+            foreach (Backend backend in TraceSupport.Probe().Backends.Where(b => b.Usable).Select(b => b.Backend))
+            {
+                TraceOptions options = new() { Backend = backend };
+                Engine(now, results, round, $"binds, {backend}", new BindTracer(options), []);
+                Engine(now, results, round, $"releases, {backend}", new ReleaseTracer(options), ["--close"]);
+                // It has no program that runs on listen().
+                if (backend != Backend.Cgroup) { Engine(now, results, round, $"listens, {backend}", new ListenTracer(options), ["--listen"]); }
+            }
+
             if (settings.Module.Length > 0) { Pwsh(now, results, round); }
         }
     }
 
-    private static void Engine(Settings settings, Results results, int round)
+    private static void Engine<TEvent>(Settings settings, Results results, int round, string what, Tracer<TEvent> traced, string[] calls)
+        where TEvent : TraceEvent
     {
-        using BindTracer tracer = new(new TraceOptions());
-        using Process load = Tools.StartLoad(settings, [.. Tools.OnAllProcessors, "--seconds", $"{settings.Seconds}"]);
+        using Tracer<TEvent> tracer = traced;
+        using Process load = Tools.StartLoad(settings, [.. Tools.OnAllProcessors, "--seconds", $"{settings.Seconds}", .. calls]);
         Task<string> said = load.StandardOutput.ReadToEndAsync();
         _ = said.ContinueWith(_ => tracer.Stop(), TaskScheduler.Default);
 
@@ -28,7 +37,7 @@ internal static class Loss
         long disordered = 0;
         long worst = 0;
         long last = 0;
-        foreach (BindEvent next in tracer.Read())
+        foreach (TEvent next in tracer.Read())
         {
             received += next.ProcessId == load.Id ? 1 : 0;
             if (next.KernelTime < last)
@@ -41,12 +50,12 @@ internal static class Loss
         }
 
         using var made = System.Text.Json.JsonDocument.Parse(said.Result);
-        long calls = made.RootElement.GetProperty("made").GetInt64();
-        results.Add("loss-rate", "engine", round, calls / (double)settings.Seconds);
-        results.Add("loss-lost", "engine", round, calls - received);
-        results.Add("loss-dropped", "engine", round, tracer.ReadStatistics().Dropped);
-        results.Add("loss-disordered", "engine", round, disordered);
-        results.Add("loss-disorder-ns", "engine", round, worst);
+        long count = made.RootElement.GetProperty("made").GetInt64();
+        results.Add("loss-rate", what, round, count / (double)settings.Seconds);
+        results.Add("loss-lost", what, round, count - received);
+        results.Add("loss-dropped", what, round, tracer.ReadStatistics().Dropped);
+        results.Add("loss-disordered", what, round, disordered);
+        results.Add("loss-disorder-ns", what, round, worst);
     }
 
     private static void Pwsh(Settings settings, Results results, int round)

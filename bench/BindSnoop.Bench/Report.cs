@@ -154,8 +154,8 @@ internal static class Report
     {
         (string What, string Format, string Title)[] rows =
         [
-            ("loss-rate", "0", "no loss: binds a second"),
-            ("loss-lost", "0", "no loss: binds without an event"),
+            ("loss-rate", "0", "no loss: calls a second"),
+            ("loss-lost", "0", "no loss: calls without an event"),
             ("loss-dropped", "0", "no loss: counted as dropped"),
             ("loss-disordered", "0", "no loss: events behind a later one"),
             ("loss-disorder-ns", "0", "no loss: by how many nanoseconds at most"),

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using BindSnoop.Errors;
 using BindSnoop.Interop;
+using Microsoft.Win32.SafeHandles;
 
 namespace BindSnoop.Host;
 
@@ -23,6 +24,9 @@ internal sealed unsafe class KernelTypes
         "INET_FLAGS_FREEBIND\0"u8.ToArray(), "INET_FLAGS_TRANSPARENT\0"u8.ToArray(), "INET_FLAGS_BIND_ADDRESS_NO_PORT\0"u8.ToArray(),
         "BPF_FUNC_task_pt_regs\0"u8.ToArray(), "BPF_FUNC_loop\0"u8.ToArray(),
     ];
+
+    // The kernel's own pages, so nothing of the process's: stays mapped.
+    private static readonly Lazy<(nint Address, int Length)> s_mapped = new(Map);
 
     // It is 6 MB and wanted more than once at a start; afterwards the memory is of more use.
     private static readonly WeakReference<byte[]?> s_read = new(null);
@@ -62,10 +66,15 @@ internal sealed unsafe class KernelTypes
     /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>
     public static KernelTypes Load(IEnumerable<string> functions) => new(Read(), functions);
 
-    /// <summary>The type information of the running kernel, as it stands. Not to be changed.</summary>
+    /// <summary>The type information of the running kernel, as it stands.</summary>
     /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>
-    public static byte[] Read()
+    public static ReadOnlySpan<byte> Read()
     {
+        if (s_mapped.Value is { Length: > 0 } mapped)
+        {
+            return new((void*)mapped.Address, mapped.Length);
+        }
+
         if (s_read.TryGetTarget(out byte[]? read))
         {
             return read;
@@ -87,6 +96,24 @@ internal sealed unsafe class KernelTypes
 
     /// <summary>Whether BPF programs can give an address a type: since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast").</summary>
     public bool HasCast => HasFunction(CastFunction);
+
+    // Reading is by the page, and takes as long as a tenth of a start. Possible since 6.16 (a539e2a6d51d, "btf: Allow mmap of
+    // vmlinux btf"), which refuses mappings that are shared.
+    private static (nint Address, int Length) Map()
+    {
+        try
+        {
+            using SafeFileHandle file = File.OpenHandle(Path);
+            int length = (int)RandomAccess.GetLength(file);
+            nint address = Libc.mmap(0, (nuint)length, Libc.PROT_READ, Libc.MAP_PRIVATE, (int)file.DangerousGetHandle(), 0);
+            return address == -1 ? default : (address, length);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Whoever reads it says why not.
+            return default;
+        }
+    }
 
     // It runs once, over more than a hundred thousand types: too late for the compiler to notice by itself.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
