@@ -51,24 +51,44 @@ internal sealed class KernelSockets
     /// <returns>Null if the process has no bound socket of that number, or before Linux 5.17.</returns>
     public static BindSocket? Find(SocketProgram program, uint processId, ulong inode)
     {
-        List<SocketRecord> records = [];
-        if (!program.ReadFilesOf(processId, records))
+        using SocketHolders holders = new();
+        if (!program.ReadFilesOf(processId, holders.Records))
         {
             return null;
         }
 
+        holders.Join();
         KernelSockets sockets = new(program, []);
-        sockets.AddHeld(new Holders([.. records.Where(r => r.Inode == inode)]));
+        foreach (int first in holders.Sockets.Where(first => holders.Records[first].Inode == inode))
+        {
+            sockets.Add(holders.Records[first], nameof(HeldBy.Process), holders, first);
+        }
+
         return sockets._sockets.Count > 0 ? sockets._sockets[0] : null;
     }
 
     private void Read(IReadOnlyList<PortRange> ports, bool connections)
     {
         _program.Select(ports, connections);
-        Holders holders = Holders.Read(_program);
+        using SocketHolders holders = new();
+        using SocketRecords listed = new();
+
+        // At the same time, for either takes as long as the other. Sockets that only one of them has seen are looked at again.
+        Task<bool> tables = Task.Factory.StartNew(
+            () => _program.ReadTables(listed), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        bool whole;
+        try
+        {
+            _program.ReadFiles(holders.Records);
+        }
+        finally
+        {
+            whole = tables.GetAwaiter().GetResult();
+        }
+
+        holders.Join();
         AddHeld(holders);
-        List<SocketRecord> listed = [];
-        if (!_program.ReadTables(listed))
+        if (!whole)
         {
             _unseen.Add(ListsUnread);
         }
@@ -83,7 +103,7 @@ internal sealed class KernelSockets
     private bool ReadPorts(IReadOnlyCollection<(SocketTable Table, uint NetworkNamespace, ushort Port)> ports)
     {
         _program.Select([.. ports.Select(p => new PortRange(p.Port, p.Port))], true);
-        List<SocketRecord> listed = [];
+        using SocketRecords listed = new();
         foreach (var table in ports.ToLookup(p => p.Table, p => (p.NetworkNamespace, p.Port)))
         {
             if (!_program.ReadPorts(table.Key, [.. table.Distinct()], listed))
@@ -92,20 +112,28 @@ internal sealed class KernelSockets
             }
         }
 
-        List<SocketRecord> records = [];
-        ulong[] files = [.. listed.Select(r => r.File).Where(f => f != 0)];
-        if (files.Length > 0)
+        List<ulong> files = [];
+        for (int i = 0; i < listed.Count; i++)
         {
-            _program.ReadFilesOf(files, records);
+            if (listed[i].File != 0)
+            {
+                files.Add(listed[i].File);
+            }
         }
 
-        Holders holders = new(records);
+        using SocketHolders holders = new();
+        if (files.Count > 0)
+        {
+            _program.ReadFilesOf(files, holders.Records);
+        }
+
+        holders.Join();
         AddHeld(holders);
         AddOthers(Without(holders, listed), true);
         return true;
     }
 
-    private void AddHeld(Holders holders)
+    private void AddHeld(SocketHolders holders)
     {
         foreach (int first in holders.Sockets)
         {
@@ -127,11 +155,12 @@ internal sealed class KernelSockets
     }
 
     /// <summary>What the tables have and no process was seen to hold.</summary>
-    private static Dictionary<ulong, SocketRecord> Without(Holders holders, List<SocketRecord> listed)
+    private static Dictionary<ulong, SocketRecord> Without(SocketHolders holders, SocketRecords listed)
     {
         Dictionary<ulong, SocketRecord> others = [];
-        foreach (SocketRecord record in listed)
+        for (int i = 0; i < listed.Count; i++)
         {
+            ref readonly SocketRecord record = ref listed[i];
             if (!holders.Has(record.Socket) && !IsClosing(record))
             {
                 others.TryAdd(record.Socket, record);
@@ -149,8 +178,10 @@ internal sealed class KernelSockets
     {
         SocketRecord[] doubtful = [.. others.Values.Where(r => r.HeldBy == HeldBy.File)];
         _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
-        Holders holders = Holders.Read(_program);
-        List<SocketRecord> listed = [];
+        using SocketHolders holders = new();
+        _program.ReadFilesOf(doubtful.Select(r => r.File), holders.Records);
+        holders.Join();
+        using SocketRecords listed = new();
         if (!_program.ReadTables(listed))
         {
             _unseen.Add(ListsUnread);
@@ -170,7 +201,7 @@ internal sealed class KernelSockets
         }
     }
 
-    private void Add(in SocketRecord record, string heldBy, Holders? holders, int first)
+    private void Add(in SocketRecord record, string heldBy, SocketHolders? holders, int first)
     {
         List<SocketOwner> owners = [];
         foreach (int place in holders?.Of(first) ?? [])
@@ -200,84 +231,4 @@ internal sealed class KernelSockets
     /// <summary>Taken from its process, and not yet out of the table.</summary>
     private static bool IsClosing(in SocketRecord record) =>
         record.HeldBy == HeldBy.Nothing || record.HeldBy is HeldBy.Orphan or HeldBy.AcceptQueue && record.State is TcpStates.Close or TcpStates.Listen;
-
-    /// <summary>The records of descriptors, by socket.</summary>
-    private sealed class Holders
-    {
-        private readonly Dictionary<(ulong Socket, ulong Inode), int> _firsts;
-        private readonly HashSet<ulong> _addresses = [];
-        private readonly int[] _next;
-
-        public Holders(List<SocketRecord> records)
-        {
-            Records = records;
-            _next = new int[records.Count];
-            _firsts = new(records.Count);
-
-            // From the last to the first, so that each chain is in order.
-            for (int place = records.Count - 1; place >= 0; place--)
-            {
-                // An address alone may be that of a socket closed meanwhile, and of one made after it.
-                (ulong, ulong) key = (records[place].Socket, records[place].Inode);
-                _next[place] = _firsts.TryGetValue(key, out int next) ? next : -1;
-                _firsts[key] = place;
-                _addresses.Add(records[place].Socket);
-            }
-        }
-
-        public List<SocketRecord> Records { get; }
-
-        public IEnumerable<int> Sockets => _firsts.Values;
-
-        public static Holders Read(SocketProgram program)
-        {
-            List<SocketRecord> records = [];
-            program.ReadFiles(records);
-            return new Holders(records);
-        }
-
-        public bool Has(ulong socket) => _addresses.Contains(socket);
-
-        public int? Find(ulong socket, ulong inode, ushort protocol) =>
-            _firsts.TryGetValue((socket, inode), out int first) ? first
-            // A subflow may have an inode of its own.
-            : protocol == Names.Protocols.Mptcp && _firsts.Keys.FirstOrDefault(k => k.Socket == socket) is { Inode: not 0 } key ? _firsts[key]
-            : null;
-
-        /// <summary>The places of a socket's descriptors: each once, those of the process that has run longest first.</summary>
-        public List<int> Of(int first)
-        {
-            List<int> places = [];
-            for (int place = first; place >= 0; place = _next[place])
-            {
-                places.Add(place);
-            }
-
-            if (places.Count > 1)
-            {
-                places.Sort(Compare);
-
-                // Threads with file tables of their own are walked one by one, and may have the same.
-                int kept = 1;
-                for (int i = 1; i < places.Count; i++)
-                {
-                    if (Compare(places[i], places[kept - 1]) != 0)
-                    {
-                        places[kept++] = places[i];
-                    }
-                }
-
-                places.RemoveRange(kept, places.Count - kept);
-            }
-
-            return places;
-        }
-
-        private int Compare(int a, int b)
-        {
-            int order = Records[a].ProcessStart.CompareTo(Records[b].ProcessStart);
-            order = order != 0 ? order : Records[a].ProcessId.CompareTo(Records[b].ProcessId);
-            return order != 0 ? order : Records[a].Descriptor.CompareTo(Records[b].Descriptor);
-        }
-    }
 }

@@ -9,7 +9,8 @@ using BindSnoop.Loading;
 namespace BindSnoop.Sockets;
 
 /// <summary>
-/// The BPF programs of bpf/sockets.bpf.c, loaded and ready to be run any number of times, one at a time.
+/// The BPF programs of bpf/sockets.bpf.c, loaded and ready to be run any number of times: by one thread those that look for
+/// descriptors, by one at the same time those that walk over tables.
 /// Nothing is hooked; disposal leaves nothing in the kernel.
 /// </summary>
 internal sealed unsafe class SocketProgram : IDisposable
@@ -93,14 +94,14 @@ internal sealed unsafe class SocketProgram : IDisposable
     }
 
     /// <summary>Adds a record for each descriptor of a bound socket that a process has, of this PID namespace and those below.</summary>
-    public void ReadFiles(List<SocketRecord> records) => Read(_files, records);
+    public void ReadFiles(SocketRecords records) => Read(_files, records);
 
     /// <summary>
     /// The same, faster, of some files at least. Before Linux 5.17 all are gone over; there the programs cannot loop long
     /// enough to look into tables of descriptors.
     /// </summary>
     /// <param name="files">As records of <see cref="ReadTables"/> and <see cref="ReadPorts"/> have them.</param>
-    public void ReadFilesOf(IEnumerable<ulong> files, List<SocketRecord> records)
+    public void ReadFilesOf(IEnumerable<ulong> files, SocketRecords records)
     {
         SocketRequest* request = (SocketRequest*)_request.Pointer;
         request->Files = default;
@@ -116,7 +117,7 @@ internal sealed unsafe class SocketProgram : IDisposable
     /// <summary>Adds a record for each descriptor of a bound socket that one process has, whatever was selected.</summary>
     /// <param name="processId">An id of the initial PID namespace.</param>
     /// <returns>Whether that can be done: not before Linux 5.17.</returns>
-    public bool ReadFilesOf(uint processId, List<SocketRecord> records)
+    public bool ReadFilesOf(uint processId, SocketRecords records)
     {
         if (_owners is null)
         {
@@ -131,46 +132,33 @@ internal sealed unsafe class SocketProgram : IDisposable
         return true;
     }
 
-    private void Read(BpfLink program, List<SocketRecord> records)
+    private static void Read(BpfLink program, SocketRecords records)
     {
         using FileDescriptor iterator = LibBpf.bpf_iter_create(LibBpf.bpf_link__fd(program));
         Check(iterator.IsInvalid ? -Marshal.GetLastPInvokeError() : 0);
-        byte[] buffer = new byte[ReadSize];
-        int kept = 0;
-        fixed (byte* pointer = buffer)
+        while (true)
         {
-            while (true)
+            nint length = Libc.read(iterator, records.Reserve(ReadSize), ReadSize);
+            if (length > 0)
             {
-                nint length = Libc.read(iterator, pointer + kept, (nuint)(buffer.Length - kept));
-                if (length < 0)
-                {
-                    // EAGAIN comes after a million descriptors without a record (e679654a704e, "bpf: Fix a rcu_sched
-                    // stall issue with bpf task/task_file iterator").
-                    int errno = Marshal.GetLastPInvokeError();
-                    if (errno is Errno.EAGAIN or Errno.EINTR)
-                    {
-                        continue;
-                    }
-
-                    Check(-errno);
-                }
-
-                kept += (int)length;
-                int whole = kept - (kept % sizeof(SocketRecord));
-                records.AddRange(MemoryMarshal.Cast<byte, SocketRecord>(buffer.AsSpan(0, whole)));
-                buffer.AsSpan(whole, kept - whole).CopyTo(buffer);
-                kept -= whole;
-                if (length == 0)
-                {
-                    return;
-                }
+                records.Advance((int)length);
+            }
+            else if (length == 0)
+            {
+                return;
+            }
+            // EAGAIN comes after a million descriptors without a record (e679654a704e, "bpf: Fix a rcu_sched stall issue
+            // with bpf task/task_file iterator").
+            else if (Marshal.GetLastPInvokeError() is var errno && errno is not (Errno.EAGAIN or Errno.EINTR))
+            {
+                Check(-errno);
             }
         }
     }
 
     /// <summary>Adds a record for each socket that the kernel's tables list as bound: TCP, MPTCP, UDP and UDP-Lite.</summary>
     /// <returns>Whether all of them could be read to their ends.</returns>
-    public bool ReadTables(List<SocketRecord> records)
+    public bool ReadTables(SocketRecords records)
     {
         bool whole = true;
         foreach (SocketTable table in Enum.GetValues<SocketTable>())
@@ -186,7 +174,7 @@ internal sealed unsafe class SocketProgram : IDisposable
     /// thread's network namespace.
     /// </summary>
     /// <returns>Whether all of what had to be read could be.</returns>
-    public bool ReadPorts(SocketTable table, IReadOnlyCollection<(uint NetworkNamespace, ushort Port)> ports, List<SocketRecord> records)
+    public bool ReadPorts(SocketTable table, IReadOnlyCollection<(uint NetworkNamespace, ushort Port)> ports, SocketRecords records)
     {
         if (ports.Count > MostBuckets)
         {
@@ -221,7 +209,7 @@ internal sealed unsafe class SocketProgram : IDisposable
 
     /// <param name="networkNamespace">Where the port is that is wanted alone; 0 for all.</param>
     /// <param name="isAll">Whether the walk was over the whole table all the same.</param>
-    private bool Walk(SocketTable table, uint networkNamespace, ushort port, List<SocketRecord> records, out bool isAll)
+    private bool Walk(SocketTable table, uint networkNamespace, ushort port, SocketRecords records, out bool isAll)
     {
         isAll = true;
         (int type, int protocol) = table == SocketTable.Tcp ? (Libc.SOCK_STREAM, 0) : (Libc.SOCK_DGRAM, (int)table);
@@ -251,7 +239,7 @@ internal sealed unsafe class SocketProgram : IDisposable
                 return false;
             }
 
-            records.AddRange(new ReadOnlySpan<SocketRecord>(_found.Pointer, (int)walk->Found));
+            records.Add(new ReadOnlySpan<SocketRecord>(_found.Pointer, (int)walk->Found));
             walk->Found = 0;
         }
 
