@@ -7,9 +7,15 @@ using Xunit;
 
 namespace BindSnoop.Tests;
 
-/// <summary>A folder of the engine uses only those before it in the order that docs/architecture.md shows.</summary>
+/// <summary>
+/// A folder of the engine uses only those before it in the order that docs/architecture.md shows, and no file of the engine or the
+/// faces is long.
+/// </summary>
 public class ArchitectureTests
 {
+    // What is longer does more than one thing.
+    private const int MostLines = 300;
+
     private const BindingFlags All =
         BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
@@ -56,9 +62,19 @@ public class ArchitectureTests
         Assert.Empty(names.Except(s_engine.GetTypes().Select(t => t.Name.Split('`')[0])));
     }
 
-    private static string Page()
+    [Fact]
+    public void NoFileIsLong()
     {
-        using StreamReader reader = new(typeof(ArchitectureTests).Assembly.GetManifestResourceStream("architecture.md")!);
+        string[] files = [.. typeof(ArchitectureTests).Assembly.GetManifestResourceNames().Where(n => n.StartsWith("src/", StringComparison.Ordinal))];
+        Assert.Equal(["src/BindSnoop", "src/BindSnoop.Cli", "src/BindSnoop.PowerShell"], files.Select(f => string.Join('/', f.Split('/')[..2])).Distinct().Order());
+        Assert.Empty(files.Select(f => (File: f, Lines: Resource(f).Count(c => c == '\n'))).Where(f => f.Lines > MostLines).Select(f => $"{f.File} has {f.Lines} lines"));
+    }
+
+    private static string Page() => Resource("architecture.md");
+
+    private static string Resource(string name)
+    {
+        using StreamReader reader = new(typeof(ArchitectureTests).Assembly.GetManifestResourceStream(name)!);
         return reader.ReadToEnd();
     }
 

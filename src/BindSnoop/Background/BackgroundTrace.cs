@@ -37,6 +37,24 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>How many events wait to be fetched.</summary>
     public virtual int Queued => 0;
 
+    /// <summary>Begins one.</summary>
+    /// <param name="maxQueued">How many events it keeps for those who come for them.</param>
+    /// <exception cref="TraceException">Nothing can be traced so.</exception>
+    public static BackgroundTrace Begin(BindTraceMode mode, TraceOptions options, int maxQueued)
+    {
+        if (maxQueued < 1)
+        {
+            throw new TraceException(
+                "InvalidMaxQueued",
+                TraceErrorKind.InvalidArgument,
+                $"A queue of {maxQueued} events is not possible.",
+                "Give at least 1.",
+                maxQueued);
+        }
+
+        return mode == BindTraceMode.Count ? new CountTrace(options) : new EventTrace(new BindTracer(options), maxQueued);
+    }
+
     /// <summary>Proves again that it works; null if it has ended.</summary>
     public abstract TraceProof? ProveAgain();
 

@@ -23,7 +23,7 @@ public sealed class BindTrace : IDisposable
     private ProofWatch? _proofs;
 
     internal BindTrace(string name, int id, BindTraceMode mode, TraceOptions options, int maxQueued)
-        : this(name, id, mode, options, maxQueued, Begin(mode, options with { TraceName = name }, maxQueued))
+        : this(name, id, mode, options, maxQueued, BackgroundTrace.Begin(mode, options with { TraceName = name }, maxQueued))
     {
     }
 
@@ -289,20 +289,5 @@ public sealed class BindTrace : IDisposable
                 _trace.Dispose();
             }
         }
-    }
-
-    private static BackgroundTrace Begin(BindTraceMode mode, TraceOptions options, int maxQueued)
-    {
-        if (maxQueued < 1)
-        {
-            throw new TraceException(
-                "InvalidMaxQueued",
-                TraceErrorKind.InvalidArgument,
-                $"A queue of {maxQueued} events is not possible.",
-                "Give at least 1.",
-                maxQueued);
-        }
-
-        return mode == BindTraceMode.Count ? new CountTrace(options) : new EventTrace(new BindTracer(options), maxQueued);
     }
 }

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace BindSnoop.History;
 
 /// <summary>
@@ -19,17 +17,10 @@ internal sealed class RecordWriter : IDisposable
     private readonly RecordEpochs _epochs;
     private readonly RecordRows _rows;
     private readonly RecordStatement _progress;
-    private readonly Dictionary<long, Holding> _open = [];
-
-    // What was released since the look that is going on began, which may still have found it: when, if it was not known before.
-    private readonly Dictionary<long, long?> _released = [];
+    private readonly RecordHoldings _holdings;
     private readonly long _run;
     private readonly bool _isFirst;
     private readonly bool _inTransaction;
-    private long _lookBegan = long.MaxValue;
-
-    // Nothing is older in a record's time than the look that saw everything last.
-    private long _seen;
 
     /// <summary>Begins to write, with a gap since what was written last; <see cref="Reconcile"/> ends that.</summary>
     /// <param name="host">The machine.</param>
@@ -61,20 +52,15 @@ internal sealed class RecordWriter : IDisposable
             CheckClock(kernelTime, utc);
             _epochs = new(database);
             _rows = new(database, _epochs);
-            ReadOpen(before.Seen);
-            if (!sameBoot && !_isFirst)
+            _holdings = new(_rows);
+            _holdings.Read(database, _epochs, before.Seen);
+            if (!sameBoot)
             {
-                // No socket outlives its kernel.
-                foreach (Holding holding in _open.Values)
-                {
-                    End(holding, Math.Max(_clock.Base, holding.Seen));
-                }
-
-                _open.Clear();
+                _holdings.EndAll(_clock.Base);
+                _holdings.Seen = _clock.Base;
             }
 
-            _seen = sameBoot ? before.Seen : _clock.Base;
-            new RecordRun(_run, host.Boot, _clock.Base, TimeOf(kernelTime), _seen, HasEnded: false).Insert(database, host, blind);
+            new RecordRun(_run, host.Boot, _clock.Base, TimeOf(kernelTime), _holdings.Seen, HasEnded: false).Insert(database, host, blind);
         }
         catch
         {
@@ -84,7 +70,7 @@ internal sealed class RecordWriter : IDisposable
     }
 
     /// <summary>How many sockets are held now, as far as is known.</summary>
-    public int Open => _open.Count;
+    public int Open => _holdings.Count;
 
     /// <summary>Whether something is not known now.</summary>
     public bool InGap => _gaps.IsOpen;
@@ -110,8 +96,7 @@ internal sealed class RecordWriter : IDisposable
             next.ErrorCode == 0 && next.RequestedPort == 0, RecordOrigin.Bind, record.Options, next.IPv6Only, record.InterfaceIndex, next.InterfaceName);
         if (next.ErrorCode == 0)
         {
-            Release(next.Inode, time);
-            Hold(time, null, next.Port, RecordWho.Of(next), what, next.ProcessId, next.ThreadId, next.Inode);
+            _holdings.Begin(time, next, next.Port, what);
             return 0;
         }
 
@@ -126,39 +111,22 @@ internal sealed class RecordWriter : IDisposable
         RecordWhat what = new(
             record.ProtocolNumber, record.SocketType, record.AddressFamily, next.Address, null, next.Implicit, RecordOrigin.Listen, record.Options,
             next.IPv6Only, record.InterfaceIndex, next.InterfaceName);
-        if (next.Implicit && next.ErrorCode == 0 && !_open.ContainsKey(next.Inode))
+        if (next.Implicit && next.ErrorCode == 0 && !_holdings.Contains(next.Inode))
         {
-            Hold(time, null, next.Port, RecordWho.Of(next), what, next.ProcessId, next.ThreadId, next.Inode);
+            _holdings.Begin(time, next, next.Port, what);
         }
 
         _rows.AddListen(time, next, what);
     }
 
     /// <summary>Writes down that a port was let go; in the order of time.</summary>
-    public void Add(ReleaseEvent next)
-    {
-        long time = TimeOf(next.KernelTime);
-        bool isKnown = _open.Remove(next.Inode, out Holding holding);
-        if (isKnown)
-        {
-            EndAt(holding, time);
-        }
-
-        if (time >= _lookBegan)
-        {
-            _released[next.Inode] = isKnown ? null : time;
-        }
-    }
+    public void Add(ReleaseEvent next) => _holdings.End(next.Inode, TimeOf(next.KernelTime));
 
     /// <summary>Adds why a bind failed.</summary>
     public void Explain(long failure, BindFinding finding) => _rows.Explain(failure, finding);
 
     /// <summary>A look at all sockets begins, which <see cref="Reconcile"/> ends.</summary>
-    public void BeginLook(long begin)
-    {
-        _lookBegan = begin;
-        _released.Clear();
-    }
+    public void BeginLook(long begin) => _holdings.BeginLook(begin);
 
     /// <summary>
     /// Compares with what a look at all sockets found, once everything until its end has been written down: what is not known
@@ -169,55 +137,19 @@ internal sealed class RecordWriter : IDisposable
     /// <param name="isWhole">Whether it saw everything.</param>
     public void Reconcile(IReadOnlyList<BindSocket> sockets, long begin, long end, bool isWhole)
     {
-        _lookBegan = long.MaxValue;
-        foreach (BindSocket socket in sockets)
-        {
-            if (socket.Inode == 0)
-            {
-                continue;
-            }
-
-            ref Holding known = ref CollectionsMarshal.GetValueRefOrNullRef(_open, socket.Inode);
-            if (!System.Runtime.CompilerServices.Unsafe.IsNullRef(ref known))
-            {
-                known = known with { Seen = Math.Max(known.Seen, begin) };
-            }
-            else if (socket.Port != 0 && Sockets.SocketSelection.HolderStates.Contains(socket.State))
-            {
-                bool isReleased = _released.TryGetValue(socket.Inode, out long? released);
-                if (!isReleased || released is not null)
-                {
-                    Hold(begin, _seen, socket);
-                }
-
-                if (released is { } time && _open.Remove(socket.Inode, out Holding holding))
-                {
-                    EndAt(holding, time);
-                }
-            }
-        }
-
+        _holdings.Compare(sockets, begin);
         if (!isWhole)
         {
             return;
         }
 
-        foreach ((long inode, Holding holding) in _open)
-        {
-            if (holding.Seen < begin)
-            {
-                End(holding, end);
-                _open.Remove(inode);
-            }
-        }
-
+        _holdings.EndUnseen(begin, end);
         if (_isFirst && !IsKnown && !InGap)
         {
             // What was released before the look came to it is not known.
             _database.Execute("UPDATE run SET began = ?2 WHERE id = ?1", _run, end);
         }
 
-        _seen = begin;
         IsKnown = true;
         _gaps.End(end);
     }
@@ -253,12 +185,12 @@ internal sealed class RecordWriter : IDisposable
     {
         Alive = Math.Max(Alive, alive);
         _gaps.Extend(Alive);
-        if (_epochs.IsFull(Alive, Math.Max(_epochRows, 2 * _open.Count)))
+        if (_epochs.IsFull(Alive, Math.Max(_epochRows, 2 * _holdings.Count)))
         {
-            _epochs.End(Alive, _open.Values.Select(h => (h.Port, h.Id)));
+            _epochs.End(Alive, _holdings.Rows);
         }
 
-        _progress.Bind(_run, Alive, _seen);
+        _progress.Bind(_run, Alive, _holdings.Seen);
         _progress.Run();
         if (hasEnded)
         {
@@ -290,56 +222,4 @@ internal sealed class RecordWriter : IDisposable
             }
         }
     }
-
-    private void ReadOpen(long seen)
-    {
-        using RecordStatement rows = _database.Prepare(
-            "SELECT id, inode, port FROM bind WHERE held = ?1 AND (id >= ?2 OR id IN (SELECT id FROM carried WHERE epoch = ?3))");
-        rows.Bind(RecordSchema.Open, _epochs.Began, _epochs.Id);
-        while (rows.Step())
-        {
-            long id = rows.Number(0);
-            _open[rows.Number(1)] = new(id, Math.Max(id, seen), (ushort)rows.Number(2));
-        }
-    }
-
-    private void Hold(long begin, long earliest, BindSocket socket)
-    {
-        ref readonly Abi.SocketRecord record = ref socket.Record;
-        Hold(
-            begin,
-            earliest,
-            socket.Port,
-            new(socket.Comm, socket.Uid ?? uint.MaxValue, null, null, false, socket.NetworkNamespace, null, socket.CgroupPath, socket.Owners.Count > 0 ? socket.Owners[0].Container : null),
-            new(
-                record.ProtocolNumber, record.SocketType, record.AddressFamily, socket.Address, null, false, RecordOrigin.Snapshot,
-                (byte)(socket.Options ?? BindOptions.None), socket.IPv6Only == true, record.InterfaceIndex, socket.InterfaceName),
-            socket.ProcessId ?? 0,
-            socket.ProcessId ?? 0,
-            socket.Inode);
-    }
-
-    private void Hold(long time, long? earliest, int port, in RecordWho who, in RecordWhat what, int processId, int threadId, long inode)
-    {
-        long id = _rows.AddBind(time, earliest, port, who, what, processId, threadId, inode);
-        _open[inode] = new(id, id, (ushort)port);
-    }
-
-    /// <summary>A socket that binds again was let go before.</summary>
-    private void Release(long inode, long time)
-    {
-        if (_open.Remove(inode, out Holding before))
-        {
-            End(before, time);
-        }
-    }
-
-    /// <summary>It was held until then, which was seen.</summary>
-    private void EndAt(in Holding holding, long time) => _rows.End(holding.Id, Math.Max(time, holding.Seen) - holding.Id, 0);
-
-    private void End(in Holding holding, long gone) => _rows.End(holding.Id, holding.Seen - holding.Id, Math.Max(0, gone - holding.Seen));
-
-    /// <param name="Id">Its row, which is when it was bound.</param>
-    /// <param name="Seen">When it was seen last.</param>
-    private readonly record struct Holding(long Id, long Seen, ushort Port);
 }

@@ -31,15 +31,15 @@ internal sealed class AcceptProver(TraceFilter filter) : Prover(filter, isCounti
 
     protected override byte[] Example => RecordBytes.Of(new AcceptRecord { AddressFamily = (ushort)IPFamily.IPv4 });
 
-    protected override void Compare(byte[] record, KnownCall call)
+    protected override void Compare(byte[] record, KnownCall call, CallComparison comparison)
     {
         AcceptEvent seen = new(RecordBytes.As<AcceptRecord>(record), Context);
-        CompareEvent(seen, call);
-        CompareEnd(call, nameof(seen.LocalAddress), nameof(seen.LocalPort), call.Local, seen.LocalAddress, seen.LocalPort);
-        CompareEnd(call, nameof(seen.RemoteAddress), nameof(seen.RemotePort), call.Remote, seen.RemoteAddress, seen.RemotePort);
-        Same(call, nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
-        Same(call, nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
-        Same(call, nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
+        comparison.SameEvent(seen);
+        comparison.SameEnd(nameof(seen.LocalAddress), nameof(seen.LocalPort), call.Local, seen.LocalAddress, seen.LocalPort);
+        comparison.SameEnd(nameof(seen.RemoteAddress), nameof(seen.RemotePort), call.Remote, seen.RemoteAddress, seen.RemotePort);
+        comparison.Same(nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
+        comparison.Same(nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
+        comparison.Same(nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
     }
 
     private void IPv4() => Accept("accept()", IPFamily.IPv4, KnownSocket.First);

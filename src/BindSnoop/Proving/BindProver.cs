@@ -38,34 +38,33 @@ internal sealed class BindProver(TraceFilter filter, bool isCounting) : Prover(f
         ? RecordBytes.Of(new BindCountKey { AddressFamily = (ushort)IPFamily.IPv4 })
         : RecordBytes.Of(new BindRecord { AddressFamily = (ushort)IPFamily.IPv4 });
 
-    protected override void Compare(byte[] record, KnownCall call)
+    protected override void Compare(byte[] record, KnownCall call, CallComparison comparison)
     {
         if (IsCounting)
         {
-            CompareCount(record, call);
+            comparison.SameCount(record);
             return;
         }
 
         BindEvent seen = new(RecordBytes.As<BindRecord>(record), Context);
-        CompareEvent(seen, call);
-        CompareEnd(call, nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
+        comparison.SameEvent(seen);
+        comparison.SameEnd(nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
 
         // A program of the kernel's may have put another in its place, which only some back ends get to see.
         bool isReplaced = call.Error == 0 && seen.RequestedAddress == call.Local.Address.ToString();
-        CompareEnd(
-            call,
+        comparison.SameEnd(
             nameof(seen.RequestedAddress),
             nameof(seen.RequestedPort),
             isReplaced ? new IPEndPoint(call.Local.Address, call.Requested!.Port) : call.Requested,
             seen.RequestedAddress,
             seen.RequestedPort);
-        Same(call, nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
-        Same(call, nameof(seen.SocketType), Names.SocketTypes.NameOf((ushort)call.SocketType), seen.SocketType);
-        Same(call, nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
-        Same(call, nameof(seen.Options), call.Options.ToString(), seen.Options.ToString());
-        Same(call, nameof(seen.IPv6Only), call.IPv6Only.ToString(), seen.IPv6Only.ToString());
-        Same(call, nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
-        Same(call, nameof(seen.SocketUid), call.Error != 0 && call.Inode != 0 ? Interop.Libc.geteuid() : 0, seen.SocketUid);
+        comparison.Same(nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
+        comparison.Same(nameof(seen.SocketType), Names.SocketTypes.NameOf((ushort)call.SocketType), seen.SocketType);
+        comparison.Same(nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
+        comparison.Same(nameof(seen.Options), call.Options.ToString(), seen.Options.ToString());
+        comparison.Same(nameof(seen.IPv6Only), call.IPv6Only.ToString(), seen.IPv6Only.ToString());
+        comparison.Same(nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
+        comparison.Same(nameof(seen.SocketUid), call.Error != 0 && call.Inode != 0 ? Interop.Libc.geteuid() : 0, seen.SocketUid);
     }
 
     private void ChosenPort()

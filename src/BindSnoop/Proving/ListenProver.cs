@@ -31,30 +31,30 @@ internal sealed class ListenProver(TraceFilter filter, bool isCounting) : Prover
         ? RecordBytes.Of(new BindCountKey { AddressFamily = (ushort)IPFamily.IPv4 })
         : RecordBytes.Of(new ListenRecord { AddressFamily = (ushort)IPFamily.IPv4 });
 
-    protected override void Compare(byte[] record, KnownCall call)
+    protected override void Compare(byte[] record, KnownCall call, CallComparison comparison)
     {
         if (IsCounting)
         {
-            CompareCount(record, call);
+            comparison.SameCount(record);
             return;
         }
 
         ListenEvent seen = new(RecordBytes.As<ListenRecord>(record), Context);
-        CompareEvent(seen, call);
-        CompareEnd(call, nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
-        Same(call, nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
-        Same(call, nameof(seen.SocketType), Names.SocketTypes.NameOf((ushort)call.SocketType), seen.SocketType);
-        Same(call, nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
+        comparison.SameEvent(seen);
+        comparison.SameEnd(nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
+        comparison.Same(nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
+        comparison.Same(nameof(seen.SocketType), Names.SocketTypes.NameOf((ushort)call.SocketType), seen.SocketType);
+        comparison.Same(nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
 
         // Not known where the kernel has cut it already.
-        Same(call, nameof(seen.Backlog), call.Backlog, seen.Backlog ?? (call.BacklogLimit <= call.Backlog ? call.Backlog : -1));
-        Same(call, nameof(seen.BacklogLimit), call.BacklogLimit ?? -1, seen.BacklogLimit ?? -1);
-        Same(call, nameof(seen.Implicit), false.ToString(), seen.Implicit.ToString());
-        Same(call, nameof(seen.PortChosen), (call.Local.Port != 0).ToString(), seen.PortChosen.ToString());
-        Same(call, nameof(seen.AlreadyListening), call.AlreadyListening.ToString(), seen.AlreadyListening.ToString());
-        Same(call, nameof(seen.Options), call.Options.ToString(), seen.Options.ToString());
-        Same(call, nameof(seen.IPv6Only), call.IPv6Only.ToString(), seen.IPv6Only.ToString());
-        Same(call, nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
+        comparison.Same(nameof(seen.Backlog), call.Backlog, seen.Backlog ?? (call.BacklogLimit <= call.Backlog ? call.Backlog : -1));
+        comparison.Same(nameof(seen.BacklogLimit), call.BacklogLimit ?? -1, seen.BacklogLimit ?? -1);
+        comparison.Same(nameof(seen.Implicit), false.ToString(), seen.Implicit.ToString());
+        comparison.Same(nameof(seen.PortChosen), (call.Local.Port != 0).ToString(), seen.PortChosen.ToString());
+        comparison.Same(nameof(seen.AlreadyListening), call.AlreadyListening.ToString(), seen.AlreadyListening.ToString());
+        comparison.Same(nameof(seen.Options), call.Options.ToString(), seen.Options.ToString());
+        comparison.Same(nameof(seen.IPv6Only), call.IPv6Only.ToString(), seen.IPv6Only.ToString());
+        comparison.Same(nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
     }
 
     private void IPv4()

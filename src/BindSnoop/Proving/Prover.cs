@@ -1,10 +1,8 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using BindSnoop.Abi;
 using BindSnoop.Errors;
 using BindSnoop.Host;
-using BindSnoop.Interop;
 using BindSnoop.Loading;
 using BindSnoop.Reading;
 
@@ -95,7 +93,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
     }
 
     /// <summary>Compares the record of a call.</summary>
-    protected abstract void Compare(byte[] record, KnownCall call);
+    protected abstract void Compare(byte[] record, KnownCall call, CallComparison comparison);
 
     /// <summary>Whether a function, or a system call, is hooked.</summary>
     protected bool Hooks(string function) =>
@@ -144,34 +142,32 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
                 : Fail(Outcome.Wrong, $"{call.Name} was reported {records.Count} times.");
         }
 
-        int first = _compared.Count;
+        CallComparison comparison = new(call, Caller);
         try
         {
-            Compare(records[0], call);
+            Compare(records[0], call, comparison);
         }
         catch (TraceException exception)
         {
+            _compared.AddRange(comparison.Fields);
             return Fail(Outcome.Wrong, $"{call.Name}: {exception.Message}");
         }
 
         if (!IsCounting)
         {
             long time = (long)System.Runtime.InteropServices.MemoryMarshal.AsRef<OriginRecord>(records[0]).Time;
-            Same(call, "KernelTime", "during the call", time < _before ? "before it" : time > after ? "after it" : "during the call");
+            comparison.Same("KernelTime", "during the call", time < _before ? "before it" : time > after ? "after it" : "during the call");
         }
 
         if (FilterVerdict.Of(filter, call, Caller) is { } kept)
         {
-            Same(call, "Filter", kept ? "kept" : "refused", refused ? "refused" : "kept");
+            comparison.Same("Filter", kept ? "kept" : "refused", refused ? "refused" : "kept");
         }
 
-        for (int i = first; i < _compared.Count; i++)
+        _compared.AddRange(comparison.Fields);
+        if (comparison.Fields.FirstOrDefault(f => !f.IsSame) is { } wrong)
         {
-            ComparedField field = _compared[i];
-            if (!field.IsSame)
-            {
-                return Fail(Outcome.Wrong, $"{call.Name} was reported with {field.Field} '{field.Seen}' instead of '{field.Expected}'.");
-            }
+            return Fail(Outcome.Wrong, $"{call.Name} was reported with {wrong.Field} '{wrong.Seen}' instead of '{wrong.Expected}'.");
         }
 
         return true;
@@ -183,67 +179,6 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
 
     /// <summary>There was nothing to accept within the time.</summary>
     protected bool NothingCame(string call) => Fail(Outcome.NotMade, $"{call}: no connection came over the loopback interface.");
-
-    protected void Same(KnownCall call, string field, string? expected, string? seen) =>
-        _compared.Add(new(call.Name, field, expected ?? "", seen ?? ""));
-
-    protected void Same(KnownCall call, string field, long expected, long seen) =>
-        Same(call, field, expected.ToString(CultureInfo.InvariantCulture), seen.ToString(CultureInfo.InvariantCulture));
-
-    /// <summary>Compares what all events have.</summary>
-    protected void CompareEvent(TraceEvent seen, KnownCall call)
-    {
-        if (seen.ThreadId == Caller.ThreadId)
-        {
-            Same(call, nameof(seen.ThreadId), seen.ThreadId, seen.ThreadId);
-            Same(call, nameof(seen.ProcessId), Caller.ProcessId ?? 0, seen.ProcessId);
-
-            // Its parent may have ended since.
-            if (Caller.ParentProcessId is { } parent)
-            {
-                Same(call, nameof(seen.ParentProcessId), seen.ParentProcessId == Libc.getppid() ? seen.ParentProcessId : parent, seen.ParentProcessId);
-            }
-        }
-        else
-        {
-            // It is the host's number where that of /proc cannot be known.
-            Same(call, nameof(seen.ThreadId), Caller.InitialThreadId, seen.ThreadId);
-        }
-
-        Same(call, nameof(seen.Comm), Caller.Comm, seen.Comm);
-        Same(call, nameof(seen.ErrorCode), call.Error, seen.ErrorCode);
-        Same(call, nameof(seen.Inode), call.Inode, seen.Inode);
-        SameIfKnown(call, nameof(seen.Uid), Caller.Uid, seen.Uid);
-        SameIfKnown(call, nameof(seen.Gid), Caller.Gid, seen.Gid);
-        SameIfKnown(call, nameof(seen.NetworkNamespace), Caller.NetworkNamespace, seen.NetworkNamespace);
-        SameIfKnown(call, nameof(seen.MountNamespace), Caller.MountNamespace, seen.MountNamespace);
-        SameIfKnown(call, nameof(seen.CgroupId), (long?)Caller.CgroupId, (long)seen.CgroupId);
-    }
-
-    /// <summary>Compares what counts have.</summary>
-    protected void CompareCount(byte[] record, KnownCall call)
-    {
-        BindCount seen = new(RecordBytes.As<BindCountKey>(record), 1, BindEvent.Definition);
-        CompareEnd(call, nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
-        Same(call, nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
-        Same(call, nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
-        Same(call, nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
-        Same(call, nameof(seen.ErrorCode), call.Error, seen.ErrorCode);
-    }
-
-    protected void CompareEnd(KnownCall call, string addressField, string portField, IPEndPoint? expected, string? address, int port)
-    {
-        Same(call, addressField, expected?.Address.ToString(), address);
-        Same(call, portField, expected?.Port ?? 0, port);
-    }
-
-    private void SameIfKnown(KnownCall call, string field, long? expected, long seen)
-    {
-        if (expected is { } known)
-        {
-            Same(call, field, known, seen);
-        }
-    }
 
     private bool Fail(Outcome outcome, string problem)
     {
@@ -267,7 +202,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         _caller = new KnownCaller(initialId: 0);
         using KnownSocket socket = new(IPFamily.IPv4, KnownSocket.Tcp, BindOptions.FreeBind | BindOptions.ReuseAddress);
         KnownCall call = new("", socket);
-        Compare(Example, call);
+        Compare(Example, call, new CallComparison(call, _caller));
         _ = FilterVerdict.Of(filter, call, _caller);
     }
 

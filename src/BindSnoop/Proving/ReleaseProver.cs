@@ -27,24 +27,24 @@ internal sealed class ReleaseProver(TraceFilter filter) : Prover(filter, isCount
 
     protected override byte[] Example => RecordBytes.Of(new ReleaseRecord { AddressFamily = (ushort)IPFamily.IPv4 });
 
-    protected override void Compare(byte[] record, KnownCall call)
+    protected override void Compare(byte[] record, KnownCall call, CallComparison comparison)
     {
         ReleaseEvent seen = new(RecordBytes.As<ReleaseRecord>(record), Context);
-        CompareEvent(seen, call);
-        CompareEnd(call, nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
-        Same(call, nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
-        Same(call, nameof(seen.SocketType), Names.SocketTypes.NameOf((ushort)call.SocketType), seen.SocketType);
-        Same(call, nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
-        Same(call, nameof(seen.State), call.State, seen.State);
-        Same(call, nameof(seen.LeavesTimeWait), false.ToString(), (seen.LeavesTimeWait == true).ToString());
-        Same(call, nameof(seen.Options), call.Options.ToString(), seen.Options.ToString());
-        Same(call, nameof(seen.IPv6Only), call.IPv6Only.ToString(), seen.IPv6Only.ToString());
-        Same(call, nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
+        comparison.SameEvent(seen);
+        comparison.SameEnd(nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
+        comparison.Same(nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
+        comparison.Same(nameof(seen.SocketType), Names.SocketTypes.NameOf((ushort)call.SocketType), seen.SocketType);
+        comparison.Same(nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
+        comparison.Same(nameof(seen.State), call.State, seen.State);
+        comparison.Same(nameof(seen.LeavesTimeWait), false.ToString(), (seen.LeavesTimeWait == true).ToString());
+        comparison.Same(nameof(seen.Options), call.Options.ToString(), seen.Options.ToString());
+        comparison.Same(nameof(seen.IPv6Only), call.IPv6Only.ToString(), seen.IPv6Only.ToString());
+        comparison.Same(nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
         if (Hooks("inet_bind") || HasPrograms("_post_bind4"))
         {
             const string Right = "since it was bound";
             long boundAt = seen.KernelTime - ((seen.BoundFor?.Ticks ?? 0) * Rounded);
-            Same(call, nameof(seen.BoundFor), Right, boundAt < call.BoundFrom - Rounded ? "longer" : boundAt > call.BoundUntil + Rounded ? "shorter" : Right);
+            comparison.Same(nameof(seen.BoundFor), Right, boundAt < call.BoundFrom - Rounded ? "longer" : boundAt > call.BoundUntil + Rounded ? "shorter" : Right);
         }
     }
 
