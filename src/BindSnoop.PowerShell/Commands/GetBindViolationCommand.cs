@@ -6,31 +6,15 @@ namespace BindSnoop.PowerShell;
 /// <summary>Traces the calls that a policy judges, and streams those that it does not allow.</summary>
 [Cmdlet(VerbsCommon.Get, "BindViolation", DefaultParameterSetName = LiveSet)]
 [OutputType(typeof(BindViolation))]
-public sealed class GetBindViolationCommand : FilterCommand
+public sealed class GetBindViolationCommand : StreamCommand
 {
     /// <summary>What calls are judged by: of New-BindPolicy, a hashtable, or the path of a file.</summary>
     [Parameter(ParameterSetName = LiveSet, Mandatory = true, Position = 0)]
     [ValidateNotNull]
     public object Policy { get; set; } = null!;
 
-    /// <summary>How long to trace; a number is seconds. Without it: until Ctrl-C.</summary>
-    [Parameter(ParameterSetName = LiveSet)]
-    [Duration]
-    public TimeSpan? Duration { get; set; }
-
-    /// <summary>Ends after so many violations.</summary>
-    [Parameter(ParameterSetName = LiveSet)]
-    [ValidateRange(1, long.MaxValue)]
-    public long MaxEvents { get; set; } = long.MaxValue;
-
-    /// <inheritdoc/>
-    protected override void EndProcessing()
+    private protected override void Stream()
     {
-        if (NothingToTrace)
-        {
-            return;
-        }
-
         BindPolicy policy = Try(() => PolicyFile.Of(Policy, nameof(Policy), GetUnresolvedProviderPathFromPSPath));
         TimeSpan? duration = Duration is { } time ? Try(() => TraceDuration.Check(time)) : null;
         using CancellationTokenSource enough = CancellationTokenSource.CreateLinkedTokenSource(StopToken);

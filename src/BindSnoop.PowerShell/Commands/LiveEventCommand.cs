@@ -5,7 +5,7 @@ namespace BindSnoop.PowerShell;
 
 /// <summary>What the cmdlets share that stream one kind of event, and nothing else.</summary>
 /// <typeparam name="TEvent">The kind.</typeparam>
-public abstract class LiveEventCommand<TEvent> : FilterCommand
+public abstract class LiveEventCommand<TEvent> : StreamCommand
     where TEvent : TraceEvent
 {
     /// <summary>Local ports: numbers, and ranges such as 8000-8999.</summary>
@@ -21,24 +21,7 @@ public abstract class LiveEventCommand<TEvent> : FilterCommand
     [ValidateNotNullOrEmpty]
     public string[] Address { get; set; } = [];
 
-    /// <summary>How long to trace; a number is seconds. Without it: until Ctrl-C.</summary>
-    [Parameter(ParameterSetName = LiveSet)]
-    [Duration]
-    public TimeSpan? Duration { get; set; }
-
-    /// <summary>Ends after so many events.</summary>
-    [Parameter(ParameterSetName = LiveSet)]
-    [ValidateRange(1, long.MaxValue)]
-    public long MaxEvents { get; set; } = long.MaxValue;
-
-    /// <inheritdoc/>
-    protected override void EndProcessing()
-    {
-        if (!NothingToTrace)
-        {
-            Stream(() => Start(ReadOptions()), Duration, MaxEvents, Write);
-        }
-    }
+    private protected override void Stream() => Stream(() => Start(ReadOptions()), Duration, MaxEvents, Write);
 
     private protected override TraceFilter ReadFilter() => base.ReadFilter() with
     {
