@@ -6,7 +6,7 @@
 #include "accounting.h"
 #include "filter.h"
 
-struct accept_record {
+struct accept_sample {
 	struct origin origin;
 	__u8 local_address[16];
 	__u8 remote_address[16];
@@ -64,7 +64,7 @@ static __always_inline bool call_wanted(int ret)
  */
 struct interrupted {
 	__u64 start_time; /* of the thread, since its number may be given to another */
-	struct accept_record record;
+	struct accept_sample sample;
 };
 
 struct {
@@ -74,48 +74,48 @@ struct {
 	__type(value, struct interrupted);
 } interrupted SEC(".maps");
 
-static __always_inline void fill(bool typed, struct accept_record *record, struct task_struct *task,
+static __always_inline void fill(bool typed, struct accept_sample *sample, struct task_struct *task,
 				 const struct outcome *call, const struct endpoint *local,
 				 const struct endpoint *remote)
 {
 	struct sock *sk = call->sk;
 	struct net *net = LOAD(typed, sk, __sk_common.skc_net.net);
 
-	fill_origin(&record->origin, task, inode_of(typed, sk), LOAD(typed, net, ns.inum), call->ret);
-	__builtin_memcpy(record->local_address, local->address, sizeof(record->local_address));
-	__builtin_memcpy(record->remote_address, remote->address, sizeof(record->remote_address));
-	record->interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);
-	record->address_family = local->family;
-	record->local_port = local->port;
-	record->remote_port = remote->port;
-	record->protocol_number = call->protocol;
-	record->reserved = 0;
+	fill_origin(&sample->origin, task, inode_of(typed, sk), LOAD(typed, net, ns.inum), call->ret);
+	__builtin_memcpy(sample->local_address, local->address, sizeof(sample->local_address));
+	__builtin_memcpy(sample->remote_address, remote->address, sizeof(sample->remote_address));
+	sample->interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);
+	sample->address_family = local->family;
+	sample->local_port = local->port;
+	sample->remote_port = remote->port;
+	sample->protocol_number = call->protocol;
+	sample->reserved = 0;
 }
 
 static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *local,
 				const struct endpoint *remote)
 {
 	struct task_struct *task = current_task();
-	struct accept_record *record;
+	struct accept_sample *sample;
 
 	/* io_uring makes EINTR of it at once. */
 	if (call->ret == -ERESTARTSYS && !(LOAD_TASK(task, flags) & PF_IO_WORKER)) {
 		struct interrupted last = { .start_time = LOAD_TASK(task, start_time) };
 		__u32 thread_id = bpf_get_current_pid_tgid();
 
-		fill(typed, &last.record, task, call, local, remote);
-		last.record.origin.error_code = EINTR;
+		fill(typed, &last.sample, task, call, local, remote);
+		last.sample.origin.error_code = EINTR;
 		if (bpf_map_update_elem(&interrupted, &thread_id, &last, BPF_ANY))
 			return missed();
 		return 0;
 	}
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (!record)
+	sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
+	if (!sample)
 		return dropped();
-	fill(typed, record, task, call, local, remote);
+	fill(typed, sample, task, call, local, remote);
 	if (call->ret == -ERESTARTSYS)
-		record->origin.error_code = EINTR;
-	submit(record);
+		sample->origin.error_code = EINTR;
+	submit(sample);
 	return 0;
 }
 
@@ -126,7 +126,7 @@ int raw_signal_deliver(struct bpf_raw_tracepoint_args *ctx)
 	__u32 thread_id = bpf_get_current_pid_tgid();
 	struct interrupted *last = bpf_map_lookup_elem(&interrupted, &thread_id);
 	struct k_sigaction *action = (void *)ctx->args[2];
-	struct accept_record *record;
+	struct accept_sample *sample;
 	struct task_struct *task;
 
 	if (!last)
@@ -137,11 +137,11 @@ int raw_signal_deliver(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	task = current_task();
 	if (last->start_time == LOAD_TASK(task, start_time) && !(LOAD(false, action, sa.sa_flags) & SA_RESTART)) {
-		record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-		if (record) {
-			*record = last->record;
-			record->origin.time = bpf_ktime_get_boot_ns();
-			submit(record);
+		sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
+		if (sample) {
+			*sample = last->sample;
+			sample->origin.time = bpf_ktime_get_boot_ns();
+			submit(sample);
 		} else {
 			COUNT(dropped);
 		}
@@ -529,4 +529,4 @@ int sys_exit_accept4(struct sys_exit *ctx)
 	return tracepoint_left(ctx);
 }
 
-DESCRIBE(accept_record)
+DESCRIBE(accept_sample)

@@ -5,7 +5,7 @@
 #include "counts.h"
 #include "filter.h"
 
-struct bind_record {
+struct bind_sample {
 	struct origin origin;
 	struct endpoint requested; /* family 0xffff: the call gave no whole address */
 	__u8 address[16] __attribute__((aligned(8)));
@@ -146,10 +146,10 @@ static __always_inline int count(const struct outcome *call, const struct endpoi
 static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *bound,
 				__u32 interface_index)
 {
-	struct bind_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct bind_sample *sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
 	struct task_struct *task = call->task;
 
-	if (!record)
+	if (!sample)
 		return dropped();
 	if (!task)
 		task = current_task();
@@ -159,29 +159,29 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 		struct sock *sk = call->sk;
 		__u8 bits;
 
-		fill_origin(&record->origin, task, inode_of(typed, sk), LOAD(typed, net, ns.inum), call->ret);
+		fill_origin(&sample->origin, task, inode_of(typed, sk), LOAD(typed, net, ns.inum), call->ret);
 		bits = BYTE_OF(common, skc_reuse);
-		record->options = options_of(sk, common, bits);
-		record->ipv6_only = call->owner ?
+		sample->options = options_of(sk, common, bits);
+		sample->ipv6_only = call->owner ?
 					    BPF_CORE_READ_BITFIELD_PROBED(&call->owner->__sk_common, skc_ipv6only) :
 					    BITS(common, skc_reuse, bits, skc_ipv6only);
-		record->socket_uid = call->ret ? LOAD(typed, sk, sk_uid.val) : 0;
+		sample->socket_uid = call->ret ? LOAD(typed, sk, sk_uid.val) : 0;
 	} else {
-		fill_origin(&record->origin, task, 0, 0, call->ret);
-		record->options = 0;
-		record->ipv6_only = 0;
-		record->socket_uid = 0;
+		fill_origin(&sample->origin, task, 0, 0, call->ret);
+		sample->options = 0;
+		sample->ipv6_only = 0;
+		sample->socket_uid = 0;
 	}
-	record->requested = call->requested;
-	__builtin_memcpy(record->address, bound->address, sizeof(record->address));
-	record->interface_index = interface_index;
-	record->address_family = bound->family;
-	record->port = bound->port;
-	record->protocol_number = call->kind.protocol;
-	record->socket_type = call->kind.type;
-	record->reserved = 0;
-	record->padding = 0;
-	submit(record);
+	sample->requested = call->requested;
+	__builtin_memcpy(sample->address, bound->address, sizeof(sample->address));
+	sample->interface_index = interface_index;
+	sample->address_family = bound->family;
+	sample->port = bound->port;
+	sample->protocol_number = call->kind.protocol;
+	sample->socket_type = call->kind.type;
+	sample->reserved = 0;
+	sample->padding = 0;
+	submit(sample);
 	return 0;
 }
 
@@ -659,4 +659,4 @@ OWN_BIND(ping_bind, PING_BIND)
 NO_PORT(inet_bind)
 NO_PORT(inet6_bind)
 
-DESCRIBE(bind_record)
+DESCRIBE(bind_sample)

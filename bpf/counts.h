@@ -4,7 +4,7 @@
 #define BINDSNOOP_COUNTS_H
 
 #include "accounting.h"
-#include "record.h"
+#include "sample.h"
 
 struct bind_count_key {
 	__u8 address[16] __attribute__((aligned(8)));
@@ -28,12 +28,12 @@ static __always_inline int count_one_more(const struct bind_count_key *key)
 	__u64 one = 1, *count;
 
 	if (is_proof()) {
-		struct bind_count_key *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+		struct bind_count_key *sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
 
-		if (!record)
+		if (!sample)
 			return dropped();
-		*record = *key;
-		submit(record);
+		*sample = *key;
+		submit(sample);
 		return 0;
 	}
 	count = bpf_map_lookup_elem(&counts, key);

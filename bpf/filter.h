@@ -7,7 +7,7 @@
 #include "config.h"
 #include "process.h"
 #include "proof.h"
-#include "record.h"
+#include "sample.h"
 
 #define FILTER_MAP(name, key_type, value_type)   \
 	struct {                                 \

@@ -12,7 +12,7 @@ enum listen_flag {
 	PORT_CHOSEN = 8, /* by the kernel: nobody asked for it by number */
 };
 
-struct listen_record {
+struct listen_sample {
 	struct origin origin;
 	__u8 address[16] __attribute__((aligned(8)));
 	__u32 interface_index;
@@ -99,35 +99,35 @@ static __always_inline __u8 choice_of_port(const struct outcome *call, __u16 por
 
 static __always_inline int emit(bool typed, const struct outcome *call, const struct endpoint *bound)
 {
-	struct listen_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct listen_sample *sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
 	const struct sock_common *common = call->common;
 	struct net *net = common->skc_net.net;
 	__u64 after = standing_of(call->sk, common, call->kind.protocol);
 	__u8 bits, flags;
 
-	if (!record)
+	if (!sample)
 		return dropped();
-	fill_origin(&record->origin, call->task ?: current_task(), inode_of(typed, call->sk), LOAD(typed, net, ns.inum),
+	fill_origin(&sample->origin, call->task ?: current_task(), inode_of(typed, call->sk), LOAD(typed, net, ns.inum),
 		    call->ret);
-	__builtin_memcpy(record->address, bound->address, sizeof(record->address));
-	record->interface_index = common->skc_bound_dev_if;
-	record->backlog = call->backlog;
-	record->backlog_limit = STATE_OF(after) == TCP_LISTEN ? LIMIT_OF(after) : 0;
-	record->address_family = bound->family;
-	record->port = bound->port;
-	record->protocol_number = call->kind.protocol;
-	record->socket_type = call->kind.type;
+	__builtin_memcpy(sample->address, bound->address, sizeof(sample->address));
+	sample->interface_index = common->skc_bound_dev_if;
+	sample->backlog = call->backlog;
+	sample->backlog_limit = STATE_OF(after) == TCP_LISTEN ? LIMIT_OF(after) : 0;
+	sample->address_family = bound->family;
+	sample->port = bound->port;
+	sample->protocol_number = call->kind.protocol;
+	sample->socket_type = call->kind.type;
 	bits = BYTE_OF(common, skc_reuse);
-	record->options = options_of(call->sk, common, bits);
-	record->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
+	sample->options = options_of(call->sk, common, bits);
+	sample->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
 	flags = choice_of_port(call, bound->port);
 	if (STATE_OF(call->before) == TCP_LISTEN)
 		flags |= ALREADY_LISTENING;
 	if (call->is_backlog_known)
 		flags |= BACKLOG_KNOWN;
-	record->flags = flags;
-	record->reserved = 0;
-	submit(record);
+	sample->flags = flags;
+	sample->reserved = 0;
+	submit(sample);
 	return 0;
 }
 
@@ -434,4 +434,4 @@ int sys_exit_listen(struct sys_exit *ctx)
 	return 0;
 }
 
-DESCRIBE(listen_record)
+DESCRIBE(listen_sample)

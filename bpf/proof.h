@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
  * Before a trace says that it has begun, a thread of user space makes calls whose every detail it knows, and looks whether
- * they arrive so. They pass all filters, whose verdict is noted instead; their records are discarded where others are
+ * they arrive so. They pass all filters, whose verdict is noted instead; their samples are discarded where others are
  * submitted, so that only who looks for them sees them; and they are in no count.
  */
 #ifndef BINDSNOOP_PROOF_H
@@ -13,7 +13,7 @@ struct proof {
 	__u32 thread_id; /* whose calls they are, in the initial namespace; 0: nobody's, as nearly always */
 	__u32 elsewhere; /* they prove another trace of the same process, and are nothing to this one */
 	__u32 refused;	 /* a filter was against the last of them */
-	__u32 sent;	 /* how many records they had */
+	__u32 sent;	 /* how many samples they had */
 	__u32 lost;	 /* and how many were seen and have none */
 	__u32 reserved;
 };

@@ -9,7 +9,7 @@ enum release_flag {
 	CONNECTED = 2,	      /* it has, or had, a connection */
 };
 
-struct release_record {
+struct release_sample {
 	struct origin origin;
 	__u8 address[16] __attribute__((aligned(8)));
 	__u64 bound_at; /* ns, CLOCK_BOOTTIME; 0 if that was not seen */
@@ -129,33 +129,33 @@ static __always_inline bool leaves_time_wait(bool typed, const struct release *r
 static __always_inline int emit(bool typed, const struct release *release, const struct endpoint *bound,
 				const struct bound *known)
 {
-	struct release_record *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+	struct release_sample *sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
 	const struct sock_common *common = release->common;
 	struct net *net = common->skc_net.net;
 	__u8 bits, flags = 0;
 
-	if (!record)
+	if (!sample)
 		return dropped();
-	fill_origin(&record->origin, current_task(), inode_of(typed, release->sk), LOAD(typed, net, ns.inum), 0);
-	if (!record->origin.mount_namespace)
-		record->origin.mount_namespace = known->mount_namespace;
-	__builtin_memcpy(record->address, bound->address, sizeof(record->address));
-	record->bound_at = known->time;
-	record->interface_index = common->skc_bound_dev_if;
-	record->address_family = bound->family;
-	record->port = bound->port;
-	record->protocol_number = release->kind.protocol;
-	record->socket_type = release->kind.type;
+	fill_origin(&sample->origin, current_task(), inode_of(typed, release->sk), LOAD(typed, net, ns.inum), 0);
+	if (!sample->origin.mount_namespace)
+		sample->origin.mount_namespace = known->mount_namespace;
+	__builtin_memcpy(sample->address, bound->address, sizeof(sample->address));
+	sample->bound_at = known->time;
+	sample->interface_index = common->skc_bound_dev_if;
+	sample->address_family = bound->family;
+	sample->port = bound->port;
+	sample->protocol_number = release->kind.protocol;
+	sample->socket_type = release->kind.type;
 	bits = BYTE_OF(common, skc_reuse);
-	record->options = options_of(release->sk, common, bits);
-	record->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
-	record->state = common->skc_state;
+	sample->options = options_of(release->sk, common, bits);
+	sample->ipv6_only = BITS(common, skc_reuse, bits, skc_ipv6only);
+	sample->state = common->skc_state;
 	if (leaves_time_wait(typed, release))
 		flags |= LEAVES_TIME_WAIT;
 	if (common->skc_dport)
 		flags |= CONNECTED;
-	record->flags = flags;
-	submit(record);
+	sample->flags = flags;
+	submit(sample);
 	return 0;
 }
 
@@ -410,4 +410,4 @@ int cgroup_post_bind6(struct bpf_sock *ctx)
 	return 1;
 }
 
-DESCRIBE(release_record)
+DESCRIBE(release_sample)

@@ -60,7 +60,7 @@ struct socket_walk {
 };
 
 struct socket_walk walk SEC(".data.walk") = {};
-struct socket_record found[FOUND];
+struct socket_sample found[FOUND];
 
 /*
  * What follows is not inlined where a kernel may lack a field: the compiler takes relocations out of loops, to where
@@ -111,12 +111,12 @@ static __always_inline __u8 options_of(struct sock *sk, const struct sock_common
 	return options | options_in_bits((void *)sk);
 }
 
-static __always_inline void read_addresses(struct socket_record *record, const struct sock_common *common)
+static __always_inline void read_addresses(struct socket_sample *sample, const struct sock_common *common)
 {
 	const struct sock_common___ipv6 *ipv6 = (const void *)common;
-	__u32 *local = (void *)record->address, *remote = (void *)record->remote_address;
+	__u32 *local = (void *)sample->address, *remote = (void *)sample->remote_address;
 
-	if (record->address_family == AF_INET) {
+	if (sample->address_family == AF_INET) {
 		local[0] = common->skc_rcv_saddr;
 		remote[0] = common->skc_daddr;
 	} else if (bpf_core_field_exists(ipv6->skc_v6_rcv_saddr)) {
@@ -131,21 +131,21 @@ static __always_inline void read_addresses(struct socket_record *record, const s
 	}
 }
 
-static __always_inline bool has_address(const struct socket_record *record)
+static __always_inline bool has_address(const struct socket_sample *sample)
 {
-	const __u32 *word = (const void *)record->address;
+	const __u32 *word = (const void *)sample->address;
 
 	return word[0] || word[1] || word[2] || word[3];
 }
 
 /* Whether it is bound, and asked for. */
-static __always_inline bool wanted(const struct socket_record *record, __u16 number, bool waits)
+static __always_inline bool wanted(const struct socket_sample *sample, __u16 number, bool waits)
 {
 	if (!number && !waits)
 		return false;
-	if (!request.connections && record->state != TCP_CLOSE && record->state != TCP_LISTEN)
+	if (!request.connections && sample->state != TCP_CLOSE && sample->state != TCP_LISTEN)
 		return false;
-	return !request.by_port || request.ports[record->port >> 6] >> (record->port & 63) & 1;
+	return !request.by_port || request.ports[sample->port >> 6] >> (sample->port & 63) & 1;
 }
 
 /*
@@ -164,7 +164,7 @@ static __noinline bool waits_for_port(struct sock *sk, __be16 source)
 enum reading { NOT_WANTED, WANTED, CHANGED };
 
 /* Sockets in TIME_WAIT are no more than the common part. */
-static __always_inline enum reading read_once(struct socket_record *record, struct sock *sk, bool typed)
+static __always_inline enum reading read_once(struct socket_sample *sample, struct sock *sk, bool typed)
 {
 	struct inet_sock *inet = CAST(struct inet_sock, sk);
 	struct sock___more *more = (void *)sk;
@@ -178,43 +178,43 @@ static __always_inline enum reading read_once(struct socket_record *record, stru
 	__u8 bits;
 
 	common = head_of(typed, sk, &copy);
-	record->address_family = common->skc_family;
-	if (record->address_family != AF_INET && record->address_family != AF_INET6)
+	sample->address_family = common->skc_family;
+	if (sample->address_family != AF_INET && sample->address_family != AF_INET6)
 		return NOT_WANTED;
-	record->state = common->skc_state;
+	sample->state = common->skc_state;
 	number = common->skc_num;
 	remote_port = common->skc_dport;
-	record->remote_port = bpf_ntohs(remote_port);
-	record->interface_index = common->skc_bound_dev_if;
+	sample->remote_port = bpf_ntohs(remote_port);
+	sample->interface_index = common->skc_bound_dev_if;
 	bits = BYTE_OF(common, skc_reuse);
-	record->ipv6_only = record->address_family == AF_INET6 && BITS(common, skc_reuse, bits, skc_ipv6only);
-	record->options = options_of(sk, common);
-	read_addresses(record, common);
+	sample->ipv6_only = sample->address_family == AF_INET6 && BITS(common, skc_reuse, bits, skc_ipv6only);
+	sample->options = options_of(sk, common);
+	read_addresses(sample, common);
 	net = common->skc_net.net;
-	record->network_namespace = LOAD(typed, CAST(struct net, net), ns.inum);
-	if (record->state == TCP_TIME_WAIT) {
-		record->protocol_number = IPPROTO_TCP;
-		record->socket_type = SOCK_STREAM;
-		record->port = number;
-		record->held_by = HELD_BY_TIME_WAIT;
+	sample->network_namespace = LOAD(typed, CAST(struct net, net), ns.inum);
+	if (sample->state == TCP_TIME_WAIT) {
+		sample->protocol_number = IPPROTO_TCP;
+		sample->socket_type = SOCK_STREAM;
+		sample->port = number;
+		sample->held_by = HELD_BY_TIME_WAIT;
 	} else {
 		kind = kind_of(typed, sk);
-		record->protocol_number = kind.protocol;
-		record->socket_type = kind.type;
-		record->port = kind.type == SOCK_RAW || kind.protocol == IPPROTO_L2TP ? 0 : number;
-		record->uid = LOAD(typed, more, sk_uid.val);
+		sample->protocol_number = kind.protocol;
+		sample->socket_type = kind.type;
+		sample->port = kind.type == SOCK_RAW || kind.protocol == IPPROTO_L2TP ? 0 : number;
+		sample->uid = LOAD(typed, more, sk_uid.val);
 		source = LOAD(false, inet, inet_sport);
 		/* Before the number is compared again below: a bind() that ends meanwhile gives it one. */
-		if (!number && record->state == TCP_CLOSE && has_address(record))
+		if (!number && sample->state == TCP_CLOSE && has_address(sample))
 			waits = waits_for_port(sk, source);
-		if (record->state == TCP_LISTEN) {
+		if (sample->state == TCP_LISTEN) {
 			if (kind.protocol == IPPROTO_MPTCP && bpf_core_type_exists(struct mptcp_sock)) {
 				more = (void *)CAST(struct sock, first_subflow((void *)sk));
-				record->backlog = LOAD(false, more, sk_ack_backlog);
-				record->backlog_limit = LOAD(false, more, sk_max_ack_backlog);
+				sample->backlog = LOAD(false, more, sk_ack_backlog);
+				sample->backlog_limit = LOAD(false, more, sk_max_ack_backlog);
 			} else {
-				record->backlog = LOAD(typed, more, sk_ack_backlog);
-				record->backlog_limit = LOAD(typed, more, sk_max_ack_backlog);
+				sample->backlog = LOAD(typed, more, sk_ack_backlog);
+				sample->backlog_limit = LOAD(typed, more, sk_max_ack_backlog);
 			}
 		}
 	}
@@ -222,19 +222,19 @@ static __always_inline enum reading read_once(struct socket_record *record, stru
 	/* The socket lives on meanwhile, and its memory may have become another's. */
 	barrier();
 	common = head_of(typed, sk, &copy);
-	if (common->skc_family != record->address_family || common->skc_state != record->state ||
+	if (common->skc_family != sample->address_family || common->skc_state != sample->state ||
 	    common->skc_num != number || common->skc_dport != remote_port || common->skc_net.net != net)
 		return CHANGED;
 	/* What has closed and waits for the other end to do so is also kept as if in TIME_WAIT. */
-	if (record->state == TCP_TIME_WAIT)
-		record->state = LOAD(false, CAST(struct inet_timewait_sock, sk), tw_substate);
-	return wanted(record, number, waits) ? WANTED : NOT_WANTED;
+	if (sample->state == TCP_TIME_WAIT)
+		sample->state = LOAD(false, CAST(struct inet_timewait_sock, sk), tw_substate);
+	return wanted(sample, number, waits) ? WANTED : NOT_WANTED;
 }
 
-static __always_inline bool read_socket(struct socket_record *record, struct sock *sk, bool typed)
+static __always_inline bool read_socket(struct socket_sample *sample, struct sock *sk, bool typed)
 {
 	for (int i = 0; i < 4; i++) {
-		enum reading reading = read_once(record, sk, typed);
+		enum reading reading = read_once(sample, sk, typed);
 
 		if (reading != CHANGED)
 			return reading == WANTED;
@@ -252,14 +252,14 @@ static __always_inline bool left_out(struct sock *sk, bool typed)
 	return request.by_port && !(request.ports[0] & 1) && !(request.ports[number >> 6] >> (number & 63) & 1);
 }
 
-static __always_inline void read_process(struct socket_record *record, struct task_struct *task)
+static __always_inline void read_process(struct socket_sample *sample, struct task_struct *task)
 {
 	struct task_struct *leader = ((struct task_struct___more *)task)->group_leader;
-	__u64 *comm = (void *)record->comm;
+	__u64 *comm = (void *)sample->comm;
 
-	record->process_id = task->tgid;
-	record->process_start = ((struct task_struct___more *)leader)->start_boottime;
-	record->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	sample->process_id = task->tgid;
+	sample->process_start = ((struct task_struct___more *)leader)->start_boottime;
+	sample->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	comm[0] = *(__u64 *)&leader->comm[0];
 	comm[1] = *(__u64 *)&leader->comm[8];
 }
@@ -269,7 +269,7 @@ int files(struct bpf_iter__task_file *context)
 {
 	struct task_struct *task = context->task;
 	struct file *file = context->file;
-	struct socket_record record = {};
+	struct socket_sample sample = {};
 	/* bpf_sock_from_file() is of 5.11 (4f19cab76136, "bpf: Add a bpf_sock_from_file helper"). */
 	bool typed = kernel_has_helper(sock_from_file);
 	struct inode *inode;
@@ -295,13 +295,13 @@ int files(struct bpf_iter__task_file *context)
 			return 0;
 		sk = LOAD(false, socket, sk);
 	}
-	if (!sk || left_out(sk, typed) || !read_socket(&record, sk, typed))
+	if (!sk || left_out(sk, typed) || !read_socket(&sample, sk, typed))
 		return 0;
-	record.socket = (__u64)sk;
-	record.inode = inode->i_ino;
-	record.descriptor = context->fd;
-	read_process(&record, CAST(struct task_struct, task));
-	bpf_seq_write(context->meta->seq, &record, sizeof(record));
+	sample.socket = (__u64)sk;
+	sample.inode = inode->i_ino;
+	sample.descriptor = context->fd;
+	read_process(&sample, CAST(struct task_struct, task));
+	bpf_seq_write(context->meta->seq, &sample, sizeof(sample));
 	return 0;
 }
 
@@ -353,7 +353,7 @@ static __always_inline bool is_still(struct task_struct *task, __u32 descriptor,
 static long take_slot(__u32 index, void *data)
 {
 	struct owner_context *context = data;
-	struct socket_record record = {};
+	struct socket_sample sample = {};
 	union socket_copy copy;
 	struct socket *socket;
 	struct sock *sk;
@@ -372,15 +372,15 @@ static long take_slot(__u32 index, void *data)
 	if ((__u64)socket->file != file)
 		return 0;
 	sk = CAST(struct sock, socket->sk);
-	if (!sk || !read_socket(&record, sk, false))
+	if (!sk || !read_socket(&sample, sk, false))
 		return 0;
-	record.socket = (__u64)sk;
-	record.inode = LOAD(false, CAST(struct socket_alloc, address), vfs_inode.i_ino);
-	record.descriptor = scan.first + index;
-	if (!is_still(context->task, record.descriptor, file))
+	sample.socket = (__u64)sk;
+	sample.inode = LOAD(false, CAST(struct socket_alloc, address), vfs_inode.i_ino);
+	sample.descriptor = scan.first + index;
+	if (!is_still(context->task, sample.descriptor, file))
 		return 0;
-	read_process(&record, context->task);
-	bpf_seq_write(context->seq, &record, sizeof(record));
+	read_process(&sample, context->task);
+	bpf_seq_write(context->seq, &sample, sizeof(sample));
 	return 0;
 }
 
@@ -512,14 +512,14 @@ static __noinline bool is_closed(struct file *address)
 }
 
 /* What a socket without a descriptor is: the kernel knows it by less and less. */
-static __always_inline void read_holder(struct socket_record *record, struct sock *sk)
+static __always_inline void read_holder(struct socket_sample *sample, struct sock *sk)
 {
 	struct socket *socket;
 	struct file *file;
 
-	if (record->held_by == HELD_BY_TIME_WAIT) {
-		if (record->state != TCP_TIME_WAIT)
-			record->held_by = HELD_BY_ORPHAN;
+	if (sample->held_by == HELD_BY_TIME_WAIT) {
+		if (sample->state != TCP_TIME_WAIT)
+			sample->held_by = HELD_BY_ORPHAN;
 		return;
 	}
 	socket = LOAD(false, sk, sk_socket);
@@ -527,13 +527,13 @@ static __always_inline void read_holder(struct socket_record *record, struct soc
 		struct sock_common___listed *listed = (void *)sk;
 		bool dead = LOAD(false, listed, skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DEAD) & 1;
 
-		record->held_by = dead ? HELD_BY_ORPHAN : HELD_BY_ACCEPT_QUEUE;
+		sample->held_by = dead ? HELD_BY_ORPHAN : HELD_BY_ACCEPT_QUEUE;
 		return;
 	}
-	record->inode = LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino);
+	sample->inode = LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino);
 	file = LOAD(false, CAST(struct socket, socket), file);
-	record->file = (__u64)file;
-	record->held_by = !file ? HELD_BY_KERNEL : is_closed(file) ? HELD_BY_NOTHING : HELD_BY_FILE;
+	sample->file = (__u64)file;
+	sample->held_by = !file ? HELD_BY_KERNEL : is_closed(file) ? HELD_BY_NOTHING : HELD_BY_FILE;
 }
 
 /* The MPTCP socket that a TCP socket is a subflow of, or null. */
@@ -555,26 +555,26 @@ static __always_inline struct sock *connection_of(struct sock *sk)
 /* False where the chain has led astray. */
 static __always_inline bool find(struct sock *sk)
 {
-	struct socket_record *record = &found[walk.found & (FOUND - 1)];
+	struct socket_sample *sample = &found[walk.found & (FOUND - 1)];
 	struct sock *connection, *holder = sk;
 
 	if (!belongs(sk))
 		return false;
 	if (left_out(sk, false))
 		return true;
-	__builtin_memset(record, 0, sizeof(*record));
-	if (!read_socket(record, sk, false))
+	__builtin_memset(sample, 0, sizeof(*sample));
+	if (!read_socket(sample, sk, false))
 		return true;
-	if (record->protocol_number == IPPROTO_TCP && record->held_by != HELD_BY_TIME_WAIT) {
+	if (sample->protocol_number == IPPROTO_TCP && sample->held_by != HELD_BY_TIME_WAIT) {
 		connection = connection_of(sk);
 		/* A subflow has no file, or that of its connection. */
 		if (connection) {
-			record->protocol_number = IPPROTO_MPTCP;
+			sample->protocol_number = IPPROTO_MPTCP;
 			holder = connection;
 		}
 	}
-	record->socket = (__u64)holder;
-	read_holder(record, holder);
+	sample->socket = (__u64)holder;
+	read_holder(sample, holder);
 	if (!belongs(sk))
 		return false;
 	walk.found++;
@@ -688,12 +688,12 @@ int walk_steps(void *context)
 
 #define DESCRIBE(type)                           \
 	SEC("?socket")                           \
-	int describe_##type(struct type *record) \
+	int describe_##type(struct type *sample) \
 	{                                        \
 		return 0;                        \
 	}
 
-DESCRIBE(socket_record)
+DESCRIBE(socket_sample)
 DESCRIBE(socket_request)
 DESCRIBE(socket_config)
 DESCRIBE(socket_walk)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* What a snapshot of sockets reads of the kernel beyond kernel.h, and the record it is made of. */
+/* What a snapshot of sockets reads of the kernel beyond kernel.h, and the sample it is made of. */
 #ifndef BINDSNOOP_SOCKETS_H
 #define BINDSNOOP_SOCKETS_H
 
@@ -153,9 +153,9 @@ enum held_by {
 };
 
 /* One descriptor of one process that leads to a bound socket; or a bound socket as the kernel lists it. */
-struct socket_record {
-	__u64 socket; /* its address, which only joins records */
-	__u64 file;   /* the same of its file; 0 in records of descriptors */
+struct socket_sample {
+	__u64 socket; /* its address, which only joins samples */
+	__u64 file;   /* the same of its file; 0 in samples of descriptors */
 	__u64 inode;
 	__u64 process_start; /* ns, CLOCK_BOOTTIME */
 	__u64 cgroup_id;

@@ -7,12 +7,12 @@ using BindSnoop.Reading;
 namespace BindSnoop.Bench;
 
 /// <summary>
-/// What it takes to make events of records, and what they leave to the garbage collector, from a ring
+/// What it takes to make events of samples, and what they leave to the garbage collector, from a ring
 /// buffer that is already full.
 /// </summary>
 internal static unsafe partial class Decoding
 {
-    private const int Records = 200_000;
+    private const int Samples = 200_000;
     private const int Size = 64 * 1024 * 1024;
 
     public static void Measure(Settings settings, Results results)
@@ -35,8 +35,8 @@ internal static unsafe partial class Decoding
             foreach (string what in new[] { "read", "decode", "properties" })
             {
                 double seconds = Pass(memory, waiting, page, written, what, out long bytes);
-                results.Add("decode-rate", what, round, Records / seconds);
-                results.Add("decode-bytes", what, round, (double)bytes / Records);
+                results.Add("decode-rate", what, round, Samples / seconds);
+                results.Add("decode-bytes", what, round, (double)bytes / Samples);
             }
         }
     }
@@ -50,8 +50,8 @@ internal static unsafe partial class Decoding
         long length = 0;
         long before = GC.GetAllocatedBytesForCurrentThread();
         double started = Tools.ThreadSeconds();
-        ReadOnlySpan<byte> record;
-        while (!(record = ring.Read()).IsEmpty)
+        ReadOnlySpan<byte> sample;
+        while (!(sample = ring.Read()).IsEmpty)
         {
             if (count++ % 256 == 0)
             {
@@ -60,11 +60,11 @@ internal static unsafe partial class Decoding
 
             if (what == "read")
             {
-                length += record[0];
+                length += sample[0];
                 continue;
             }
 
-            ref readonly BindRecord bind = ref MemoryMarshal.AsRef<BindRecord>(record);
+            ref readonly BindSample bind = ref MemoryMarshal.AsRef<BindSample>(sample);
             BindEvent next = new(bind, enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend.Fentry));
             length += what == "decode" ? next.ProcessId : AllProperties(next);
         }
@@ -72,7 +72,7 @@ internal static unsafe partial class Decoding
         double seconds = Tools.ThreadSeconds() - started;
         bytes = GC.GetAllocatedBytesForCurrentThread() - before;
         GC.KeepAlive(length);
-        return count == Records ? seconds : throw new InvalidOperationException($"read {count} records");
+        return count == Samples ? seconds : throw new InvalidOperationException($"read {count} samples");
     }
 
     private static int AllProperties(BindEvent next) =>
@@ -85,30 +85,30 @@ internal static unsafe partial class Decoding
         using MemoryMap map = MemoryMap.Map(file.Value, (nuint)(page + page + Size), writable: true, 0);
         byte* data = map.Pointer + page + page;
         byte* position = data;
-        for (int i = 0; i < Records; i++)
+        for (int i = 0; i < Samples; i++)
         {
             // What a machine with a few busy services would see: many ports, few names.
-            *(ulong*)position = (ulong)sizeof(BindRecord);
-            ref BindRecord record = ref *(BindRecord*)(position + 8);
-            record = default;
-            record.Origin.Time = (ulong)(1_000_000_000_000 + (i * 3_000L));
-            record.Origin.CgroupId = (ulong)(1 + (i % 8));
-            record.Origin.ProcessId = record.Origin.ThreadId = (uint)(1000 + (i % 100));
-            record.Origin.ParentProcessId = 1;
-            record.Origin.Uid = (uint)(i % 4);
-            record.Origin.NetworkNamespace = 4026531840;
-            record.Origin.MountNamespace = 4026531841;
-            Encoding.ASCII.GetBytes($"service-{i % 16}").CopyTo(record.Origin.Comm);
+            *(ulong*)position = (ulong)sizeof(BindSample);
+            ref BindSample sample = ref *(BindSample*)(position + 8);
+            sample = default;
+            sample.Origin.Time = (ulong)(1_000_000_000_000 + (i * 3_000L));
+            sample.Origin.CgroupId = (ulong)(1 + (i % 8));
+            sample.Origin.ProcessId = sample.Origin.ThreadId = (uint)(1000 + (i % 100));
+            sample.Origin.ParentProcessId = 1;
+            sample.Origin.Uid = (uint)(i % 4);
+            sample.Origin.NetworkNamespace = 4026531840;
+            sample.Origin.MountNamespace = 4026531841;
+            Encoding.ASCII.GetBytes($"service-{i % 16}").CopyTo(sample.Origin.Comm);
             bool six = i % 4 == 0;
-            record.AddressFamily = record.Requested.Family = six ? (ushort)10 : (ushort)2;
-            record.Address[six ? 15 : 3] = 1;
-            record.Address[0] = six ? (byte)0 : (byte)127;
-            record.Requested.Address = record.Address;
-            record.Port = (ushort)(32768 + (i % 28000));
-            record.ProtocolNumber = i % 3 == 0 ? (ushort)17 : (ushort)6;
-            record.SocketType = 1;
-            record.Options = (byte)(i % 32);
-            position += RingBuffer.RoomFor(sizeof(BindRecord));
+            sample.AddressFamily = sample.Requested.Family = six ? (ushort)10 : (ushort)2;
+            sample.Address[six ? 15 : 3] = 1;
+            sample.Address[0] = six ? (byte)0 : (byte)127;
+            sample.Requested.Address = sample.Address;
+            sample.Port = (ushort)(32768 + (i % 28000));
+            sample.ProtocolNumber = i % 3 == 0 ? (ushort)17 : (ushort)6;
+            sample.SocketType = 1;
+            sample.Options = (byte)(i % 32);
+            position += RingBuffer.RoomFor(sizeof(BindSample));
         }
 
         return position - data;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using BindSnoop.Abi;
-using BindSnoop.History;
+using BindSnoop.Records;
 using BindSnoop.Interop;
 
 namespace BindSnoop.Bench;
@@ -47,7 +47,7 @@ internal static class Recording
     private static double Ask(string path, RecordQuestion question)
     {
         long began = Stopwatch.GetTimestamp();
-        using (HistoryReader reader = new(path))
+        using (RecordReader reader = new(path))
         {
             foreach (RecordedBind _ in reader.Ask(question))
             {
@@ -81,7 +81,7 @@ internal static class Recording
     // As Decoding has them: many ports, few names.
     private static BindEvent Event(long microseconds, int i)
     {
-        BindRecord record = new()
+        BindSample sample = new()
         {
             AddressFamily = 2,
             Port = (ushort)(32768 + (i * 7919L % 28000)),
@@ -89,18 +89,18 @@ internal static class Recording
             SocketType = 1,
             Options = (byte)(i % 32),
         };
-        record.Origin.Time = (ulong)microseconds * 1000;
-        record.Origin.ProcessId = record.Origin.ThreadId = (uint)(10_000 + (i % 100_000));
-        record.Origin.ParentProcessId = 1;
-        record.Origin.Uid = (uint)(i % 4);
-        record.Origin.Inode = (ulong)(5_000_000 + i);
-        record.Origin.NetworkNamespace = 4026531840;
-        record.Origin.MountNamespace = 4026531841;
-        Encoding.ASCII.GetBytes($"service-{i % 16}").CopyTo(record.Origin.Comm);
-        record.Address[0] = 127;
-        record.Address[3] = 1;
-        record.Requested.Family = 2;
-        record.Requested.Address = record.Address;
-        return new BindEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Fentry, "/system.slice/some.service"));
+        sample.Origin.Time = (ulong)microseconds * 1000;
+        sample.Origin.ProcessId = sample.Origin.ThreadId = (uint)(10_000 + (i % 100_000));
+        sample.Origin.ParentProcessId = 1;
+        sample.Origin.Uid = (uint)(i % 4);
+        sample.Origin.Inode = (ulong)(5_000_000 + i);
+        sample.Origin.NetworkNamespace = 4026531840;
+        sample.Origin.MountNamespace = 4026531841;
+        Encoding.ASCII.GetBytes($"service-{i % 16}").CopyTo(sample.Origin.Comm);
+        sample.Address[0] = 127;
+        sample.Address[3] = 1;
+        sample.Requested.Family = 2;
+        sample.Requested.Address = sample.Address;
+        return new BindEvent(sample, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Fentry, "/system.slice/some.service"));
     }
 }

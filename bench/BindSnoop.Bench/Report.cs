@@ -159,7 +159,7 @@ internal static class Report
             ("loss-dropped", "0", "no loss: counted as dropped"),
             ("loss-disordered", "0", "no loss: events behind a later one"),
             ("loss-disorder-ns", "0", "no loss: by how many nanoseconds at most"),
-            ("decode-rate", "0", "records a second"),
+            ("decode-rate", "0", "samples a second"),
             ("decode-bytes", "0", "bytes allocated for an event"),
             ("throughput", "0", "events a second through"),
             ("latency-median", "0.000", "latency, median, ms"),

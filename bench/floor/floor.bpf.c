@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
  * What no tracer can go below: an empty program at each kind of hook, empty ones wherever a bind may fail,
- * one that only sends a record of the right size through a ring buffer, the same beside empty ones on the
- * other hooks, with what pairs of kprobes must hand over, one that wakes its reader for every record, one
+ * one that only sends a sample of the right size through a ring buffer, the same beside empty ones on the
+ * other hooks, with what pairs of kprobes must hand over, one that wakes its reader for every sample, one
  * that only counts, and an empty one where sockets close.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#define RECORD_SIZE 120
+#define SAMPLE_SIZE 120
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -19,14 +19,14 @@ __u64 sent, lost;
 
 static __always_inline int send(__u64 flags)
 {
-	__u64 *record = bpf_ringbuf_reserve(&events, RECORD_SIZE, 0);
+	__u64 *sample = bpf_ringbuf_reserve(&events, SAMPLE_SIZE, 0);
 
-	if (!record) {
+	if (!sample) {
 		__sync_fetch_and_add(&lost, 1);
 		return 0;
 	}
-	*record = bpf_ktime_get_boot_ns();
-	bpf_ringbuf_submit(record, flags);
+	*sample = bpf_ktime_get_boot_ns();
+	bpf_ringbuf_submit(sample, flags);
 	__sync_fetch_and_add(&sent, 1);
 	return 0;
 }

@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using BindSnoop.History;
+using BindSnoop.Records;
 
 namespace BindSnoop.PowerShell;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
-using BindSnoop.History;
+using BindSnoop.Records;
 using BindSnoop.Interop;
 using Xunit;
 

@@ -16,7 +16,7 @@ public sealed class ExportTests
     [Fact]
     public void Attributes_are_those_of_the_conventions()
     {
-        OtlpRecord record = new(Made.Event(uid: 33, error: 98, pid: 181, comm: "ng\x1b[inx"u8.ToArray(), port: 443, address: "::1", options: BindOptions.ReuseAddress));
+        OtlpLogRecord record = new(Made.Event(uid: 33, error: 98, pid: 181, comm: "ng\x1b[inx"u8.ToArray(), port: 443, address: "::1", options: BindOptions.ReuseAddress));
         Assert.Equal(
             new[]
             {
@@ -28,24 +28,24 @@ public sealed class ExportTests
             Lines(record).Order(StringComparer.Ordinal));
         Assert.Equal(
             ["client.address=192.0.2.1", "client.port=50000", "server.address=192.0.2.2", "server.port=22"],
-            Lines(new OtlpRecord(Made.Accept(remoteAddress: "192.0.2.1", remotePort: 50000, localAddress: "192.0.2.2", localPort: 22)))
+            Lines(new OtlpLogRecord(Made.Accept(remoteAddress: "192.0.2.1", remotePort: 50000, localAddress: "192.0.2.2", localPort: 22)))
                 .Where(l => l.StartsWith("client.", StringComparison.Ordinal) || l.StartsWith("server.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
 
         Assert.Equal(
             ["event.name=bindsnoop.listen", "network.transport=tcp", "network.type=ipv4", "server.address=127.0.0.1", "server.port=80"],
-            Lines(new OtlpRecord(Made.Listen()))
+            Lines(new OtlpLogRecord(Made.Listen()))
                 .Where(l => l.StartsWith("event.", StringComparison.Ordinal) || l.StartsWith("network.t", StringComparison.Ordinal) || l.StartsWith("server.", StringComparison.Ordinal))
                 .Order(StringComparer.Ordinal));
 
         Assert.Equal(
             ["bindsnoop.bound_for=00:00:01", "bindsnoop.state=Listen", "event.name=bindsnoop.release", "server.address=127.0.0.1", "server.port=80"],
-            Lines(new OtlpRecord(Made.Release()))
+            Lines(new OtlpLogRecord(Made.Release()))
                 .Where(l => l.StartsWith("event.", StringComparison.Ordinal) || l.StartsWith("bindsnoop.s", StringComparison.Ordinal) || l.StartsWith("bindsnoop.b", StringComparison.Ordinal) || l.StartsWith("server.", StringComparison.Ordinal))
                 .Order(StringComparer.Ordinal));
 
         // Of a failed call there is no peer, and of a bad pointer no address.
-        Assert.DoesNotContain(Lines(new OtlpRecord(Made.Accept(error: 11, remoteAddress: null, remotePort: 0))), l => l.StartsWith("client.", StringComparison.Ordinal));
-        Assert.DoesNotContain(Lines(new OtlpRecord(Made.Event(error: 14, address: null))), l => l.Contains("address", StringComparison.Ordinal));
+        Assert.DoesNotContain(Lines(new OtlpLogRecord(Made.Accept(error: 11, remoteAddress: null, remotePort: 0))), l => l.StartsWith("client.", StringComparison.Ordinal));
+        Assert.DoesNotContain(Lines(new OtlpLogRecord(Made.Event(error: 14, address: null))), l => l.Contains("address", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -323,7 +323,7 @@ public sealed class ExportTests
         return ((IPEndPoint)free.LocalEndpoint).Port;
     }
 
-    private static string[] Lines(OtlpRecord record) => [.. record.Select(a => $"{a.Key}={a.Value}")];
+    private static string[] Lines(OtlpLogRecord record) => [.. record.Select(a => $"{a.Key}={a.Value}")];
 
     /// <summary>So many binds that succeed, and one that fails.</summary>
     private static void Bind(int count)

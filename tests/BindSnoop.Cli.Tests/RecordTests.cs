@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using BindSnoop.History;
+using BindSnoop.Records;
 using Xunit;
 
 namespace BindSnoop.Cli.Tests;
@@ -37,7 +37,7 @@ public sealed class RecordTests : IDisposable
         Random random = new(1);
         int certain = 0, held = 0, unknown = 0, whileRecorded = 0, certainWhileRecorded = 0;
         List<string> wrong = [];
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         for (int question = 0; question < 10_000; question++)
         {
             int port = ports[random.Next(ports.Length)];
@@ -233,7 +233,7 @@ public sealed class RecordTests : IDisposable
             Thread.Sleep(1500);
             recorder.Signal(Native.SIGTERM);
             Assert.Equal(0, recorder.WaitForEnd());
-            using HistoryReader reader = new(FilePath);
+            using RecordReader reader = new(FilePath);
             RecordedBind[] all = [.. reader.Ask(new() { Port = [new((ushort)after.Port, (ushort)after.Port)] })];
             Assert.Single(all, r => r.Kind == "Gap" && r.Cause == "NotWritten");
             Assert.Contains(all, r => r.Kind == "Bind" && r.ProcessId == Environment.ProcessId);

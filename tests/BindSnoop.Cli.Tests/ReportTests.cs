@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using BindSnoop.Records;
+using BindSnoop.Input;
 using BindSnoop.Reports;
 using Deque.AxeCore.Commons;
 using Xunit;

@@ -25,7 +25,7 @@ public class ArchitectureTests
     private static readonly string[] s_order =
     [
         "Errors", "Interop", "Names", "Filters", "Host", "Abi", "Loading", "Reading", "Events", "Proving", "Sockets", "Diagnosis", "Metrics",
-        "Tracers", "Background", "Records", "History", "Policy", "Reports", "Support",
+        "Tracers", "Background", "Input", "Records", "Policy", "Reports", "Support",
     ];
 
     private static readonly Assembly s_engine = typeof(BindEvent).Assembly;

@@ -211,7 +211,7 @@ public sealed class ExplainTests
     [InlineData(105, "Unknown")]
     public void ErrorsOfListensHaveCauses(int error, string cause)
     {
-        Abi.ListenRecord record = new()
+        Abi.ListenSample sample = new()
         {
             Origin = new() { ErrorCode = error, NetworkNamespace = Host.NetworkNamespaces.Own, ProcessId = (uint)Environment.ProcessId },
             AddressFamily = 2,
@@ -219,14 +219,14 @@ public sealed class ExplainTests
             ProtocolNumber = 6,
             SocketType = 1,
         };
-        BindFinding finding = new FailureRules([]).Explain(new FailedCall(new ListenEvent(record, new EventContext(0, Backend.Auto, "", ""))));
+        BindFinding finding = new FailureRules([]).Explain(new FailedCall(new ListenEvent(sample, new EventContext(0, Backend.Auto, "", ""))));
         Assert.Equal(cause, finding.Cause);
         Assert.Matches("^[A-Z].*[.]$", finding.Explanation);
     }
 
     private static BindEvent Failure(int error)
     {
-        Abi.BindRecord record = new()
+        Abi.BindSample sample = new()
         {
             Origin = new() { ErrorCode = error, NetworkNamespace = Host.NetworkNamespaces.Own, ProcessId = (uint)Environment.ProcessId },
             Requested = new() { Family = 2, Port = 20977 },
@@ -235,6 +235,6 @@ public sealed class ExplainTests
             ProtocolNumber = 6,
             SocketType = 1,
         };
-        return new BindEvent(record, new EventContext(0, Backend.Auto, "", ""));
+        return new BindEvent(sample, new EventContext(0, Backend.Auto, "", ""));
     }
 }

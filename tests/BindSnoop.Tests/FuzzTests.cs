@@ -171,20 +171,20 @@ public sealed unsafe partial class FuzzTests
     // ---- what the kernel hands over
 
     [Fact]
-    public void Records() => Fuzz.Try("records", 5_000, random =>
+    public void Samples() => Fuzz.Try("samples", 5_000, random =>
     {
-        byte[] bytes = new byte[Unsafe.SizeOf<BindRecord>()];
+        byte[] bytes = new byte[Unsafe.SizeOf<BindSample>()];
         Fill(random, bytes);
-        Show(new BindEvent(RecordBytes.As<BindRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
-        bytes = new byte[Unsafe.SizeOf<AcceptRecord>()];
+        Show(new BindEvent(SampleBytes.As<BindSample>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
+        bytes = new byte[Unsafe.SizeOf<AcceptSample>()];
         Fill(random, bytes);
-        Show(new AcceptEvent(RecordBytes.As<AcceptRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
-        bytes = new byte[Unsafe.SizeOf<ListenRecord>()];
+        Show(new AcceptEvent(SampleBytes.As<AcceptSample>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
+        bytes = new byte[Unsafe.SizeOf<ListenSample>()];
         Fill(random, bytes);
-        Show(new ListenEvent(RecordBytes.As<ListenRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
-        bytes = new byte[Unsafe.SizeOf<ReleaseRecord>()];
+        Show(new ListenEvent(SampleBytes.As<ListenSample>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
+        bytes = new byte[Unsafe.SizeOf<ReleaseSample>()];
         Fill(random, bytes);
-        Show(new ReleaseEvent(RecordBytes.As<ReleaseRecord>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
+        Show(new ReleaseEvent(SampleBytes.As<ReleaseSample>(bytes), new EventContext(random.NextInt64(DateTime.MaxValue.Ticks), Backend.Fentry)));
         bytes = new byte[Unsafe.SizeOf<BindCountKey>()];
         Fill(random, bytes);
         Show(new BindCount(MemoryMarshal.Read<BindCountKey>(bytes), random.NextInt64(), BindEvent.Definition));
@@ -202,10 +202,10 @@ public sealed unsafe partial class FuzzTests
     });
 
     [Fact]
-    public void SizesOfRecords() => Fuzz.Try("sizes of records", 5_000, random =>
+    public void SizesOfSamples() => Fuzz.Try("sizes of samples", 5_000, random =>
     {
         byte[] bytes = new byte[random.Next(400)];
-        return Fuzz.Refusable("InvalidRecord", () => RecordBytes.As<BindRecord>(bytes));
+        return Fuzz.Refusable("InvalidRecord", () => SampleBytes.As<BindSample>(bytes));
     });
 
     /// <summary>A buffer as the kernel maps it, with anything in it.</summary>
@@ -241,9 +241,9 @@ public sealed unsafe partial class FuzzTests
             return Fuzz.Refusable("InvalidRecord", () =>
             {
                 // What the kernel would have to have overwritten itself is no longer looked at.
-                for (ReadOnlySpan<byte> record; !(record = ring.Read()).IsEmpty && read++ < 10_000;)
+                for (ReadOnlySpan<byte> sample; !(sample = ring.Read()).IsEmpty && read++ < 10_000;)
                 {
-                    _ = record[0] + record[^1];
+                    _ = sample[0] + sample[^1];
                 }
             });
         });

@@ -331,10 +331,10 @@ public sealed class MetricTests : IDisposable
 
     private static BindEvent Bind(ushort protocol = 6, int family = 2, int error = 0, ushort port = 8080, uint uid = 0, Task<BindFinding>? finding = null)
     {
-        BindRecord record = new() { ProtocolNumber = protocol, AddressFamily = (ushort)family, Port = port };
-        record.Origin.ErrorCode = error;
-        record.Origin.Uid = uid;
-        return new BindEvent(record, new EventContext(0, Backend.Fentry, Finding: finding));
+        BindSample sample = new() { ProtocolNumber = protocol, AddressFamily = (ushort)family, Port = port };
+        sample.Origin.ErrorCode = error;
+        sample.Origin.Uid = uid;
+        return new BindEvent(sample, new EventContext(0, Backend.Fentry, Finding: finding));
     }
 
     private static List<string> Lines(MetricTally tally, Metric metric)

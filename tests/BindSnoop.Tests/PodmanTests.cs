@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
-using BindSnoop.History;
+using BindSnoop.Records;
 using BindSnoop.Host;
 using Xunit;
 
@@ -100,7 +100,7 @@ public sealed class PodmanTests : IDisposable
             running.Join();
         }
 
-        using HistoryReader reader = new(path);
+        using RecordReader reader = new(path);
         RecordedBind found = Assert.Single(reader.Ask(new() { Container = ["before"] }));
         Assert.Equal((id, true, Port, Image, "podman"), (found.ContainerId, found.Existing, found.Port, found.ContainerImage, found.ContainerRuntime));
         RecordedBind[] web = [.. reader.Ask(new() { Container = ["web"] })];

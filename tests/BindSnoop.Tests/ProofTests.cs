@@ -18,9 +18,9 @@ public sealed class ProofTests
 
     private static readonly (string Name, string Reason)[] s_mistakes =
     [
-        ("bind-result", "ErrorCode"), ("bind-hook", "was not reported"), ("bind-option", "Options"), ("bind-record", "Port"), ("bind-size", "bytes"),
-        ("accept-hook", "was not reported"), ("accept-record", "LocalPort"), ("listen-hook", "was not reported"), ("listen-record", "Port"),
-        ("release-hook", "was not reported"), ("release-record", "Port"),
+        ("bind-result", "ErrorCode"), ("bind-hook", "was not reported"), ("bind-option", "Options"), ("bind-sample", "Port"), ("bind-size", "bytes"),
+        ("accept-hook", "was not reported"), ("accept-sample", "LocalPort"), ("listen-hook", "was not reported"), ("listen-sample", "Port"),
+        ("release-hook", "was not reported"), ("release-sample", "Port"),
     ];
 
     public static IEnumerable<TheoryDataRow<Backend>> Backends() =>

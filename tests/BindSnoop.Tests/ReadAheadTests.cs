@@ -240,15 +240,15 @@ public sealed class ReadAheadTests
     /// <summary>Cannot read the binds of one port, or of any.</summary>
     private sealed class FailingTracer(int port = 0) : Tracer<BindEvent>(TracerDefinition.Bind, s_ownCalls)
     {
-        private protected override EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher)
+        private protected override EventContext LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher)
         {
-            ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);
+            ref readonly BindSample bind = ref SampleBytes.As<BindSample>(sample);
             return port == 0 || bind.Port == port
                 ? throw new InvalidTimeZoneException("cannot be read")
                 : enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend);
         }
 
-        private protected override BindEvent Decode(ReadOnlySpan<byte> record, in EventContext context) =>
-            new(RecordBytes.As<BindRecord>(record), context);
+        private protected override BindEvent Decode(ReadOnlySpan<byte> sample, in EventContext context) =>
+            new(SampleBytes.As<BindSample>(sample), context);
     }
 }

@@ -1,7 +1,7 @@
 using BindSnoop.Cli.Tests;
 using BindSnoop.Host;
 using BindSnoop.Interop;
-using BindSnoop.History;
+using BindSnoop.Records;
 using BindSnoop.Reports;
 using Xunit;
 
@@ -38,7 +38,7 @@ public sealed class RecordTests : IDisposable
         machine.End();
         Random random = new(seed);
         int yes = 0, unknown = 0;
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         for (int question = 0; question < 2500; question++)
         {
             ushort port = (ushort)(8000 + random.Next(Machine.Ports));
@@ -102,7 +102,7 @@ public sealed class RecordTests : IDisposable
             }
         }
 
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         Assert.Equal("Begin", Assert.Single(reader.Ask(new() { At = At(3) }), a => a.Kind == "Gap").Cause);
         RecordedBind[] all = [.. reader.Ask(new()).Where(a => a.Kind == "Bind")];
         RecordedBind old = Assert.Single(all, a => a.Port == 7);
@@ -117,7 +117,7 @@ public sealed class RecordTests : IDisposable
     public void Hostile_names_and_files_are_harmless()
     {
         Write(writer => writer.Add(Made.Event(5, comm: Made.Utf8("\x1b[2J'; --"), port: 9, inode: 1)));
-        using (HistoryReader reader = new(FilePath))
+        using (RecordReader reader = new(FilePath))
         {
             Assert.Equal("\\x1b[2J'; --", Assert.Single(reader.Ask(new() { Port = [new(9, 9)] })).Comm);
         }
@@ -128,7 +128,7 @@ public sealed class RecordTests : IDisposable
             foreign.Execute("UPDATE who SET comm = 'a' || char(27) || '[31m' || char(8238); UPDATE what SET address = char(10) || 'x', protocol = 99999; UPDATE bind SET pid = -1, held = -5, gone = -9");
         }
 
-        using (HistoryReader reader = new(FilePath))
+        using (RecordReader reader = new(FilePath))
         {
             RecordedBind found = Assert.Single(reader.Ask(new() { Port = [new(9, 9)] }));
             Assert.Equal(("a\\x1b[31m\\u{202e}", "\\x0ax"), (found.Comm, found.Address));
@@ -142,7 +142,7 @@ public sealed class RecordTests : IDisposable
     public void Other_files_are_left_alone(string content, string error)
     {
         File.WriteAllText(FilePath, content);
-        Assert.Equal(error, Assert.Throws<TraceException>(() => new HistoryReader(FilePath)).ErrorId);
+        Assert.Equal(error, Assert.Throws<TraceException>(() => new RecordReader(FilePath)).ErrorId);
         Assert.Contains(Assert.Throws<TraceException>(() => RecordFile.OpenForWriting(FilePath, out _)).ErrorId, s_refusals);
         Assert.Equal(content, File.ReadAllText(FilePath));
     }
@@ -156,7 +156,7 @@ public sealed class RecordTests : IDisposable
             later.Execute($"PRAGMA user_version={RecordSchema.Version + 1}");
         }
 
-        Assert.Equal("RecordTooNew", Assert.Throws<TraceException>(() => new HistoryReader(FilePath)).ErrorId);
+        Assert.Equal("RecordTooNew", Assert.Throws<TraceException>(() => new RecordReader(FilePath)).ErrorId);
         Assert.Equal("RecordTooNew", Assert.Throws<TraceException>(() => RecordFile.OpenForWriting(FilePath, out _)).ErrorId);
     }
 
@@ -171,8 +171,8 @@ public sealed class RecordTests : IDisposable
         File.CreateSymbolicLink(Path.Combine(shared, "link"), target);
         Assert.Equal("RecordLinkNotTrusted", Assert.Throws<TraceException>(() => RecordFile.OpenForWriting(Path.Combine(shared, "link"), out _)).ErrorId);
         Assert.Equal("RecordPathNotFound", Assert.Throws<TraceException>(() => RecordFile.OpenForWriting(Path.Combine(_directory, "no", "record"), out _)).ErrorId);
-        Assert.Equal("RecordNotFound", Assert.Throws<TraceException>(() => new HistoryReader(Path.Combine(_directory, "none"))).ErrorId);
-        Assert.Equal("NotARecord", Assert.Throws<TraceException>(() => new HistoryReader("/dev/zero")).ErrorId);
+        Assert.Equal("RecordNotFound", Assert.Throws<TraceException>(() => new RecordReader(Path.Combine(_directory, "none"))).ErrorId);
+        Assert.Equal("NotARecord", Assert.Throws<TraceException>(() => new RecordReader("/dev/zero")).ErrorId);
         Assert.Equal("precious", File.ReadAllText(target));
     }
 
@@ -184,7 +184,7 @@ public sealed class RecordTests : IDisposable
         Assert.False(File.Exists(FilePath + "-wal"));
         using RecordDatabase writing = RecordFile.OpenForWriting(FilePath, out FileDescriptor held);
         Assert.Equal("RecordInUse", Assert.Throws<TraceException>(() => RecordFile.OpenForWriting(FilePath, out _)).ErrorId);
-        using HistoryReader reading = new(FilePath);
+        using RecordReader reading = new(FilePath);
         Assert.Single(reading.Ask(new() { Port = [new(9, 9)] }));
         held.Dispose();
     }
@@ -224,7 +224,7 @@ public sealed class RecordTests : IDisposable
             writer.Reconcile([Made.Socket(7, 7), Made.Socket(8, 8)], 3_100_000_000, 3_100_100_000, isWhole: true);
             writer.Commit(3_200_000_000);
         });
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         foreach ((double second, int[] ports) in new (double, int[])[] { (0.5, []), (2, [7]), (2999, [7]), (3050, [7, 8]) })
         {
             PortRange[] asked = byPort ? [new(7, 8)] : [];
@@ -246,7 +246,7 @@ public sealed class RecordTests : IDisposable
             writer.Reconcile([Made.Socket(7, 7)], 6_000_000, 6_100_000, isWhole: true);
             writer.Commit(7_000_000);
         });
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         Assert.Equal("Maybe", Assert.Single(reader.Ask(new() { At = At(3), Port = [new(7, 7)] })).Held);
         Assert.Empty(reader.Ask(new() { At = At(0.9), Port = [new(7, 7)] }));
     }
@@ -264,7 +264,7 @@ public sealed class RecordTests : IDisposable
             writer.Reconcile([Made.Socket(7, 7)], 3_000_000_000, 3_000_100_000, isWhole: true);
             writer.Commit(3_200_000_000);
         });
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         Assert.Equal(found, reader.Ask(new() { From = At(from), Until = At(until), Port = [new(7, 7)] }).Count());
         Assert.Equal(found, reader.Ask(new() { From = At(from), Until = At(until) }).Count());
         Assert.Empty(reader.Ask(new() { From = At(from), Until = At(until), Port = [new(7, 7)], Failed = true }));
@@ -281,7 +281,7 @@ public sealed class RecordTests : IDisposable
                 writer.Commit(700_000);
             },
             looked: 500_000);
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         Assert.Equal("Begin", Assert.Single(reader.Ask(new() { At = At(0.3) })).Cause);
         Assert.Empty(reader.Ask(new() { At = At(0.55) }));
         Assert.Equal(7, Assert.Single(reader.Ask(new() { At = At(0.65) })).Inode);
@@ -303,7 +303,7 @@ public sealed class RecordTests : IDisposable
             writer.Reconcile([Made.Socket(8, 7), Made.Socket(9, 9)], 700_000, 800_000, isWhole: true);
             writer.Commit(900_000);
         });
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         foreach ((double second, ushort port, long? inode, string? held) in new (double, ushort, long?, string?)[]
         {
             (0.05, 7, null, null), (0.3, 7, 7, "Yes"), (0.55, 7, null, null), (0.72, 7, 8, "Yes"), (0.76, 7, null, null), (0.85, 7, null, null),
@@ -379,7 +379,7 @@ public sealed class RecordTests : IDisposable
             damaged.Execute("DELETE FROM who");
         }
 
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         RecordedBind found = Assert.Single(reader.Ask(new() { Port = [new(80, 80)] }));
         Assert.Equal((uint.MaxValue, uint.MaxValue, ""), (found.Uid, found.Gid, found.Comm));
         BindReport report = new(policy: BindPolicy.FromJson("{\"Default\": \"Allow\", \"Rules\": []}"u8.ToArray(), "policy"));
@@ -402,7 +402,7 @@ public sealed class RecordTests : IDisposable
             writer.Add(Made.Event(400_000, port: 82, inode: 10, cgroupPath: Path, container: pod, error: 98));
             writer.Add(Made.Event(500_000, port: 83, inode: 11, cgroupPath: "/system.slice/ssh.service", container: ContainerFacts.None));
         });
-        using HistoryReader reader = new(FilePath);
+        using RecordReader reader = new(FilePath);
         RecordedBind[] Find(params string[] containers) => [.. reader.Ask(new() { Container = containers })];
         RecordedBind found = Assert.Single(Find("web"));
         Assert.Equal((80, "web", "nginx:1.29", "docker", "", ""), (found.Port, found.ContainerName, found.ContainerImage, found.ContainerRuntime, found.PodName, found.PodNamespace));
@@ -439,7 +439,7 @@ public sealed class RecordTests : IDisposable
         File.SetUnixFileMode(FilePath, (UnixFileMode)0x180);
         void Check()
         {
-            using HistoryReader reader = new(FilePath);
+            using RecordReader reader = new(FilePath);
             RecordedBind[] all = [.. reader.Ask(new() { Until = At(0.9) })];
             Assert.Equal([("nginx", null, null), ("sshd", "", "")], all.Select(a => (a.Comm, a.ContainerName, a.PodName)));
             Assert.Equal("Unnamed", Assert.Single(reader.Ask(new() { Container = ["web"], Until = At(0.9) })).Cause);
@@ -458,7 +458,7 @@ public sealed class RecordTests : IDisposable
             writer.Add(Made.Event(2_100_000, port: 81, inode: 10, cgroupPath: Path, container: new("docker", "web", "nginx", "", "")));
             writer.Commit(2_200_000, hasEnded: true);
             Check();
-            using HistoryReader reader = new(FilePath);
+            using RecordReader reader = new(FilePath);
             Assert.Equal([81], reader.Ask(new() { Container = ["web"], From = At(2.05) }).Select(f => f.Port));
             Assert.Equal(1, database.Number("SELECT count(*) FROM bound WHERE container = 'web'"));
             Assert.Equal(0, database.Number("SELECT count(*) FROM refused"));

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
-using BindSnoop.Records;
+using BindSnoop.Input;
 using BindSnoop.Reports;
 using Xunit;
 
@@ -67,16 +67,16 @@ public sealed class ReportTests
     [InlineData("", "")]
     public void CsvIsRead(string text, string expected) => Assert.Equal(
         expected,
-        string.Join(';', CsvRecords.Read(new StringReader(text)).Select(r => $"{Value(r, "a")}|{Value(r, "B")}")));
+        string.Join(';', CsvRows.Read(new StringReader(text)).Select(r => $"{Value(r, "a")}|{Value(r, "B")}")));
 
     [Theory]
     [InlineData("A\n\"open")]
     [InlineData("A\n\"open\n\n\n1,2")]
-    public void CsvThatDoesNotEndIsAnError(string text) => Assert.Throws<FormatException>(() => CsvRecords.Read(new StringReader(text)).ToList());
+    public void CsvThatDoesNotEndIsAnError(string text) => Assert.Throws<FormatException>(() => CsvRows.Read(new StringReader(text)).ToList());
 
     [Fact]
     public void ALineWithoutEndIsAnErrorBeforeMemoryRunsOut() =>
-        Assert.Throws<FormatException>(() => CsvRecords.Read(new StringReader($"A\n{new string('x', 5_000_000)}")).ToList());
+        Assert.Throws<FormatException>(() => CsvRows.Read(new StringReader($"A\n{new string('x', 5_000_000)}")).ToList());
 
     [Theory]
     [InlineData("[{\"A\":1},{\"A\":null}]", "1|-;-|-")]
@@ -84,7 +84,7 @@ public sealed class ReportTests
     [InlineData("1", "")]
     public void AnyFormIsRead(string text, string expected) => Assert.Equal(
         expected,
-        string.Join(';', RecordReader.Read(new MemoryStream(Encoding.UTF8.GetBytes(text)), TestContext.Current.CancellationToken).Select(r => $"{Value(r, "A")}|{Value(r, "b")}")));
+        string.Join(';', InputReader.Read(new MemoryStream(Encoding.UTF8.GetBytes(text)), TestContext.Current.CancellationToken).Select(r => $"{Value(r, "A")}|{Value(r, "b")}")));
 
     /// <summary>What is refused is not counted, and what could not be read does not hide it.</summary>
     [Fact]
@@ -117,7 +117,7 @@ public sealed class ReportTests
         }
     }
 
-    private static string Value(RecordRow row, string name) => row.TryGet(name, out object? value) && value is not null ? $"{value}" : "-";
+    private static string Value(InputRow row, string name) => row.TryGet(name, out object? value) && value is not null ? $"{value}" : "-";
 
     private static string Resource(string name)
     {

@@ -2,7 +2,7 @@ using System.CommandLine;
 using BindSnoop.Cli.Output;
 using BindSnoop.Host;
 using BindSnoop.Names;
-using BindSnoop.History;
+using BindSnoop.Records;
 
 namespace BindSnoop.Cli.Commands;
 
@@ -65,7 +65,7 @@ internal sealed class FindCommand
 
             foreach (string file in parsed.GetValue(_files)!)
             {
-                using HistoryReader reader = new(file);
+                using RecordReader reader = new(file);
                 blind.Add(reader.Blind);
                 foreach (RecordedBind next in reader.Ask(question))
                 {

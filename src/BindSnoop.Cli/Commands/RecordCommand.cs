@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using BindSnoop.Cli.Output;
-using BindSnoop.History;
+using BindSnoop.Records;
 
 namespace BindSnoop.Cli.Commands;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using BindSnoop.Cli.Output;
-using BindSnoop.History;
+using BindSnoop.Records;
 using BindSnoop.Reports;
 
 namespace BindSnoop.Cli.Commands;

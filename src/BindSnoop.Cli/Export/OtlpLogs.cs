@@ -48,7 +48,7 @@ internal sealed class OtlpLogs : IEventWriter<TraceEvent>, IDisposable
     public void Write(TraceEvent next)
     {
         _offered++;
-        OtlpRecord record = new(next);
+        OtlpLogRecord record = new(next);
         LogLevel level = next.ErrorCode == 0 ? LogLevel.Information : LogLevel.Warning;
         _logger.Log(level, default, record, null, static (r, _) => $"{r.Event}");
     }
@@ -76,7 +76,7 @@ internal sealed class OtlpLogs : IEventWriter<TraceEvent>, IDisposable
     {
         public override void OnEnd(LogRecord data)
         {
-            if (data.Attributes is OtlpRecord record)
+            if (data.Attributes is OtlpLogRecord record)
             {
                 data.Timestamp = record.Event.Time.ToUniversalTime();
             }

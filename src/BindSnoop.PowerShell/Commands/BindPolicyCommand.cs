@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Management.Automation;
 using BindSnoop.PowerShell.PolicyFiles;
-using BindSnoop.Records;
+using BindSnoop.Input;
 
 namespace BindSnoop.PowerShell;
 
@@ -85,7 +85,7 @@ public abstract class BindPolicyCommand : TraceCommand
         _bar?.Complete();
     }
 
-    private void Take(RecordRow row, string what)
+    private void Take(InputRow row, string what)
     {
         switch (RecordedBind.KindOf(row))
         {

@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using BindSnoop.History;
+using BindSnoop.Records;
 using BindSnoop.Host;
 using BindSnoop.Names;
 using BindSnoop.PowerShell.Completion;
@@ -105,7 +105,7 @@ public sealed class FindBindRecordCommand : TraceCommand
         RecordQuestion question = Try(ReadQuestion);
         foreach (string path in Path.Select(GetUnresolvedProviderPathFromPSPath))
         {
-            using HistoryReader reader = Try(() => new HistoryReader(path));
+            using RecordReader reader = Try(() => new RecordReader(path));
             using IEnumerator<RecordedBind> answer = reader.Ask(question).GetEnumerator();
             while (!StopToken.IsCancellationRequested && Try(answer.MoveNext))
             {

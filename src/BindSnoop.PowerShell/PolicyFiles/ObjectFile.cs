@@ -2,8 +2,8 @@ using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 using System.Text.Json;
-using BindSnoop.History;
 using BindSnoop.Records;
+using BindSnoop.Input;
 
 namespace BindSnoop.PowerShell.PolicyFiles;
 
@@ -24,17 +24,17 @@ internal static class ObjectFile
     /// <summary>Hands the objects of a file over as they are read.</summary>
     /// <param name="takeBlind">Called with what a recorder did not see, if anything.</param>
     /// <exception cref="TraceException">The file cannot be read.</exception>
-    public static void Read(string path, Action<RecordRow> take, Action<string> takeBlind, CancellationToken cancellationToken)
+    public static void Read(string path, Action<InputRow> take, Action<string> takeBlind, CancellationToken cancellationToken)
     {
         if (RecordFile.IsDatabase(path))
         {
-            using HistoryReader reader = new(path);
+            using RecordReader reader = new(path);
             if (reader.Blind.Length > 0)
             {
                 takeBlind(reader.Blind);
             }
 
-            foreach (RecordRow row in reader.ReadAll())
+            foreach (InputRow row in reader.ReadAll())
             {
                 take(row);
             }
@@ -74,10 +74,10 @@ internal static class ObjectFile
         }
     }
 
-    private static void ReadJson(string path, Action<RecordRow> take, CancellationToken cancellationToken)
+    private static void ReadJson(string path, Action<InputRow> take, CancellationToken cancellationToken)
     {
-        using IEnumerator<RecordRow> objects = Access(
-            path, () => RecordReader.ReadJson(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), cancellationToken).GetEnumerator());
+        using IEnumerator<InputRow> objects = Access(
+            path, () => InputReader.ReadJson(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite), cancellationToken).GetEnumerator());
         while (Access(path, objects.MoveNext))
         {
             take(objects.Current);
@@ -100,7 +100,7 @@ internal static class ObjectFile
         }
     }
 
-    private static void ReadBy(string command, string path, Action<RecordRow> take)
+    private static void ReadBy(string command, string path, Action<InputRow> take)
     {
         using System.Management.Automation.PowerShell reader = System.Management.Automation.PowerShell.Create(RunspaceMode.CurrentRunspace);
         reader.AddCommand(command).AddParameter("LiteralPath", path).AddParameter("ErrorAction", ActionPreference.Stop);
@@ -128,7 +128,7 @@ internal static class ObjectFile
         exception);
 
     /// <summary>A list that keeps nothing: a record may be larger than memory.</summary>
-    private sealed class Sink(Action<RecordRow> take) : Collection<PSObject>
+    private sealed class Sink(Action<InputRow> take) : Collection<PSObject>
     {
         /// <summary>
         /// What ended it. It is not for the reading pipeline: "Select-Object -First" ends ours with an exception

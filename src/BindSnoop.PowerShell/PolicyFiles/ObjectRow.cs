@@ -1,11 +1,11 @@
 using System.Collections;
 using System.Management.Automation;
-using BindSnoop.Records;
+using BindSnoop.Input;
 
 namespace BindSnoop.PowerShell.PolicyFiles;
 
 /// <summary>An object with properties, whatever it is or was.</summary>
-internal sealed class ObjectRow(PSObject? item) : RecordRow
+internal sealed class ObjectRow(PSObject? item) : InputRow
 {
     /// <inheritdoc/>
     public override object? Target => item;
@@ -19,7 +19,7 @@ internal sealed class ObjectRow(PSObject? item) : RecordRow
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<RecordRow> Items(string name) =>
+    public override IReadOnlyList<InputRow> Items(string name) =>
         TryGet(name, out object? value) && value is IEnumerable items and not string
             ? [.. items.Cast<object?>().Where(i => i is not null).Select(i => new ObjectRow(PSObject.AsPSObject(i)))]
             : [];

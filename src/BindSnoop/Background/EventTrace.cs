@@ -10,7 +10,7 @@ namespace BindSnoop.Background;
 /// Collects events in the background, into a bounded queue from which the oldest are dropped, and counted, when it
 /// is full.
 /// </summary>
-internal sealed class EventTrace : BackgroundTrace, IRecordSink<EventContext>
+internal sealed class EventTrace : BackgroundTrace, ISampleSink<EventContext>
 {
     private readonly Tracer<BindEvent> _tracer;
     private readonly Channel<BindEvent> _queue;
@@ -86,17 +86,17 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<EventContext>
         }
     }
 
-    bool IRecordSink<EventContext>.Put(RecordBatch<EventContext> records, int timeoutMilliseconds, CancellationToken cancellationToken)
+    bool ISampleSink<EventContext>.Put(SampleBatch<EventContext> samples, int timeoutMilliseconds, CancellationToken cancellationToken)
     {
-        for (int index = 0; index < records.Count; index++)
+        for (int index = 0; index < samples.Count; index++)
         {
-            if (_tracer.Make(records, index) is { } next)
+            if (_tracer.Make(samples, index) is { } next)
             {
                 Put(next);
             }
         }
 
-        records.Release();
+        samples.Release();
         return true;
     }
 
@@ -106,7 +106,7 @@ internal sealed class EventTrace : BackgroundTrace, IRecordSink<EventContext>
         Interlocked.Increment(ref _received);
     }
 
-    void IRecordSink<EventContext>.Complete(Exception? error)
+    void ISampleSink<EventContext>.Complete(Exception? error)
     {
         _error = error;
         _hasEnded = true;

@@ -35,7 +35,7 @@ internal static class BindRules
         claim.ReusePort ? Has(holder, BindOptions.ReusePort) : false;
 
     private static bool? SharesAddress(in BindClaim claim, BindSocket holder) =>
-        claim.ReuseAddress && (claim.Rules == ConflictRules.Datagram || holder.Record.State != TcpStates.Listen)
+        claim.ReuseAddress && (claim.Rules == ConflictRules.Datagram || holder.Sample.State != TcpStates.Listen)
             ? Has(holder, BindOptions.ReuseAddress)
             : false;
 
@@ -56,7 +56,7 @@ internal static class BindRules
         bool? result = null;
         foreach (bool claimOnly in Values(claim.IPv6Only))
         {
-            foreach (bool holderOnly in Values(holder.Record.AddressFamily == (ushort)IPFamily.IPv4 ? false : holder.IPv6Only))
+            foreach (bool holderOnly in Values(holder.Sample.AddressFamily == (ushort)IPFamily.IPv4 ? false : holder.IPv6Only))
             {
                 Side one = new(claim.Address, claimOnly);
                 Side other = new(holder.AddressValue, holderOnly);

@@ -7,11 +7,11 @@ namespace BindSnoop;
 /// <summary>One TCP connection that a process accepted, or failed to.</summary>
 public sealed class AcceptEvent : TraceEvent
 {
-    private readonly AcceptRecord _record;
+    private readonly AcceptSample _sample;
 
-    internal AcceptEvent(in AcceptRecord record, in EventContext context)
-        : base(record.Origin, context) =>
-        _record = record;
+    internal AcceptEvent(in AcceptSample sample, in EventContext context)
+        : base(sample.Origin, context) =>
+        _sample = sample;
 
     /// <inheritdoc/>
     public override DateTime Time => base.Time;
@@ -50,19 +50,19 @@ public sealed class AcceptEvent : TraceEvent
     public override string Comm => base.Comm;
 
     /// <summary>TCP or MPTCP: of the connection; of a failed call, of the listening socket.</summary>
-    public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
+    public string Protocol => Protocols.NameOf(_sample.ProtocolNumber);
 
     /// <summary>The protocol's number; 262 is MPTCP.</summary>
-    public int ProtocolNumber => _record.ProtocolNumber;
+    public int ProtocolNumber => _sample.ProtocolNumber;
 
     /// <summary>IPv4 or IPv6: the socket's family.</summary>
-    public string AddressFamily => FamilyName(_record.AddressFamily);
+    public string AddressFamily => FamilyName(_sample.AddressFamily);
 
     /// <summary>The address the peer connected to; of a failed call, the one listened on.</summary>
-    public string LocalAddress => AddressText(_record.LocalAddress, _record.AddressFamily, _record.InterfaceIndex);
+    public string LocalAddress => AddressText(_sample.LocalAddress, _sample.AddressFamily, _sample.InterfaceIndex);
 
     /// <summary>The port the peer connected to.</summary>
-    public int LocalPort => _record.LocalPort;
+    public int LocalPort => _sample.LocalPort;
 
     /// <summary><see cref="LocalAddress"/> and <see cref="LocalPort"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
     public string LocalEndpoint => EndpointText(LocalAddress, LocalPort);
@@ -72,16 +72,16 @@ public sealed class AcceptEvent : TraceEvent
 
     /// <summary>The peer's address; null of a failed call.</summary>
     public string? RemoteAddress =>
-        ErrorCode == 0 ? AddressText(_record.RemoteAddress, _record.AddressFamily, _record.InterfaceIndex) : null;
+        ErrorCode == 0 ? AddressText(_sample.RemoteAddress, _sample.AddressFamily, _sample.InterfaceIndex) : null;
 
     /// <summary>The peer's port; 0 of a failed call.</summary>
-    public int RemotePort => _record.RemotePort;
+    public int RemotePort => _sample.RemotePort;
 
     /// <summary><see cref="RemoteAddress"/> and <see cref="RemotePort"/> in one; null of a failed call.</summary>
     public string? RemoteEndpoint => EndpointText(RemoteAddress, RemotePort);
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
-    public int InterfaceIndex => (int)_record.InterfaceIndex;
+    public int InterfaceIndex => (int)_sample.InterfaceIndex;
 
     internal static EventDefinition<AcceptEvent> Definition { get; } = new("accept", "Calls of accept() on TCP sockets",
     [

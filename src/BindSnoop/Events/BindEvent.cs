@@ -4,7 +4,7 @@ using BindSnoop.Names;
 
 namespace BindSnoop;
 
-/// <summary>Socket options that decide what a bind may do; the values are those of the record.</summary>
+/// <summary>Socket options that decide what a bind may do; the values are those of the sample.</summary>
 [Flags]
 public enum BindOptions
 {
@@ -32,12 +32,12 @@ public sealed class BindEvent : TraceEvent
 {
     internal const ushort NoAddress = 0xffff;
 
-    private readonly BindRecord _record;
+    private readonly BindSample _sample;
 
-    internal BindEvent(in BindRecord record, in EventContext context, bool existing = false)
-        : base(record.Origin, context)
+    internal BindEvent(in BindSample sample, in EventContext context, bool existing = false)
+        : base(sample.Origin, context)
     {
-        _record = record;
+        _sample = sample;
         Existing = existing;
     }
 
@@ -85,26 +85,26 @@ public sealed class BindEvent : TraceEvent
     public bool Existing { get; }
 
     /// <summary>The protocol's name, else its number; empty when the call named no socket (EBADF, ENOTSOCK).</summary>
-    public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
+    public string Protocol => Protocols.NameOf(_sample.ProtocolNumber);
 
     /// <summary>The protocol's number (262 is MPTCP); 0 when the call named no socket.</summary>
-    public int ProtocolNumber => _record.ProtocolNumber;
+    public int ProtocolNumber => _sample.ProtocolNumber;
 
     /// <summary>STREAM, DGRAM, RAW and so on; empty when the call named no socket.</summary>
-    public string SocketType => SocketTypes.NameOf(_record.SocketType);
+    public string SocketType => SocketTypes.NameOf(_sample.SocketType);
 
     /// <summary>IPv4 or IPv6: the socket's family, or the address's when the call named no socket.</summary>
-    public string AddressFamily => FamilyName(_record.AddressFamily);
+    public string AddressFamily => FamilyName(_sample.AddressFamily);
 
     /// <summary>
     /// The address the socket has after the call; of a failed call the requested one. A link-local IPv6
     /// address has its scope (interface index) behind a percent sign. Null if the call failed and gave none.
     /// </summary>
     public string? Address =>
-        ErrorCode == 0 ? AddressText(_record.Address, _record.AddressFamily, _record.InterfaceIndex) : RequestedAddress;
+        ErrorCode == 0 ? AddressText(_sample.Address, _sample.AddressFamily, _sample.InterfaceIndex) : RequestedAddress;
 
     /// <summary>The port the socket has after the call; of a failed call the requested one; 0 of raw sockets.</summary>
-    public int Port => _record.Port;
+    public int Port => _sample.Port;
 
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80; null without an address.</summary>
     public string? Endpoint => EndpointText(Address, Port);
@@ -114,24 +114,24 @@ public sealed class BindEvent : TraceEvent
 
     /// <summary>The address asked for; null if the call gave no whole IPv4 or IPv6 address.</summary>
     public string? RequestedAddress =>
-        _record.Requested.Family == NoAddress
+        _sample.Requested.Family == NoAddress
             ? null
-            : AddressText(_record.Requested.Address, _record.Requested.Family, _record.Requested.ScopeId);
+            : AddressText(_sample.Requested.Address, _sample.Requested.Family, _sample.Requested.ScopeId);
 
     /// <summary>The port asked for; 0 asks the kernel to choose.</summary>
-    public int RequestedPort => _record.Requested.Port;
+    public int RequestedPort => _sample.Requested.Port;
 
     /// <summary>The socket's options at the time of the call.</summary>
-    public BindOptions Options => (BindOptions)_record.Options;
+    public BindOptions Options => (BindOptions)_sample.Options;
 
     /// <summary>The options as bindsnoop shows them: a letter of FTNRr for each that is set, else a dot.</summary>
     public string OptionString => OptionText(Options);
 
     /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone.</summary>
-    public bool IPv6Only => _record.Ipv6Only != 0;
+    public bool IPv6Only => _sample.Ipv6Only != 0;
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
-    public int InterfaceIndex => (int)_record.InterfaceIndex;
+    public int InterfaceIndex => (int)_sample.InterfaceIndex;
 
     /// <inheritdoc/>
     public override string InterfaceName => base.InterfaceName;
@@ -157,7 +157,7 @@ public sealed class BindEvent : TraceEvent
     /// <summary>
     /// Of a failure: the user who made the socket, whose it is to the kernel's rules for SO_REUSEPORT; need not be <see cref="TraceEvent.Uid"/>.
     /// </summary>
-    internal uint SocketUid => _record.SocketUid;
+    internal uint SocketUid => _sample.SocketUid;
 
     private static readonly string[] s_optionStrings =
         [.. Enumerable.Range(0, 32).Select(options => string.Concat("FTNRr".Select((letter, bit) => (options >> bit & 1) != 0 ? letter : '.')))];
@@ -210,7 +210,7 @@ public sealed class BindEvent : TraceEvent
         ClaimsPorts = true,
     };
 
-    internal ref readonly BindRecord Record => ref _record;
+    internal ref readonly BindSample Sample => ref _sample;
 
     internal override EventDefinition Kind => Definition;
 

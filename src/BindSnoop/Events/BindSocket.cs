@@ -13,14 +13,14 @@ public sealed class BindSocket
 
     private const ushort L2tp = 115;
 
-    private readonly SocketRecord _record;
+    private readonly SocketSample _sample;
     private readonly SocketFacts _known;
     private readonly long _made = KernelClock.Now;
 
     internal BindSocket(
-        in SocketRecord record, SocketFacts known, string heldBy, IReadOnlyList<SocketOwner> owners, string interfaceName, DateTime time, string source)
+        in SocketSample sample, SocketFacts known, string heldBy, IReadOnlyList<SocketOwner> owners, string interfaceName, DateTime time, string source)
     {
-        _record = record;
+        _sample = sample;
         _known = known;
         HeldBy = heldBy;
         Owners = owners;
@@ -50,22 +50,22 @@ public sealed class BindSocket
     public string HeldBy { get; }
 
     /// <summary>The protocol's name, else its number.</summary>
-    public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
+    public string Protocol => Protocols.NameOf(_sample.ProtocolNumber);
 
     /// <summary>The protocol's number; 262 is MPTCP.</summary>
-    public int ProtocolNumber => _record.ProtocolNumber;
+    public int ProtocolNumber => _sample.ProtocolNumber;
 
     /// <summary>STREAM, DGRAM, RAW and so on.</summary>
-    public string SocketType => SocketTypes.NameOf(_record.SocketType);
+    public string SocketType => SocketTypes.NameOf(_sample.SocketType);
 
     /// <summary>IPv4 or IPv6: the socket's family.</summary>
-    public string AddressFamily => TraceEvent.FamilyName(_record.AddressFamily);
+    public string AddressFamily => TraceEvent.FamilyName(_sample.AddressFamily);
 
     /// <summary>The address bound to. A link-local IPv6 address has its scope (interface index) behind a percent sign.</summary>
-    public string Address => TraceEvent.AddressText(_record.Address, _record.AddressFamily, _record.InterfaceIndex);
+    public string Address => TraceEvent.AddressText(_sample.Address, _sample.AddressFamily, _sample.InterfaceIndex);
 
     /// <summary>The port; 0 of raw sockets, and of those that get one only when they connect (IP_BIND_ADDRESS_NO_PORT).</summary>
-    public int Port => _record.Port;
+    public int Port => _sample.Port;
 
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
     public string Endpoint => TraceEvent.EndpointText(Address, Port);
@@ -77,50 +77,50 @@ public sealed class BindSocket
     /// As .NET's TcpState where there is one: Listen, Established, TimeWait and so on; Bound: not listening, not
     /// connected; Unconnected: the same of sockets for datagrams.
     /// </summary>
-    public string State => StateName(_record.State, _record.SocketType, _record.ProtocolNumber);
+    public string State => StateName(_sample.State, _sample.SocketType, _sample.ProtocolNumber);
 
     /// <summary>The address of the other end; null if not connected.</summary>
     public string? RemoteAddress =>
-        HasRemote ? TraceEvent.AddressText(_record.RemoteAddress, _record.AddressFamily, _record.InterfaceIndex) : null;
+        HasRemote ? TraceEvent.AddressText(_sample.RemoteAddress, _sample.AddressFamily, _sample.InterfaceIndex) : null;
 
     /// <summary>The port of the other end; null if not connected.</summary>
-    public int? RemotePort => HasRemote ? _record.RemotePort : null;
+    public int? RemotePort => HasRemote ? _sample.RemotePort : null;
 
     /// <summary><see cref="RemoteAddress"/> and <see cref="RemotePort"/> in one; null if not connected.</summary>
-    public string? RemoteEndpoint => HasRemote ? TraceEvent.EndpointText(RemoteAddress, _record.RemotePort) : null;
+    public string? RemoteEndpoint => HasRemote ? TraceEvent.EndpointText(RemoteAddress, _sample.RemotePort) : null;
 
     /// <summary>How many connections wait to be accepted; null if the socket does not listen.</summary>
-    public int? Backlog => IsListening ? (int)_record.Backlog : null;
+    public int? Backlog => IsListening ? (int)_sample.Backlog : null;
 
     /// <summary>How many may wait; null if the socket does not listen, or where this way of looking does not show it.</summary>
-    public long? BacklogLimit => IsListening && _known.HasFlag(SocketFacts.BacklogLimit) ? _record.BacklogLimit : null;
+    public long? BacklogLimit => IsListening && _known.HasFlag(SocketFacts.BacklogLimit) ? _sample.BacklogLimit : null;
 
     /// <summary>The options that decide what others may bind; null where this way of looking does not show them.</summary>
-    public BindOptions? Options => _known.HasFlag(SocketFacts.Options) ? (BindOptions)_record.Options : null;
+    public BindOptions? Options => _known.HasFlag(SocketFacts.Options) ? (BindOptions)_sample.Options : null;
 
     /// <summary>The options as bindsnoop shows them: a letter of FTNRr for each that is set, a dot for one that is not, ? if not known.</summary>
     public string OptionString => Options is { } options ? BindEvent.OptionText(options) : "?????";
 
     /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone; null where this way of looking does not show it.</summary>
-    public bool? IPv6Only => _known.HasFlag(SocketFacts.Ipv6Only) ? _record.Ipv6Only != 0 : null;
+    public bool? IPv6Only => _known.HasFlag(SocketFacts.Ipv6Only) ? _sample.Ipv6Only != 0 : null;
 
     /// <summary>The interface that the socket is bound to, or 0; null where this way of looking does not show it.</summary>
-    public int? InterfaceIndex => _known.HasFlag(SocketFacts.Interface) ? (int)_record.InterfaceIndex : null;
+    public int? InterfaceIndex => _known.HasFlag(SocketFacts.Interface) ? (int)_sample.InterfaceIndex : null;
 
     /// <summary>Its name in the socket's network namespace; empty if there is none or it could not be found out.</summary>
     public string InterfaceName { get; }
 
     /// <summary>The user who made the socket, as the host numbers it; null where the kernel no longer knows.</summary>
-    public uint? Uid => _known.HasFlag(SocketFacts.Uid) ? _record.Uid : null;
+    public uint? Uid => _known.HasFlag(SocketFacts.Uid) ? _sample.Uid : null;
 
     /// <summary>The name of <see cref="Uid"/> on this machine, or the number; empty if not known.</summary>
     public string UserName => Uid is { } uid ? Users.NameOf(uid) : "";
 
     /// <summary>Inode number of the socket's network namespace.</summary>
-    public uint NetworkNamespace => _record.NetworkNamespace;
+    public uint NetworkNamespace => _sample.NetworkNamespace;
 
     /// <summary>The socket's own inode number, as /proc/PID/fd and "ss -e" show it; 0 if it has none any more, or not yet.</summary>
-    public long Inode => (long)_record.Inode;
+    public long Inode => (long)_sample.Inode;
 
     /// <summary>When the process of <see cref="ProcessId"/> started, in local time.</summary>
     public DateTime? ProcessStartTime => Owners.Count > 0 ? Owners[0].StartTime : null;
@@ -232,17 +232,17 @@ public sealed class BindSocket
         new(nameof(Owners), 0) { Use = ColumnUse.Wide, Cell = (s, _) => string.Join(' ', s.Owners.Select(o => $"{o.Comm}[{o.ProcessId}]:{o.FileDescriptor}")) },
     ]);
 
-    internal ref readonly SocketRecord Record => ref _record;
+    internal ref readonly SocketSample Sample => ref _sample;
 
-    internal AddressValue AddressValue => AddressValue.Of(_record.Address, _record.AddressFamily);
+    internal AddressValue AddressValue => AddressValue.Of(_sample.Address, _sample.AddressFamily);
 
     // Those that the kernel has found have ids that /proc need not have.
     private int ToProc(SocketOwner owner) => Source == FromNetlink || Processes.SeesAll ? owner.ProcessId : 0;
 
-    private bool IsListening => _record.State == TcpStates.Listen;
+    private bool IsListening => _sample.State == TcpStates.Listen;
 
-    private bool HasRemote => _record.RemotePort != 0 ||
-        (_record.State == TcpStates.Established && ((ReadOnlySpan<byte>)_record.RemoteAddress).ContainsAnyExcept((byte)0));
+    private bool HasRemote => _sample.RemotePort != 0 ||
+        (_sample.State == TcpStates.Established && ((ReadOnlySpan<byte>)_sample.RemoteAddress).ContainsAnyExcept((byte)0));
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -3,7 +3,7 @@ using BindSnoop.Host;
 
 namespace BindSnoop;
 
-/// <summary>What an event is made of besides its record.</summary>
+/// <summary>What an event is made of besides its sample.</summary>
 /// <param name="UtcTicks">When it happened.</param>
 /// <param name="Backend">The back end that saw it.</param>
 /// <param name="CgroupPath">The caller's cgroup, or nothing.</param>
@@ -14,7 +14,7 @@ internal readonly record struct EventContext(
     long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "", ContainerFacts? Container = null, Task<BindFinding>? Finding = null);
 
 /// <summary>
-/// Looks up what records give only as a number, and what may soon be gone. The thread that reads the records does so
+/// Looks up what samples give only as a number, and what may soon be gone. The thread that reads the samples does so
 /// at once. Names of users and services are looked up when they are read: they last, and a name service may take seconds.
 /// No look-up that fails ends a trace.
 /// </summary>
@@ -25,11 +25,11 @@ internal sealed class EventEnricher
     /// <exception cref="TraceException"><c>ClockUnknown</c>.</exception>
     public EventEnricher() => _clock.Synchronize();
 
-    /// <summary>Before the first of records that are read together.</summary>
+    /// <summary>Before the first of samples that are read together.</summary>
     public void BeginBatch() => _clock.Synchronize();
 
-    /// <summary>What belongs to one record.</summary>
-    public EventContext LookUp(in OriginRecord origin, uint interfaceIndex, Backend backend)
+    /// <summary>What belongs to one sample.</summary>
+    public EventContext LookUp(in SampleOrigin origin, uint interfaceIndex, Backend backend)
     {
         string cgroupPath = Cgroups.PathOf(origin.CgroupId);
         return new(

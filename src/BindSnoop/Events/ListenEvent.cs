@@ -7,11 +7,11 @@ namespace BindSnoop;
 /// <summary>One call of listen() on an IPv4 or IPv6 socket.</summary>
 public sealed class ListenEvent : TraceEvent
 {
-    private readonly ListenRecord _record;
+    private readonly ListenSample _sample;
 
-    internal ListenEvent(in ListenRecord record, in EventContext context)
-        : base(record.Origin, context) =>
-        _record = record;
+    internal ListenEvent(in ListenSample sample, in EventContext context)
+        : base(sample.Origin, context) =>
+        _sample = sample;
 
     /// <inheritdoc/>
     public override DateTime Time => base.Time;
@@ -50,25 +50,25 @@ public sealed class ListenEvent : TraceEvent
     public override string Comm => base.Comm;
 
     /// <summary>The protocol's name, else its number.</summary>
-    public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
+    public string Protocol => Protocols.NameOf(_sample.ProtocolNumber);
 
     /// <summary>The protocol's number; 262 is MPTCP.</summary>
-    public int ProtocolNumber => _record.ProtocolNumber;
+    public int ProtocolNumber => _sample.ProtocolNumber;
 
     /// <summary>STREAM, SEQPACKET and so on.</summary>
-    public string SocketType => SocketTypes.NameOf(_record.SocketType);
+    public string SocketType => SocketTypes.NameOf(_sample.SocketType);
 
     /// <summary>IPv4 or IPv6: the socket's family.</summary>
-    public string AddressFamily => FamilyName(_record.AddressFamily);
+    public string AddressFamily => FamilyName(_sample.AddressFamily);
 
     /// <summary>
     /// The address the socket is bound to, of a failed call too. A link-local IPv6 address is followed by a percent sign
     /// and its scope (interface index).
     /// </summary>
-    public string Address => AddressText(_record.Address, _record.AddressFamily, _record.InterfaceIndex);
+    public string Address => AddressText(_sample.Address, _sample.AddressFamily, _sample.InterfaceIndex);
 
     /// <summary>The port the socket has after the call; 0 if it has none, as of raw sockets.</summary>
-    public int Port => _record.Port;
+    public int Port => _sample.Port;
 
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
     public string Endpoint => EndpointText(Address, Port);
@@ -81,39 +81,39 @@ public sealed class ListenEvent : TraceEvent
     /// be. Null where only <see cref="BacklogLimit"/> is known, as the kernel had cut the number to it before the back end
     /// saw it.
     /// </summary>
-    public int? Backlog => _record.Flags.HasFlag(ListenFlags.BacklogKnown) ? _record.Backlog : null;
+    public int? Backlog => _sample.Flags.HasFlag(ListenFlags.BacklogKnown) ? _sample.Backlog : null;
 
     /// <summary>
     /// How many connections the kernel queues: <see cref="Backlog"/>, but at most net.core.somaxconn; 0 of an SCTP socket
     /// that a backlog of 0 has taken out of listening. Null of a failed call.
     /// </summary>
-    public long? BacklogLimit => ErrorCode == 0 ? _record.BacklogLimit : null;
+    public long? BacklogLimit => ErrorCode == 0 ? _sample.BacklogLimit : null;
 
     /// <summary>
     /// Whether listen() gave the socket its port, as no bind() had: then there is no bind event of this port.
     /// </summary>
-    public bool Implicit => _record.Flags.HasFlag(ListenFlags.Implicit);
+    public bool Implicit => _sample.Flags.HasFlag(ListenFlags.Implicit);
 
     /// <summary>
     /// Whether the kernel chose the port: bind() asked for port 0, or there was no bind(). Of an SCTP socket that had its port
     /// before the call this is not known, and false.
     /// </summary>
-    public bool PortChosen => _record.Flags.HasFlag(ListenFlags.PortChosen);
+    public bool PortChosen => _sample.Flags.HasFlag(ListenFlags.PortChosen);
 
     /// <summary>Whether the socket listened before: then the call only changed <see cref="BacklogLimit"/>.</summary>
-    public bool AlreadyListening => _record.Flags.HasFlag(ListenFlags.AlreadyListening);
+    public bool AlreadyListening => _sample.Flags.HasFlag(ListenFlags.AlreadyListening);
 
     /// <summary>The socket's options at the time of the call.</summary>
-    public BindOptions Options => (BindOptions)_record.Options;
+    public BindOptions Options => (BindOptions)_sample.Options;
 
     /// <summary>The options as bindsnoop shows them: a letter of FTNRr for each that is set, else a dot.</summary>
     public string OptionString => BindEvent.OptionText(Options);
 
     /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone.</summary>
-    public bool IPv6Only => _record.Ipv6Only != 0;
+    public bool IPv6Only => _sample.Ipv6Only != 0;
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>
-    public int InterfaceIndex => (int)_record.InterfaceIndex;
+    public int InterfaceIndex => (int)_sample.InterfaceIndex;
 
     /// <inheritdoc/>
     public override string InterfaceName => base.InterfaceName;
@@ -167,7 +167,7 @@ public sealed class ListenEvent : TraceEvent
     ],
     e => e.Explanation);
 
-    internal ref readonly ListenRecord Record => ref _record;
+    internal ref readonly ListenSample Sample => ref _sample;
 
     internal override EventDefinition Kind => Definition;
 

@@ -7,11 +7,11 @@ namespace BindSnoop;
 /// <summary>One port that a bound IPv4 or IPv6 socket released.</summary>
 public sealed class ReleaseEvent : TraceEvent
 {
-    private readonly ReleaseRecord _record;
+    private readonly ReleaseSample _sample;
 
-    internal ReleaseEvent(in ReleaseRecord record, in EventContext context)
-        : base(record.Origin, context) =>
-        _record = record;
+    internal ReleaseEvent(in ReleaseSample sample, in EventContext context)
+        : base(sample.Origin, context) =>
+        _sample = sample;
 
     /// <summary>When the port was released: local time, from the kernel's clock.</summary>
     public override DateTime Time => base.Time;
@@ -53,25 +53,25 @@ public sealed class ReleaseEvent : TraceEvent
     public override string Comm => base.Comm;
 
     /// <summary>The protocol's name, else its number.</summary>
-    public string Protocol => Protocols.NameOf(_record.ProtocolNumber);
+    public string Protocol => Protocols.NameOf(_sample.ProtocolNumber);
 
     /// <summary>The protocol's number; 262 is MPTCP.</summary>
-    public int ProtocolNumber => _record.ProtocolNumber;
+    public int ProtocolNumber => _sample.ProtocolNumber;
 
     /// <summary>STREAM, DGRAM, RAW and so on.</summary>
-    public string SocketType => SocketTypes.NameOf(_record.SocketType);
+    public string SocketType => SocketTypes.NameOf(_sample.SocketType);
 
     /// <summary>IPv4 or IPv6: the socket's family.</summary>
-    public string AddressFamily => FamilyName(_record.AddressFamily);
+    public string AddressFamily => FamilyName(_sample.AddressFamily);
 
     /// <summary>
     /// The address the socket was bound to. A link-local IPv6 address is followed by a percent sign and its scope (interface
     /// index).
     /// </summary>
-    public string Address => AddressText(_record.Address, _record.AddressFamily, _record.InterfaceIndex);
+    public string Address => AddressText(_sample.Address, _sample.AddressFamily, _sample.InterfaceIndex);
 
     /// <summary>The port that was released; 0 of raw sockets.</summary>
-    public int Port => _record.Port;
+    public int Port => _sample.Port;
 
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
     public string Endpoint => EndpointText(Address, Port);
@@ -84,30 +84,30 @@ public sealed class ReleaseEvent : TraceEvent
     /// Closed: its connection had ended; Bound: neither listening nor connected; Unconnected: the same of sockets for
     /// datagrams.
     /// </summary>
-    public string State => _record.State == TcpStates.Close && _record.Flags.HasFlag(ReleaseFlags.Connected)
+    public string State => _sample.State == TcpStates.Close && _sample.Flags.HasFlag(ReleaseFlags.Connected)
         ? nameof(System.Net.NetworkInformation.TcpState.Closed)
-        : BindSocket.StateName(_record.State, _record.SocketType, _record.ProtocolNumber);
+        : BindSocket.StateName(_sample.State, _sample.SocketType, _sample.ProtocolNumber);
 
     /// <summary>How long the socket had been bound; null if the trace did not see it being bound.</summary>
-    public TimeSpan? BoundFor => _record.BoundAt == 0 ? null : TimeSpan.FromTicks((KernelTime - (long)_record.BoundAt) / TimeSpan.NanosecondsPerTick);
+    public TimeSpan? BoundFor => _sample.BoundAt == 0 ? null : TimeSpan.FromTicks((KernelTime - (long)_sample.BoundAt) / TimeSpan.NanosecondsPerTick);
 
     /// <summary>
     /// Whether the kernel goes on to keep the port for the socket's own connection, about a minute in TIME_WAIT, since this
     /// end closed it first. Null of a socket that listened: what becomes of the connections that it accepted is not known.
     /// </summary>
-    public bool? LeavesTimeWait => _record.State == TcpStates.Listen ? null : _record.Flags.HasFlag(ReleaseFlags.LeavesTimeWait);
+    public bool? LeavesTimeWait => _sample.State == TcpStates.Listen ? null : _sample.Flags.HasFlag(ReleaseFlags.LeavesTimeWait);
 
     /// <summary>The socket's options at that time.</summary>
-    public BindOptions Options => (BindOptions)_record.Options;
+    public BindOptions Options => (BindOptions)_sample.Options;
 
     /// <summary>The options as bindsnoop shows them: a letter of FTNRr for each that is set, else a dot.</summary>
     public string OptionString => BindEvent.OptionText(Options);
 
     /// <summary>IPV6_V6ONLY: an IPv6 socket that left IPv4 alone.</summary>
-    public bool IPv6Only => _record.Ipv6Only != 0;
+    public bool IPv6Only => _sample.Ipv6Only != 0;
 
     /// <summary>The interface that the socket was bound to, or 0.</summary>
-    public int InterfaceIndex => (int)_record.InterfaceIndex;
+    public int InterfaceIndex => (int)_sample.InterfaceIndex;
 
     /// <inheritdoc/>
     public override string InterfaceName => base.InterfaceName;

@@ -15,16 +15,16 @@ public abstract class TraceEvent
 {
     private static readonly LookUpCache<UInt128, string> s_comms = new(4096, Timeout.InfiniteTimeSpan);
 
-    private protected TraceEvent(in OriginRecord origin, in EventContext context)
+    private protected TraceEvent(in SampleOrigin origin, in EventContext context)
     {
         KernelTime = (long)origin.Time;
         Time = new DateTime(context.UtcTicks, DateTimeKind.Utc).ToLocalTime();
         Uid = origin.Uid;
         Gid = origin.Gid;
-        ProcessId = (int)(origin.ProcessId & ~OriginRecord.HostId);
-        ThreadId = (int)(origin.ThreadId & ~OriginRecord.HostId);
-        ParentProcessId = (int)(origin.ParentProcessId & ~OriginRecord.HostId);
-        IsHostProcessId = (origin.ProcessId & OriginRecord.HostId) != 0;
+        ProcessId = (int)(origin.ProcessId & ~SampleOrigin.HostId);
+        ThreadId = (int)(origin.ThreadId & ~SampleOrigin.HostId);
+        ParentProcessId = (int)(origin.ParentProcessId & ~SampleOrigin.HostId);
+        IsHostProcessId = (origin.ProcessId & SampleOrigin.HostId) != 0;
         Comm = CommOf(origin.Comm);
         ErrorCode = origin.ErrorCode;
         NetworkNamespace = origin.NetworkNamespace;

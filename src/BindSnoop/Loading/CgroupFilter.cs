@@ -66,7 +66,7 @@ internal sealed class CgroupFilter : IDisposable
             for (int depth = 0; depth < _paths[i].Names.Count; depth++)
             {
                 CgroupPart part = new() { Path = (uint)i, Depth = (uint)depth };
-                target.Set(CgroupPart.Map, RecordBytes.Of(in part), Padded(_paths[i].Names[depth]));
+                target.Set(CgroupPart.Map, SampleBytes.Of(in part), Padded(_paths[i].Names[depth]));
             }
         }
 
@@ -108,6 +108,6 @@ internal sealed class CgroupFilter : IDisposable
             through.Paths |= same ? 1ul << i : 0;
         }
 
-        target.Set(CgroupPlace.Map, [.. BitConverter.GetBytes(parent), .. Padded(path.Names[depth])], RecordBytes.Of(in through));
+        target.Set(CgroupPlace.Map, [.. BitConverter.GetBytes(parent), .. Padded(path.Names[depth])], SampleBytes.Of(in through));
     }
 }

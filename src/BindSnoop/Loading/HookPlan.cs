@@ -50,7 +50,7 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
             return new(new HashSet<string>(cgroup.Returns), CgroupHooks.Alone, blind);
         }
 
-        Backend? beside = HookProof.FirstOfFunctions(definition, types, Platform.Preempts);
+        Backend? beside = HookCheck.FirstOfFunctions(definition, types, Platform.Preempts);
         if (configuration.IncludeError || configuration.NamesAny(p => !s_seenByCgroup.Contains(p)))
         {
             IReadOnlySet<string> all = beside is { } functions
@@ -71,7 +71,7 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
     // A kretprobe that finds its call noted down needs no kprobe, and a trampoline is cheaper still.
     private static IEnumerable<string> Own(TracerDefinition definition, CgroupDefinition cgroup, Backend backend, KernelTypes types)
     {
-        Backend atReturn = backend == Backend.Fentry || HookProof.Works(definition, Backend.Fentry, types) ? Backend.Fentry : Backend.Kprobe;
+        Backend atReturn = backend == Backend.Fentry || HookCheck.Works(definition, Backend.Fentry, types) ? Backend.Fentry : Backend.Kprobe;
         IEnumerable<string> noPort = definition.Functions
             .Where(f => cgroup.NoPortFunctions.Contains(f.Name) && (types.HasFunction(f.Name) || IsInModule(f, atReturn)))
             .Select(f => $"{(atReturn == Backend.Fentry ? "fexit" : "kretprobe")}_{f.Name}{CgroupDefinition.NoPortSuffix}");

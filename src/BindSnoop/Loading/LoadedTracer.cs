@@ -20,7 +20,7 @@ internal sealed class LoadedTracer : IDisposable
         LibBpfLog.Begin();
         try
         {
-            HookProof.Check(definition, backend, types, refused);
+            HookCheck.Check(definition, backend, types, refused);
 
             // Only compiled programs can call functions of the kernel.
             Object = new TracerObject(definition.LoadObject(types.HasCast && Platform.Jit != false));
@@ -81,7 +81,7 @@ internal sealed class LoadedTracer : IDisposable
         return BackendSelection.Open(
             backend,
             definition.Cgroup,
-            () => HookProof.Works(definition, Backend.Fentry, TracerDefinition.KernelTypes),
+            () => HookCheck.Works(definition, Backend.Fentry, TracerDefinition.KernelTypes),
             candidate =>
             {
                 LoadedTracer tracer = new(definition, candidate, configuration);

@@ -172,7 +172,7 @@ internal sealed class TraceConfiguration : IDisposable
     private static byte[] KeyOf(AddressPrefix prefix)
     {
         IPFamily family = prefix.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? IPFamily.IPv4 : IPFamily.IPv6;
-        return RecordBytes.Of(new AddressKey(prefix.Address, prefix.Length, (ushort)family));
+        return SampleBytes.Of(new AddressKey(prefix.Address, prefix.Length, (ushort)family));
     }
 
     private static void SetPorts(Span<byte> bitmap, IReadOnlyList<PortRange> ranges)

@@ -12,7 +12,7 @@ namespace BindSnoop.Loading;
 /// <c>sys_enter_CALL</c>, <c>sys_exit_CALL</c> and <c>raw_TRACEPOINT</c>; the object has those of them that it takes.
 /// </summary>
 /// <param name="ObjectName">Its BPF object.</param>
-/// <param name="RecordSize">Of its records, all of which have the same.</param>
+/// <param name="SampleSize">Of its samples, all of which have the same.</param>
 /// <param name="Functions">What to hook by trampoline or kprobe.</param>
 /// <param name="SystemCalls">What to hook by tracepoint.</param>
 /// <param name="RawTracepoints">What every back end hooks besides, if failures are wanted.</param>
@@ -22,7 +22,7 @@ namespace BindSnoop.Loading;
 /// <param name="Memory">The map of what is remembered beyond a call, which that does without.</param>
 internal sealed record TracerDefinition(
     string ObjectName,
-    int RecordSize,
+    int SampleSize,
     IReadOnlyList<HookedFunction> Functions,
     IReadOnlyList<string> SystemCalls,
     IReadOnlyList<string> RawTracepoints,
@@ -36,7 +36,7 @@ internal sealed record TracerDefinition(
 
     public static TracerDefinition Bind { get; } = new(
         "bind",
-        Unsafe.SizeOf<BindRecord>(),
+        Unsafe.SizeOf<BindSample>(),
         [
             new("inet_bind", Required: "IPv4 networking"),
             new("inet6_bind", Module: "ipv6"),
@@ -54,7 +54,7 @@ internal sealed record TracerDefinition(
 
     public static TracerDefinition Accept { get; } = new(
         "accept",
-        Unsafe.SizeOf<AcceptRecord>(),
+        Unsafe.SizeOf<AcceptSample>(),
         [
             new("security_sock_graft", Required: "CONFIG_SECURITY_NETWORK=y"),
             new("inet_csk_accept", ErrorsOnly: true),
@@ -66,7 +66,7 @@ internal sealed record TracerDefinition(
 
     public static TracerDefinition Listen { get; } = new(
         "listen",
-        Unsafe.SizeOf<ListenRecord>(),
+        Unsafe.SizeOf<ListenSample>(),
         [
             new("inet_listen", Required: "IPv4 networking"),
             new("mptcp_listen"),
@@ -80,7 +80,7 @@ internal sealed record TracerDefinition(
 
     public static TracerDefinition Release { get; } = new(
         "release",
-        Unsafe.SizeOf<ReleaseRecord>(),
+        Unsafe.SizeOf<ReleaseSample>(),
         [
             new("inet_release", Required: "IPv4 networking"),
             new("tcp_disconnect"),

@@ -1,7 +1,7 @@
 using System.Globalization;
 using BindSnoop.Diagnosis;
 using BindSnoop.Names;
-using BindSnoop.Records;
+using BindSnoop.Input;
 
 namespace BindSnoop;
 
@@ -11,11 +11,11 @@ namespace BindSnoop;
 /// </summary>
 internal sealed class FactsReader
 {
-    private readonly RecordRow _row;
+    private readonly InputRow _row;
     private readonly string _what;
     private readonly bool _isListen;
 
-    private FactsReader(RecordRow row, string what)
+    private FactsReader(InputRow row, string what)
     {
         _row = row;
         _what = what;
@@ -26,10 +26,10 @@ internal sealed class FactsReader
     /// <param name="row">What has the properties of an event of bind() or listen().</param>
     /// <param name="what">What to call it in messages.</param>
     /// <exception cref="TraceException"><c>InvalidBindEvent</c>.</exception>
-    public static BindFacts Read(RecordRow row, string what) => Checked(new FactsReader(row, what).Read(), what, row.Target);
+    public static BindFacts Read(InputRow row, string what) => Checked(new FactsReader(row, what).Read(), what, row.Target);
 
     /// <summary>Takes an event as it is.</summary>
-    /// <inheritdoc cref="Read(RecordRow, string)"/>
+    /// <inheritdoc cref="Read(InputRow, string)"/>
     public static BindFacts Read(BindEvent next, string what) => Checked(new BindFacts(next), what, next);
 
     /// <inheritdoc cref="Read(BindEvent, string)"/>
@@ -62,7 +62,7 @@ internal sealed class FactsReader
         Cause = BindCause.Parse(Optional(nameof(BindEvent.Cause)) ?? ""),
 
         // In CSV what is unknown looks like what is empty, but every cgroup has a path.
-        CgroupPath = _row.TryGet(nameof(BindEvent.CgroupPath), out object? path) ? RecordRow.Print(path) ?? "" : null,
+        CgroupPath = _row.TryGet(nameof(BindEvent.CgroupPath), out object? path) ? InputRow.Print(path) ?? "" : null,
         Unit = Owner(nameof(BindEvent.Unit)),
         ContainerId = Owner(nameof(BindEvent.ContainerId)),
         ContainerName = Optional(nameof(BindEvent.ContainerName)),
@@ -91,10 +91,10 @@ internal sealed class FactsReader
 
     private string? Optional(string name) => _row.Text(name);
 
-    private string Text(string name) => _row.TryGet(name, out object? value) ? RecordRow.Print(value) ?? "" : throw Wrong($"it has no property '{name}'.");
+    private string Text(string name) => _row.TryGet(name, out object? value) ? InputRow.Print(value) ?? "" : throw Wrong($"it has no property '{name}'.");
 
     private string? Owner(string name) =>
-        _row.TryGet(name, out object? value) || _row.Has(nameof(BindEvent.CgroupPath)) ? RecordRow.Print(value) : throw Wrong($"it has no property '{name}'.");
+        _row.TryGet(name, out object? value) || _row.Has(nameof(BindEvent.CgroupPath)) ? InputRow.Print(value) : throw Wrong($"it has no property '{name}'.");
 
     private T Parsed<T>(string name, Func<string, T> parse)
     {

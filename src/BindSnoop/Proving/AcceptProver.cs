@@ -29,11 +29,11 @@ internal sealed class AcceptProver(TraceFilter filter) : Prover(filter, isCounti
         }
     }
 
-    protected override byte[] Example => RecordBytes.Of(new AcceptRecord { AddressFamily = (ushort)IPFamily.IPv4 });
+    protected override byte[] Example => SampleBytes.Of(new AcceptSample { AddressFamily = (ushort)IPFamily.IPv4 });
 
-    protected override void Compare(byte[] record, KnownCall call, CallComparison comparison)
+    protected override void Compare(byte[] sample, KnownCall call, CallComparison comparison)
     {
-        AcceptEvent seen = new(RecordBytes.As<AcceptRecord>(record), Context);
+        AcceptEvent seen = new(SampleBytes.As<AcceptSample>(sample), Context);
         comparison.SameEvent(seen);
         comparison.SameEnd(nameof(seen.LocalAddress), nameof(seen.LocalPort), call.Local, seen.LocalAddress, seen.LocalPort);
         comparison.SameEnd(nameof(seen.RemoteAddress), nameof(seen.RemotePort), call.Remote, seen.RemoteAddress, seen.RemotePort);

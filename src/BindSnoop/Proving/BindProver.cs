@@ -35,18 +35,18 @@ internal sealed class BindProver(TraceFilter filter, bool isCounting) : Prover(f
     }
 
     protected override byte[] Example => IsCounting
-        ? RecordBytes.Of(new BindCountKey { AddressFamily = (ushort)IPFamily.IPv4 })
-        : RecordBytes.Of(new BindRecord { AddressFamily = (ushort)IPFamily.IPv4 });
+        ? SampleBytes.Of(new BindCountKey { AddressFamily = (ushort)IPFamily.IPv4 })
+        : SampleBytes.Of(new BindSample { AddressFamily = (ushort)IPFamily.IPv4 });
 
-    protected override void Compare(byte[] record, KnownCall call, CallComparison comparison)
+    protected override void Compare(byte[] sample, KnownCall call, CallComparison comparison)
     {
         if (IsCounting)
         {
-            comparison.SameCount(record);
+            comparison.SameCount(sample);
             return;
         }
 
-        BindEvent seen = new(RecordBytes.As<BindRecord>(record), Context);
+        BindEvent seen = new(SampleBytes.As<BindSample>(sample), Context);
         comparison.SameEvent(seen);
         comparison.SameEnd(nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
 

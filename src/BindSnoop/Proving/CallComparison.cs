@@ -49,10 +49,10 @@ internal sealed class CallComparison(KnownCall call, KnownCaller caller)
     }
 
     /// <summary>Compares what counts have.</summary>
-    /// <param name="record">The key of the count.</param>
-    public void SameCount(byte[] record)
+    /// <param name="sample">The key of the count.</param>
+    public void SameCount(byte[] sample)
     {
-        BindCount seen = new(RecordBytes.As<BindCountKey>(record), 1, BindEvent.Definition);
+        BindCount seen = new(SampleBytes.As<BindCountKey>(sample), 1, BindEvent.Definition);
         SameEnd(nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
         Same(nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
         Same(nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);

@@ -5,7 +5,7 @@ using BindSnoop.Interop;
 
 namespace BindSnoop.Proving;
 
-/// <summary>A socket of which everything is known that a record has. What fails says so by <see cref="Error"/>.</summary>
+/// <summary>A socket of which everything is known that a sample has. What fails says so by <see cref="Error"/>.</summary>
 internal sealed unsafe class KnownSocket : IDisposable
 {
     public const int Tcp = 6;

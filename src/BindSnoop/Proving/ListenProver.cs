@@ -28,18 +28,18 @@ internal sealed class ListenProver(TraceFilter filter, bool isCounting) : Prover
     }
 
     protected override byte[] Example => IsCounting
-        ? RecordBytes.Of(new BindCountKey { AddressFamily = (ushort)IPFamily.IPv4 })
-        : RecordBytes.Of(new ListenRecord { AddressFamily = (ushort)IPFamily.IPv4 });
+        ? SampleBytes.Of(new BindCountKey { AddressFamily = (ushort)IPFamily.IPv4 })
+        : SampleBytes.Of(new ListenSample { AddressFamily = (ushort)IPFamily.IPv4 });
 
-    protected override void Compare(byte[] record, KnownCall call, CallComparison comparison)
+    protected override void Compare(byte[] sample, KnownCall call, CallComparison comparison)
     {
         if (IsCounting)
         {
-            comparison.SameCount(record);
+            comparison.SameCount(sample);
             return;
         }
 
-        ListenEvent seen = new(RecordBytes.As<ListenRecord>(record), Context);
+        ListenEvent seen = new(SampleBytes.As<ListenSample>(sample), Context);
         comparison.SameEvent(seen);
         comparison.SameEnd(nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
         comparison.Same(nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);

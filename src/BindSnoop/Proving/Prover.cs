@@ -50,7 +50,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
     /// <summary>The calls, in groups each of which has sockets of its own.</summary>
     protected abstract IEnumerable<Action> Cases { get; }
 
-    /// <summary>A record, to compare when nothing has been made yet.</summary>
+    /// <summary>A sample, to compare when nothing has been made yet.</summary>
     protected abstract byte[] Example { get; }
 
     /// <summary>Whether the session counts, and sends keys of counts.</summary>
@@ -92,8 +92,8 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         return Of(session.Definition.ObjectName, filter, session is CountSession).Run(session, threadId);
     }
 
-    /// <summary>Compares the record of a call.</summary>
-    protected abstract void Compare(byte[] record, KnownCall call, CallComparison comparison);
+    /// <summary>Compares the sample of a call.</summary>
+    protected abstract void Compare(byte[] sample, KnownCall call, CallComparison comparison);
 
     /// <summary>Whether a function, or a system call, is hooked.</summary>
     protected bool Hooks(string function) =>
@@ -134,18 +134,18 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
     {
         long after = Now;
         bool refused = Session.Proofs.TakeRefused();
-        IReadOnlyList<byte[]> records = Session.FindProofs();
-        if (records.Count != 1)
+        IReadOnlyList<byte[]> samples = Session.FindProofs();
+        if (samples.Count != 1)
         {
-            return records.Count == 0
+            return samples.Count == 0
                 ? Fail(Outcome.NotSeen, $"{call.Name} was not reported.")
-                : Fail(Outcome.Wrong, $"{call.Name} was reported {records.Count} times.");
+                : Fail(Outcome.Wrong, $"{call.Name} was reported {samples.Count} times.");
         }
 
         CallComparison comparison = new(call, Caller);
         try
         {
-            Compare(records[0], call, comparison);
+            Compare(samples[0], call, comparison);
         }
         catch (TraceException exception)
         {
@@ -155,7 +155,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
 
         if (!IsCounting)
         {
-            long time = (long)System.Runtime.InteropServices.MemoryMarshal.AsRef<OriginRecord>(records[0]).Time;
+            long time = (long)System.Runtime.InteropServices.MemoryMarshal.AsRef<SampleOrigin>(samples[0]).Time;
             comparison.Same("KernelTime", "during the call", time < _before ? "before it" : time > after ? "after it" : "during the call");
         }
 

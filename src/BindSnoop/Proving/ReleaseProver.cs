@@ -25,11 +25,11 @@ internal sealed class ReleaseProver(TraceFilter filter) : Prover(filter, isCount
         }
     }
 
-    protected override byte[] Example => RecordBytes.Of(new ReleaseRecord { AddressFamily = (ushort)IPFamily.IPv4 });
+    protected override byte[] Example => SampleBytes.Of(new ReleaseSample { AddressFamily = (ushort)IPFamily.IPv4 });
 
-    protected override void Compare(byte[] record, KnownCall call, CallComparison comparison)
+    protected override void Compare(byte[] sample, KnownCall call, CallComparison comparison)
     {
-        ReleaseEvent seen = new(RecordBytes.As<ReleaseRecord>(record), Context);
+        ReleaseEvent seen = new(SampleBytes.As<ReleaseSample>(sample), Context);
         comparison.SameEvent(seen);
         comparison.SameEnd(nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
         comparison.Same(nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);

@@ -19,7 +19,7 @@ internal sealed unsafe class CallAccounting : IDisposable
     }
 
     /// <summary>Sums the counters, and what the kernel itself counts as not run.</summary>
-    /// <param name="sent">How many records are, or were, in the ring buffer.</param>
+    /// <param name="sent">How many samples are, or were, in the ring buffer.</param>
     public TraceStatistics Read(long sent)
     {
         long missed = _tracer.Object.RecursionMisses();

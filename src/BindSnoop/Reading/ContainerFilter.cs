@@ -20,7 +20,7 @@ internal sealed class ContainerFilter(IReadOnlyList<string> wanted)
     public bool IsSet => wanted.Count > 0;
 
     /// <summary>Whether an event is wanted. If its container cannot be determined, it is left out, and a warning says so.</summary>
-    public bool Wants(in OriginRecord origin)
+    public bool Wants(in SampleOrigin origin)
     {
         string cgroupPath = Cgroups.PathOf(origin.CgroupId);
         if (!_verdicts.TryGet(cgroupPath, out Verdict? verdict))

@@ -3,13 +3,13 @@ using BindSnoop.Loading;
 
 namespace BindSnoop.Reading;
 
-/// <summary>A tracer that sends a record of every call.</summary>
+/// <summary>A tracer that sends a sample of every call.</summary>
 internal sealed class EventSession : TraceSession
 {
     private EventSession(LoadedTracer tracer, TraceOptions options)
         : base(tracer, options.Filter)
     {
-        RecordSize = tracer.Definition.RecordSize;
+        SampleSize = tracer.Definition.SampleSize;
         try
         {
             Buffer = new RingBuffer(tracer.Object.MapFd("events"), options.BufferSize, tracer.Object.MapFd(ReaderState.Map));
@@ -23,11 +23,11 @@ internal sealed class EventSession : TraceSession
 
     public RingBuffer Buffer { get; }
 
-    /// <summary>How many bytes each record has.</summary>
-    public int RecordSize { get; }
+    /// <summary>How many bytes each sample has.</summary>
+    public int SampleSize { get; }
 
-    // Records of proofs, which nobody reads, have the same size.
-    protected override long Sent => (Buffer.Produced / RingBuffer.RoomFor(RecordSize)) - Proofs.Sent;
+    // Samples of proofs, which nobody reads, have the same size.
+    protected override long Sent => (Buffer.Produced / RingBuffer.RoomFor(SampleSize)) - Proofs.Sent;
 
     /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
     /// <param name="prove">Finds out whether it works, once it is attached.</param>

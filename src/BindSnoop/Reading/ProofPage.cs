@@ -29,7 +29,7 @@ internal sealed unsafe class ProofPage : IDisposable
         }
     }
 
-    /// <summary>How many records of proofs lie, or lay, in the ring buffer.</summary>
+    /// <summary>How many samples of proofs lie, or lay, in the ring buffer.</summary>
     public uint Sent => Volatile.Read(ref State->Sent);
 
     /// <summary>How many calls of proofs were seen and have none.</summary>

@@ -7,16 +7,16 @@ namespace BindSnoop.Reading;
 /// What has been read and not been handed out yet: in batches, in order, and bounded, so that the reading thread
 /// waits and the kernel counts what it has no room for. One thread puts, one takes.
 /// </summary>
-internal sealed class ReadAhead<TContext> : IRecordSink<TContext>
+internal sealed class ReadAhead<TContext> : ISampleSink<TContext>
 {
-    private readonly Channel<RecordBatch<TContext>> _batches;
-    private RecordBatch<TContext>? _batch;
+    private readonly Channel<SampleBatch<TContext>> _batches;
+    private SampleBatch<TContext>? _batch;
     private int _next = -1;
     private int _waiting;
 
-    /// <param name="capacity">How many records may wait, in whole batches.</param>
+    /// <param name="capacity">How many samples may wait, in whole batches.</param>
     public ReadAhead(int capacity) =>
-        _batches = Channel.CreateBounded<RecordBatch<TContext>>(new BoundedChannelOptions(Math.Max(1, capacity / TimeOrder<TContext>.Capacity))
+        _batches = Channel.CreateBounded<SampleBatch<TContext>>(new BoundedChannelOptions(Math.Max(1, capacity / TimeOrder<TContext>.Capacity))
         {
             SingleReader = true,
             SingleWriter = true,
@@ -27,15 +27,15 @@ internal sealed class ReadAhead<TContext> : IRecordSink<TContext>
     /// <summary>How many were waiting at the worst moment so far.</summary>
     public int MostWaiting { get; private set; }
 
-    public bool Put(RecordBatch<TContext> records, int timeoutMilliseconds, CancellationToken cancellationToken)
+    public bool Put(SampleBatch<TContext> samples, int timeoutMilliseconds, CancellationToken cancellationToken)
     {
-        MostWaiting = Math.Max(MostWaiting, Interlocked.Add(ref _waiting, records.Count));
-        while (!_batches.Writer.TryWrite(records))
+        MostWaiting = Math.Max(MostWaiting, Interlocked.Add(ref _waiting, samples.Count));
+        while (!_batches.Writer.TryWrite(samples))
         {
             Task<bool> room = _batches.Writer.WaitToWriteAsync(cancellationToken).AsTask();
             if (Task.WaitAny([room], timeoutMilliseconds, CancellationToken.None) < 0)
             {
-                Interlocked.Add(ref _waiting, -records.Count);
+                Interlocked.Add(ref _waiting, -samples.Count);
                 return false;
             }
 
@@ -47,8 +47,8 @@ internal sealed class ReadAhead<TContext> : IRecordSink<TContext>
 
     public void Complete(Exception? error) => _batches.Writer.TryComplete(error);
 
-    /// <summary>The next record, if one is there: the one with that index. It is there until the next call.</summary>
-    public bool TryTake([NotNullWhen(true)] out RecordBatch<TContext>? batch, out int index)
+    /// <summary>The next sample, if one is there: the one with that index. It is there until the next call.</summary>
+    public bool TryTake([NotNullWhen(true)] out SampleBatch<TContext>? batch, out int index)
     {
         if (++_next >= (_batch?.Count ?? 0))
         {

@@ -64,17 +64,17 @@ internal sealed unsafe class RingBuffer : IDisposable
         _position = Volatile.Read(ref *_consumer);
     }
 
-    /// <summary>How many bytes were ever put in, each record with its header and padding.</summary>
+    /// <summary>How many bytes were ever put in, each sample with its header and padding.</summary>
     public long Produced => (long)Volatile.Read(ref *_producer);
 
     /// <summary>Whether everything that was put in has been read.</summary>
     public bool IsEmpty => _position == Volatile.Read(ref *_producer);
 
-    /// <summary>How many bytes a record takes.</summary>
-    public static long RoomFor(int recordSize) => (recordSize + HeaderSize + 7) & ~7L;
+    /// <summary>How many bytes a sample takes.</summary>
+    public static long RoomFor(int sampleSize) => (sampleSize + HeaderSize + 7) & ~7L;
 
     /// <summary>
-    /// The next record, in place, or an empty span. It is valid until the next call, which gives its
+    /// The next sample, in place, or an empty span. It is valid until the next call, which gives its
     /// room back to the kernel.
     /// </summary>
     public ReadOnlySpan<byte> Read()
@@ -103,7 +103,7 @@ internal sealed unsafe class RingBuffer : IDisposable
             uint size = length & ~DiscardBit;
             if (size > _mask)
             {
-                throw RecordBytes.Invalid(size);
+                throw SampleBytes.Invalid(size);
             }
 
             _position += (ulong)RoomFor((int)size);
@@ -131,7 +131,7 @@ internal sealed unsafe class RingBuffer : IDisposable
             uint size = length & ~(BusyBit | DiscardBit);
             if (size > _mask)
             {
-                throw RecordBytes.Invalid(size);
+                throw SampleBytes.Invalid(size);
             }
 
             if ((length & (BusyBit | DiscardBit)) == DiscardBit)

@@ -44,7 +44,7 @@ internal abstract class TraceSession : IDisposable
 
     protected LoadedTracer Tracer { get; }
 
-    /// <summary>How many records are, or were, in the ring buffer.</summary>
+    /// <summary>How many samples are, or were, in the ring buffer.</summary>
     protected abstract long Sent { get; }
 
     /// <summary>What became of the calls so far.</summary>
@@ -75,7 +75,7 @@ internal abstract class TraceSession : IDisposable
     /// <summary>How often the kernel has left out the programs.</summary>
     public long RecursionMisses() => Reading(Tracer.Object.RecursionMisses);
 
-    /// <summary>The records of a proof since the last call. Not while anybody else reads.</summary>
+    /// <summary>The samples of a proof since the last call. Not while anybody else reads.</summary>
     public abstract IReadOnlyList<byte[]> FindProofs();
 
     /// <summary>Tries again whether it works. Not while anybody else reads.</summary>

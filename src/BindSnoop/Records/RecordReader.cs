@@ -1,85 +1,258 @@
-using System.Buffers;
-using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
-using System.Text.Json;
-using System.Text.Json.Serialization;
+using BindSnoop.Input;
 
 namespace BindSnoop.Records;
 
 /// <summary>
-/// Reads the objects of a file one after the other: of a JSON array, as ConvertTo-Json writes it; an object a line, as
-/// "bindsnoop --json" does; and lines of CSV. No more of the file than an object and a buffer is ever in memory.
+/// Answers questions from a record. An answer is what is known, and says what is not: the gaps that it falls into are among what is
+/// found.
 /// </summary>
-internal static partial class RecordReader
+internal sealed class RecordReader : IDisposable
 {
-    /// <summary>The objects of JSON, each read when it is asked for. The file is closed in the end.</summary>
-    /// <exception cref="JsonException">From there on it is not JSON.</exception>
-    public static IEnumerable<RecordRow> ReadJson(Stream file, CancellationToken cancellationToken) =>
-        ReadAsync(PipeReader.Create(file), orCsv: false, cancellationToken).ToBlockingEnumerable(cancellationToken);
+    private const string Yes = "Yes";
+    private const string Maybe = "Maybe";
+    private const long TicksPerMicrosecond = TimeSpan.TicksPerMicrosecond;
 
-    /// <summary>The objects of JSON or of CSV, whichever it is.</summary>
-    /// <exception cref="JsonException">From there on it is not JSON.</exception>
-    /// <exception cref="FormatException">From there on it is not CSV.</exception>
-    public static IEnumerable<RecordRow> Read(Stream file, CancellationToken cancellationToken) =>
-        ReadAsync(PipeReader.Create(file), orCsv: true, cancellationToken).ToBlockingEnumerable(cancellationToken);
+    private readonly string _path;
+    private readonly RecordDatabase _database;
+    private readonly RecordTimeline _timeline;
+    private readonly string _host;
+    private readonly long _horizon;
+    private readonly long _alive;
+    private readonly long _seen;
+    private readonly RecordQueries _queries;
+    private readonly RecordGapReader _gaps;
 
-    private static async IAsyncEnumerable<RecordRow> ReadAsync(PipeReader reader, bool orCsv, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Opens a record.</summary>
+    /// <exception cref="TraceException"><c>RecordNotFound</c>, <c>RecordNotReadable</c>, <c>NotARecord</c>, <c>RecordTooNew</c>.</exception>
+    public RecordReader(string path)
     {
+        _path = path;
+        _database = RecordFile.OpenForReading(path);
         try
         {
-            int first = await BeginAsync(reader, cancellationToken).ConfigureAwait(false);
-            if (orCsv && first is not ('[' or '{' or 0))
+            // All of one moment, whatever is written meanwhile.
+            _database.Execute("BEGIN");
+            _timeline = new RecordTimeline(_database);
+            long began = 0;
+            using (RecordStatement runs = _database.Prepare("SELECT id, began, alive, seen, host, blind FROM run ORDER BY id DESC"))
             {
-                using StreamReader text = new(reader.AsStream());
-                foreach (RecordRow row in CsvRecords.Read(text))
+                _host = "";
+                HashSet<string> blind = [];
+                for (bool isLast = true; runs.Step(); isLast = false)
                 {
-                    yield return row;
+                    if (isLast)
+                    {
+                        (_alive, _seen, _host) = (runs.Number(2), runs.Number(3), runs.Text(4));
+                    }
+
+                    blind.Add(runs.Text(5));
+                    began = runs.Number(0) == 1 ? runs.Number(1) : 0;
                 }
 
-                yield break;
+                Blind = string.Join(' ', blind.Where(b => b.Length > 0));
             }
 
-            IAsyncEnumerable<JsonElement> objects = JsonSerializer.DeserializeAsyncEnumerable(
-                reader, Json.Default.JsonElement, topLevelValues: first != '[', cancellationToken: cancellationToken);
-            await foreach (JsonElement next in objects.ConfigureAwait(false))
-            {
-                yield return new JsonRow(next);
-            }
+            _queries = new RecordQueries(_database);
+            _horizon = Math.Max(began, _queries.Began);
+            _gaps = new RecordGapReader(_database, _timeline, _host, _horizon, _alive);
         }
-        finally
+        catch (RecordDatabaseException exception)
         {
-            await reader.CompleteAsync().ConfigureAwait(false);
+            _database.Dispose();
+            throw RecordFile.NotReadable(path, exception.Message);
+        }
+        catch
+        {
+            _database.Dispose();
+            throw;
         }
     }
 
-    /// <summary>Goes past the byte order mark and blanks, and gives the byte that follows; 0 at the end of the file.</summary>
-    private static async Task<int> BeginAsync(PipeReader reader, CancellationToken cancellationToken)
+    /// <summary>Which calls the recorder did not see, in any of its runs; empty if it saw all.</summary>
+    public string Blind { get; }
+
+    /// <summary>Answers a question: in the order of time, and gaps first where it is about a moment.</summary>
+    /// <exception cref="TraceException"><c>RecordNotReadable</c>; what is wrong with the question.</exception>
+    public IEnumerable<RecordedBind> Ask(RecordQuestion question)
     {
+        question.Check();
+        RecordMatch match = new(_database, question);
+        IEnumerable<RecordedBind> found = question.At is { } at ? AskAt(match, question, ToMicroseconds(at)) : AskBetween(match, question);
+        found = found.Concat(_gaps.Unnamed(match));
+        using IEnumerator<RecordedBind> next = found.GetEnumerator();
         while (true)
         {
-            ReadResult result = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (Find(result.Buffer) is { } begin)
+            try
             {
-                int first = result.Buffer.Slice(begin).FirstSpan[0];
-                reader.AdvanceTo(begin);
-                return first;
+                if (!next.MoveNext())
+                {
+                    yield break;
+                }
+            }
+            catch (RecordDatabaseException exception)
+            {
+                throw RecordFile.NotReadable(_path, exception.Message);
             }
 
-            reader.AdvanceTo(result.Buffer.End);
-            if (result.IsCompleted)
+            yield return next.Current;
+        }
+    }
+
+    /// <summary>All there is, as rows; gaps are among them.</summary>
+    /// <exception cref="TraceException"><c>RecordNotReadable</c>.</exception>
+    public IEnumerable<InputRow> ReadAll() => Ask(new RecordQuestion()).Select(InputRow (found) => FieldRow.Of(found, RecordedBind.Description));
+
+    public void Dispose()
+    {
+        _queries.Dispose();
+        _database.Dispose();
+    }
+
+    private static long ToMicroseconds(DateTime time) => (time.ToUniversalTime() - DateTime.UnixEpoch).Ticks / TicksPerMicrosecond;
+
+    private IEnumerable<RecordedBind> AskAt(RecordMatch match, RecordQuestion question, long utc)
+    {
+        bool wasThere = false;
+        foreach ((long time, bool isSure) in _timeline.Find(utc))
+        {
+            wasThere = true;
+            foreach (RecordedBind gap in _gaps.Within(time, time))
             {
-                return 0;
+                yield return gap;
+            }
+
+            if (time < _horizon)
+            {
+                continue;
+            }
+
+            foreach (RecordRow row in _queries.RowsHeldAround(question.Port, time).DistinctBy(r => r.Id).OrderBy(r => r.Id))
+            {
+                if (HeldAt(row, time) is { } held && Make(match, RecordKind.Bind, row, isSure ? held : Maybe) is { } found)
+                {
+                    yield return found;
+                }
+            }
+        }
+
+        if (!wasThere)
+        {
+            yield return _gaps.NeverShown(utc);
+        }
+    }
+
+    private IEnumerable<RecordedBind> AskBetween(RecordMatch match, RecordQuestion question)
+    {
+        long from = question.From is { } first ? _timeline.FindFrom(ToMicroseconds(first)) : _horizon;
+        long until = question.Until is { } last ? _timeline.FindUntil(ToMicroseconds(last)) : Math.Max(_alive, _horizon);
+        foreach (RecordedBind gap in from <= until ? _gaps.Within(from, until) : [])
+        {
+            yield return gap;
+        }
+
+        from = Math.Max(from, _horizon);
+        bool onlyFailures = question.Failed || question.Cause.Count > 0;
+        if (!onlyFailures && from <= until)
+        {
+            foreach (RecordRow row in _queries.RowsHeldAround(question.Port, from).DistinctBy(r => r.Id).OrderBy(r => r.Id))
+            {
+                if (row.Id < from && HeldAt(row, from) is not null && Make(match, RecordKind.Bind, row, null) is { } found)
+                {
+                    yield return found;
+                }
+            }
+        }
+
+        RecordKind[] kinds = onlyFailures ? [RecordKind.Failure] : Enum.GetValues<RecordKind>();
+        foreach ((RecordKind kind, RecordRow row) in _queries.RowsBetween(question.Port, kinds, from, until))
+        {
+            if (Make(match, kind, row, null) is { } found)
+            {
+                yield return found;
+            }
+        }
+
+        if (!onlyFailures && from <= until)
+        {
+            foreach (RecordRow row in _queries.RowsFoundAfter(question.Port, until).OrderBy(r => r.Id))
+            {
+                if (Make(match, RecordKind.Bind, row, null) is { } found)
+                {
+                    yield return found;
+                }
             }
         }
     }
 
-    private static SequencePosition? Find(ReadOnlySequence<byte> bytes)
+    /// <summary>Whether a port was held at a moment: Yes, Maybe, or null for no.</summary>
+    private string? HeldAt(in RecordRow row, long time)
     {
-        SequenceReader<byte> reader = new(bytes);
-        reader.AdvancePastAny("\ufeff \t\r\n"u8);
-        return reader.End ? null : reader.Position;
+        long until = UntilOf(row, out long? gone);
+        return time >= row.Id && (time < until || (time == until && row.IsOpen)) ? Yes
+            : time >= row.Id - (row.Early ?? 0) && (gone is null || time < gone) ? Maybe
+            : null;
     }
 
-    [JsonSerializable(typeof(JsonElement))]
-    private sealed partial class Json : JsonSerializerContext;
+    private long UntilOf(in RecordRow row, out long? gone)
+    {
+        if (row.IsOpen)
+        {
+            gone = null;
+            return Math.Max(row.Id, _seen);
+        }
+
+        gone = row.Id + row.Held + row.Gone;
+        return row.Id + row.Held;
+    }
+
+    private RecordedBind? Make(RecordMatch match, RecordKind kind, in RecordRow row, string? held)
+    {
+        if (!match.IsWanted(row, out RecordWho who, out RecordWhat what))
+        {
+            return null;
+        }
+
+        int processId = row.ProcessId;
+        DateTime time = _timeline.ToLocal(row.Id);
+        switch (kind)
+        {
+            case RecordKind.Bind:
+                long until = UntilOf(row, out long? gone);
+                return new(RecordedBind.Bind, _host, time, who, what)
+                {
+                    Held = held,
+                    EarliestTime = row.Early is { } early ? _timeline.ToLocal(row.Id - early) : null,
+                    Until = _timeline.ToLocal(until),
+                    LatestUntil = gone is { } latest ? _timeline.ToLocal(latest) : null,
+                    Port = row.Port,
+                    ProcessId = processId,
+                    ThreadId = row.ThreadId,
+                    Inode = row.Inode,
+                };
+            case RecordKind.Failure:
+                return !match.IsWanted(row, out RecordFinding finding) ? null
+                    : new(RecordedBind.Failure, _host, time, who, what)
+                    {
+                        Port = row.Port,
+                        ProcessId = processId,
+                        ThreadId = row.ThreadId,
+                        Inode = row.Inode,
+                        ErrorCode = (int)row.First,
+                        Cause = finding.Cause,
+                        Explanation = finding.Explanation,
+                        Holders = finding.Holders is { } holders ? RecordHolder.Read(holders) : null,
+                    };
+            default:
+                return new(RecordedBind.Listen, _host, time, who, what)
+                {
+                    Port = row.Port,
+                    ProcessId = processId,
+                    ThreadId = row.ThreadId,
+                    Inode = row.Inode,
+                    ErrorCode = (int)row.First,
+                    Backlog = (int?)row.Second,
+                    BacklogLimit = row.Third,
+                };
+        }
+    }
 }

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using BindSnoop.Host;
-using BindSnoop.History;
 using BindSnoop.Records;
+using BindSnoop.Input;
 using static BindSnoop.Reports.RowText;
 
 namespace BindSnoop.Reports;
@@ -133,7 +133,7 @@ internal sealed class BindReport
     /// <param name="row">Something that was handed out, in this or another process.</param>
     /// <param name="what">What to call it in messages.</param>
     /// <exception cref="TraceException"><c>InvalidReportObject</c>.</exception>
-    public void Add(RecordRow row, string what)
+    public void Add(InputRow row, string what)
     {
         switch (row)
         {
@@ -172,7 +172,7 @@ internal sealed class BindReport
     /// <param name="file">JSON or CSV.</param>
     /// <param name="name">What to call it.</param>
     /// <returns>What could not be read, and why; null if all could.</returns>
-    public string? AddFile(Stream file, string name) => AddRows(RecordReader.Read(file, CancellationToken.None), name);
+    public string? AddFile(Stream file, string name) => AddRows(InputReader.Read(file, CancellationToken.None), name);
 
     /// <summary>Adds all that a recorder has written; what it does not know is missing.</summary>
     /// <param name="path">The record.</param>
@@ -180,7 +180,7 @@ internal sealed class BindReport
     /// <exception cref="TraceException">Nothing of it can be read.</exception>
     public string? AddRecord(string path)
     {
-        using HistoryReader reader = new(path);
+        using RecordReader reader = new(path);
         if (reader.Blind.Length > 0)
         {
             AddBlind(path, reader.Blind);
@@ -189,14 +189,14 @@ internal sealed class BindReport
         return AddRows(reader.ReadAll(), path);
     }
 
-    private static TraceException Invalid(RecordRow row, string what) => new(
+    private static TraceException Invalid(InputRow row, string what) => new(
         "InvalidReportObject",
         TraceErrorKind.InvalidArgument,
         $"{what} is not an event, count, socket or violation: it does not have the properties of any of them.",
         "Give output of BindSnoop, or a file made from it.",
         row.Target);
 
-    private string? AddRows(IEnumerable<RecordRow> rows, string name)
+    private string? AddRows(IEnumerable<InputRow> rows, string name)
     {
         name = DisplayText.Escape(name);
         long number = 0;
@@ -204,7 +204,7 @@ internal sealed class BindReport
         List<string> problems = [];
         try
         {
-            foreach (RecordRow row in rows)
+            foreach (InputRow row in rows)
             {
                 try
                 {
@@ -233,7 +233,7 @@ internal sealed class BindReport
         problems.ForEach(AddMissing);
         return problems.Count > 0 ? string.Join(' ', problems) : null;
     }
-    private void AddRecorded(RecordRow row, string kind, string what)
+    private void AddRecorded(InputRow row, string kind, string what)
     {
         switch (kind)
         {

@@ -1,6 +1,6 @@
 using System.Globalization;
 using BindSnoop.Diagnosis;
-using BindSnoop.Records;
+using BindSnoop.Input;
 using static BindSnoop.Reports.RowText;
 
 namespace BindSnoop.Reports;
@@ -58,7 +58,7 @@ internal sealed class ReportCalls
 
     /// <summary>Adds an event.</summary>
     /// <param name="call">The system call, as people say it.</param>
-    public void Add(RecordRow row, string call)
+    public void Add(InputRow row, string call)
     {
         bool isAccept = call == AcceptEvent.Definition.Call;
         ReportCaller caller = Same(new ReportCaller(Cut(row.Text(nameof(TraceEvent.Comm))), UserOf(row), OwnerOf(row)));
@@ -112,7 +112,7 @@ internal sealed class ReportCalls
     }
 
     /// <summary>Adds what was counted in the kernel.</summary>
-    public void AddCount(RecordRow row)
+    public void AddCount(InputRow row)
     {
         long count = row.Number(nameof(BindCount.Count)) ?? 0;
         string error = Cut(row.Text(nameof(BindCount.ErrorName)));
@@ -141,7 +141,7 @@ internal sealed class ReportCalls
         return value;
     }
 
-    private void AddFailure(RecordRow row, ReportEvent next)
+    private void AddFailure(InputRow row, ReportEvent next)
     {
         string name = next.Outcome.Cause.Length > 0 ? $"{next.Outcome.Cause} ({next.Outcome.Error})" : next.Outcome.Error;
         if (!Failures.TryGetValue(name, out ReportFailures? failures))
@@ -158,7 +158,7 @@ internal sealed class ReportCalls
         failures.Explanation = row.Text(nameof(BindEvent.Explanation)) is { Length: > 0 } explanation ? Cut(explanation, 3 * MostText) : failures.Explanation;
         failures.Programs.Add(next.Caller.Program, Counted.Failure);
         failures.Endpoints.Add(EndpointOf(next.Target.Protocol, next.Target.Address, next.Port), Counted.Failure);
-        foreach (RecordRow holder in row.Items(nameof(BindEvent.Holders)))
+        foreach (InputRow holder in row.Items(nameof(BindEvent.Holders)))
         {
             failures.Holders.Add(HolderOf(holder), Counted.Failure);
         }
@@ -169,7 +169,7 @@ internal sealed class ReportCalls
         }
     }
 
-    private void AddOpened(RecordRow row, ReportEvent next)
+    private void AddOpened(InputRow row, ReportEvent next)
     {
         ReportClaim claim = new(next.Target.Protocol, next.Target.Address, next.Port, next.Caller);
         if (!Opened.TryGetValue(claim, out ReportOpened? opened))

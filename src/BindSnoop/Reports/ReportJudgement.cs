@@ -1,5 +1,5 @@
 using System.Globalization;
-using BindSnoop.Records;
+using BindSnoop.Input;
 using static BindSnoop.Reports.RowText;
 
 namespace BindSnoop.Reports;
@@ -32,7 +32,7 @@ internal sealed class ReportJudgement(BindPolicy? policy)
     /// <summary>Judges a call that was read.</summary>
     /// <param name="row">The call.</param>
     /// <param name="what">What to call it in messages.</param>
-    public void Judge(RecordRow row, string what)
+    public void Judge(InputRow row, string what)
     {
         if (policy is null)
         {
@@ -50,7 +50,7 @@ internal sealed class ReportJudgement(BindPolicy? policy)
     }
 
     /// <summary>Adds a violation that was given.</summary>
-    public void AddViolation(RecordRow row) => Add(new ReportViolation(
+    public void AddViolation(InputRow row) => Add(new ReportViolation(
         Cut(row.Text(nameof(BindViolation.Rule))),
         Cut(row.Text(nameof(BindViolation.Reason))),
         Cut(row.Text(nameof(BindViolation.Comm))),

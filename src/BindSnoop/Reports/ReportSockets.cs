@@ -1,4 +1,4 @@
-using BindSnoop.Records;
+using BindSnoop.Input;
 using static BindSnoop.Reports.RowText;
 
 namespace BindSnoop.Reports;
@@ -17,7 +17,7 @@ internal sealed class ReportSockets
     public long Count { get; private set; }
 
     /// <summary>Adds one.</summary>
-    public void Add(RecordRow row)
+    public void Add(InputRow row)
     {
         IsGiven = true;
         Count++;
@@ -26,7 +26,7 @@ internal sealed class ReportSockets
             return;
         }
 
-        IReadOnlyList<RecordRow> owners = row.Items(nameof(BindSocket.Owners));
+        IReadOnlyList<InputRow> owners = row.Items(nameof(BindSocket.Owners));
         string programs = owners.Count > 0
             ? string.Join(", ", owners.Take(MostPrograms).Select(o => $"{Cut(o.Text(nameof(SocketOwner.Comm)))}[{Cut(o.Text(nameof(SocketOwner.ProcessId)))}]").Distinct())
             : row.Text(nameof(BindSocket.ProcessId)) is { Length: > 0 } pid ? $"{Cut(row.Text(nameof(BindSocket.Comm)))}[{Cut(pid)}]"

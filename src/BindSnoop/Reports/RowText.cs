@@ -1,5 +1,5 @@
 using System.Globalization;
-using BindSnoop.Records;
+using BindSnoop.Input;
 
 namespace BindSnoop.Reports;
 
@@ -15,10 +15,10 @@ internal static class RowText
 
     public static string Cut(string? text, int most = MostText) => text is null ? "" : text.Length <= most ? text : $"{text[..most]}…";
 
-    public static string UserOf(RecordRow row) =>
+    public static string UserOf(InputRow row) =>
         row.Text(nameof(TraceEvent.UserName)) is { Length: > 0 } name ? Cut(name) : Cut(row.Text(nameof(TraceEvent.Uid)));
 
-    public static string OwnerOf(RecordRow row) => OwnerOf(
+    public static string OwnerOf(InputRow row) => OwnerOf(
         row.Text(nameof(TraceEvent.PodName)),
         row.Text(nameof(TraceEvent.ContainerName)),
         row.Text(nameof(TraceEvent.ContainerId)),
@@ -37,15 +37,15 @@ internal static class RowText
     public static string EndpointOf(string protocol, string address, int port) =>
         $"{protocol} {(address.Length > 0 ? TraceEvent.EndpointText(address, port) : $"port {port.ToString(CultureInfo.InvariantCulture)}")}";
 
-    public static int PortOf(RecordRow row, string name) => row.Number(name) is >= 0 and <= ushort.MaxValue and long port ? (int)port : 0;
+    public static int PortOf(InputRow row, string name) => row.Number(name) is >= 0 and <= ushort.MaxValue and long port ? (int)port : 0;
 
-    public static long? TimeOf(RecordRow row)
+    public static long? TimeOf(InputRow row)
     {
         DateTime? time = (row.Moment(nameof(TraceEvent.Timestamp)) ?? row.Moment(nameof(TraceEvent.Time)))?.ToUniversalTime();
         return time >= s_firstTime && time < s_lastTime ? new DateTimeOffset(time.Value).ToUnixTimeMilliseconds() : null;
     }
 
-    public static string HolderOf(RecordRow row)
+    public static string HolderOf(InputRow row)
     {
         string program = row.Text(nameof(BindSocket.ProcessId)) is { Length: > 0 } pid
             ? $"{Cut(row.Text(nameof(BindSocket.Comm)))}[{Cut(pid)}]"

@@ -52,16 +52,16 @@ internal sealed class KernelSockets
     public static BindSocket? Find(SocketProgram program, uint processId, ulong inode)
     {
         using SocketHolders holders = new();
-        if (!program.ReadFilesOf(processId, holders.Records))
+        if (!program.ReadFilesOf(processId, holders.Samples))
         {
             return null;
         }
 
         holders.Join();
         KernelSockets sockets = new(program, []);
-        foreach (int first in holders.Sockets.Where(first => holders.Records[first].Inode == inode))
+        foreach (int first in holders.Sockets.Where(first => holders.Samples[first].Inode == inode))
         {
-            sockets.Add(holders.Records[first], nameof(HeldBy.Process), holders, first);
+            sockets.Add(holders.Samples[first], nameof(HeldBy.Process), holders, first);
         }
 
         return sockets._sockets.Count > 0 ? sockets._sockets[0] : null;
@@ -71,7 +71,7 @@ internal sealed class KernelSockets
     {
         _program.Select(ports, connections);
         using SocketHolders holders = new();
-        using SocketRecords listed = new();
+        using SocketSamples listed = new();
 
         // At the same time, for either takes as long as the other. Sockets that only one of them has seen are looked at again.
         Task<bool> tables = Task.Factory.StartNew(
@@ -79,7 +79,7 @@ internal sealed class KernelSockets
         bool whole;
         try
         {
-            _program.ReadFiles(holders.Records);
+            _program.ReadFiles(holders.Samples);
         }
         finally
         {
@@ -103,7 +103,7 @@ internal sealed class KernelSockets
     private bool ReadPorts(IReadOnlyCollection<(SocketTable Table, uint NetworkNamespace, ushort Port)> ports)
     {
         _program.Select([.. ports.Select(p => new PortRange(p.Port, p.Port))], true);
-        using SocketRecords listed = new();
+        using SocketSamples listed = new();
         foreach (var table in ports.ToLookup(p => p.Table, p => (p.NetworkNamespace, p.Port)))
         {
             if (!_program.ReadPorts(table.Key, [.. table.Distinct()], listed))
@@ -124,7 +124,7 @@ internal sealed class KernelSockets
         using SocketHolders holders = new();
         if (files.Count > 0)
         {
-            _program.ReadFilesOf(files, holders.Records);
+            _program.ReadFilesOf(files, holders.Samples);
         }
 
         holders.Join();
@@ -137,33 +137,33 @@ internal sealed class KernelSockets
     {
         foreach (int first in holders.Sockets)
         {
-            Add(holders.Records[first], nameof(HeldBy.Process), holders, first);
+            Add(holders.Samples[first], nameof(HeldBy.Process), holders, first);
         }
     }
 
-    private void AddOthers(Dictionary<ulong, SocketRecord> others, bool connections)
+    private void AddOthers(Dictionary<ulong, SocketSample> others, bool connections)
     {
         if (others.Values.Any(r => r.HeldBy == HeldBy.File))
         {
             LookAgain(others, connections);
         }
 
-        foreach (SocketRecord record in others.Values.Where(r => r.HeldBy != HeldBy.File))
+        foreach (SocketSample sample in others.Values.Where(r => r.HeldBy != HeldBy.File))
         {
-            Add(record, record.HeldBy.ToString(), null, 0);
+            Add(sample, sample.HeldBy.ToString(), null, 0);
         }
     }
 
     /// <summary>What the tables have and no process was seen to hold.</summary>
-    private static Dictionary<ulong, SocketRecord> Without(SocketHolders holders, SocketRecords listed)
+    private static Dictionary<ulong, SocketSample> Without(SocketHolders holders, SocketSamples listed)
     {
-        Dictionary<ulong, SocketRecord> others = [];
+        Dictionary<ulong, SocketSample> others = [];
         for (int i = 0; i < listed.Count; i++)
         {
-            ref readonly SocketRecord record = ref listed[i];
-            if (!holders.Has(record.Socket) && !IsClosing(record))
+            ref readonly SocketSample sample = ref listed[i];
+            if (!holders.Has(sample.Socket) && !IsClosing(sample))
             {
-                others.TryAdd(record.Socket, record);
+                others.TryAdd(sample.Socket, sample);
             }
         }
 
@@ -174,61 +174,61 @@ internal sealed class KernelSockets
     /// A socket with a file and without a process was made after its process was looked at, has been closed since, or has
     /// only descriptors that are under way. To find out, looks for its owner again, and after that for the socket.
     /// </summary>
-    private void LookAgain(Dictionary<ulong, SocketRecord> others, bool connections)
+    private void LookAgain(Dictionary<ulong, SocketSample> others, bool connections)
     {
-        SocketRecord[] doubtful = [.. others.Values.Where(r => r.HeldBy == HeldBy.File)];
+        SocketSample[] doubtful = [.. others.Values.Where(r => r.HeldBy == HeldBy.File)];
         _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
         using SocketHolders holders = new();
-        _program.ReadFilesOf(doubtful.Select(r => r.File), holders.Records);
+        _program.ReadFilesOf(doubtful.Select(r => r.File), holders.Samples);
         holders.Join();
-        using SocketRecords listed = new();
+        using SocketSamples listed = new();
         if (!_program.ReadTables(listed))
         {
             _unseen.Add(ListsUnread);
         }
 
-        Dictionary<ulong, SocketRecord> still = Without(holders, listed);
-        foreach (SocketRecord record in doubtful)
+        Dictionary<ulong, SocketSample> still = Without(holders, listed);
+        foreach (SocketSample sample in doubtful)
         {
-            if (holders.Find(record.Socket, record.Inode, record.ProtocolNumber) is { } first)
+            if (holders.Find(sample.Socket, sample.Inode, sample.ProtocolNumber) is { } first)
             {
-                Add(holders.Records[first], nameof(HeldBy.Process), holders, first);
+                Add(holders.Samples[first], nameof(HeldBy.Process), holders, first);
             }
-            else if (still.TryGetValue(record.Socket, out SocketRecord now) && now.Inode == record.Inode && now.HeldBy == HeldBy.File)
+            else if (still.TryGetValue(sample.Socket, out SocketSample now) && now.Inode == sample.Inode && now.HeldBy == HeldBy.File)
             {
                 Add(now, Processes.SeesAll ? BindSocket.InFlight : BindSocket.HeldByUnknown, null, 0);
             }
         }
     }
 
-    private void Add(in SocketRecord record, string heldBy, SocketHolders? holders, int first)
+    private void Add(in SocketSample sample, string heldBy, SocketHolders? holders, int first)
     {
         List<SocketOwner> owners = [];
         foreach (int place in holders?.Of(first) ?? [])
         {
-            owners.Add(OwnerOf(holders!.Records[place]));
+            owners.Add(OwnerOf(holders!.Samples[place]));
         }
 
         // What is left of a closed connection has no user.
-        SocketFacts known = record.HeldBy is not (HeldBy.TimeWait or HeldBy.Orphan) ? SocketFacts.All : SocketFacts.All & ~SocketFacts.Uid;
-        string interfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.NetworkNamespace, owners.Count > 0 ? (uint)owners[0].ProcessId : 0);
-        _sockets.Add(new BindSocket(record, known, heldBy, owners.ToArray(), interfaceName, _time, "Kernel"));
+        SocketFacts known = sample.HeldBy is not (HeldBy.TimeWait or HeldBy.Orphan) ? SocketFacts.All : SocketFacts.All & ~SocketFacts.Uid;
+        string interfaceName = NetworkInterfaces.NameOf(sample.InterfaceIndex, sample.NetworkNamespace, owners.Count > 0 ? (uint)owners[0].ProcessId : 0);
+        _sockets.Add(new BindSocket(sample, known, heldBy, owners.ToArray(), interfaceName, _time, "Kernel"));
     }
 
-    private SocketOwner OwnerOf(in SocketRecord record)
+    private SocketOwner OwnerOf(in SocketSample sample)
     {
-        (uint, ulong) process = (record.ProcessId, record.ProcessStart);
+        (uint, ulong) process = (sample.ProcessId, sample.ProcessStart);
         if (!_processes.TryGetValue(process, out (string Comm, DateTime Start, string CgroupPath) facts))
         {
-            DateTime start = new DateTime(_clock.ToUtcTicks(record.ProcessStart), DateTimeKind.Utc).ToLocalTime();
-            facts = (TraceEvent.CommOf(record.Comm), start, Cgroups.PathOf(record.CgroupId));
+            DateTime start = new DateTime(_clock.ToUtcTicks(sample.ProcessStart), DateTimeKind.Utc).ToLocalTime();
+            facts = (TraceEvent.CommOf(sample.Comm), start, Cgroups.PathOf(sample.CgroupId));
             _processes.Add(process, facts);
         }
 
-        return new SocketOwner((int)record.ProcessId, facts.Comm, (int)record.Descriptor, facts.Start, facts.CgroupPath);
+        return new SocketOwner((int)sample.ProcessId, facts.Comm, (int)sample.Descriptor, facts.Start, facts.CgroupPath);
     }
 
     /// <summary>Taken from its process, and not yet out of the table.</summary>
-    private static bool IsClosing(in SocketRecord record) =>
-        record.HeldBy == HeldBy.Nothing || record.HeldBy is HeldBy.Orphan or HeldBy.AcceptQueue && record.State is TcpStates.Close or TcpStates.Listen;
+    private static bool IsClosing(in SocketSample sample) =>
+        sample.HeldBy == HeldBy.Nothing || sample.HeldBy is HeldBy.Orphan or HeldBy.AcceptQueue && sample.State is TcpStates.Close or TcpStates.Listen;
 }

@@ -55,21 +55,21 @@ internal static class NetlinkSockets
         KernelClock clock = default;
         clock.Synchronize();
         Dictionary<int, (string Comm, long Start, string CgroupPath)> processes = [];
-        HashSet<ulong> multipath = [.. found.Where(f => f.Record.ProtocolNumber == Protocols.Mptcp).Select(f => f.Record.Inode)];
+        HashSet<ulong> multipath = [.. found.Where(f => f.Sample.ProtocolNumber == Protocols.Mptcp).Select(f => f.Sample.Inode)];
         List<BindSocket> sockets = [];
-        foreach ((SocketRecord record, SocketFacts known) in found)
+        foreach ((SocketSample sample, SocketFacts known) in found)
         {
             // The TCP sockets that an MPTCP socket is made of.
-            if (record.ProtocolNumber == 6 && record.Inode != 0 && multipath.Contains(record.Inode))
+            if (sample.ProtocolNumber == 6 && sample.Inode != 0 && multipath.Contains(sample.Inode))
             {
                 continue;
             }
 
-            SocketOwner[] owners = record.Inode != 0 && files.Owners.TryGetValue(record.Inode, out List<(int ProcessId, int Descriptor)>? holders)
+            SocketOwner[] owners = sample.Inode != 0 && files.Owners.TryGetValue(sample.Inode, out List<(int ProcessId, int Descriptor)>? holders)
                 ? [.. holders.OrderBy(h => Process(h.ProcessId).Start).ThenBy(h => h).Select(h => OwnerOf(h.ProcessId, h.Descriptor))]
                 : [];
-            string interfaceName = NetworkInterfaces.NameOf(record.InterfaceIndex, record.NetworkNamespace, owners.Length > 0 ? (uint)owners[0].ProcessId : 0);
-            sockets.Add(new BindSocket(record, known, HeldByOf(record, owners.Length), owners, interfaceName, time, BindSocket.FromNetlink));
+            string interfaceName = NetworkInterfaces.NameOf(sample.InterfaceIndex, sample.NetworkNamespace, owners.Length > 0 ? (uint)owners[0].ProcessId : 0);
+            sockets.Add(new BindSocket(sample, known, HeldByOf(sample, owners.Length), owners, interfaceName, time, BindSocket.FromNetlink));
         }
 
         return sockets;
@@ -93,11 +93,11 @@ internal static class NetlinkSockets
         }
     }
 
-    private static string HeldByOf(in SocketRecord record, int owners) =>
+    private static string HeldByOf(in SocketSample sample, int owners) =>
         owners > 0 ? nameof(HeldBy.Process)
-        : record.State == TcpStates.TimeWait ? nameof(HeldBy.TimeWait)
-        : record.Inode != 0 ? BindSocket.HeldByUnknown
-        : record.State is TcpStates.Established or TcpStates.SynReceived or TcpStates.CloseWait ? nameof(HeldBy.AcceptQueue)
+        : sample.State == TcpStates.TimeWait ? nameof(HeldBy.TimeWait)
+        : sample.Inode != 0 ? BindSocket.HeldByUnknown
+        : sample.State is TcpStates.Established or TcpStates.SynReceived or TcpStates.CloseWait ? nameof(HeldBy.AcceptQueue)
         : nameof(HeldBy.Orphan);
 
     /// <summary>False where the namespace may not be entered.</summary>

@@ -10,7 +10,7 @@ using BindSnoop.Names;
 namespace BindSnoop.Sockets;
 
 /// <summary>A socket as the kernel describes it to anybody who asks.</summary>
-internal readonly record struct DiagnosedSocket(SocketRecord Record, SocketFacts Known);
+internal readonly record struct DiagnosedSocket(SocketSample Sample, SocketFacts Known);
 
 /// <summary>
 /// Asks for the sockets of the calling thread's network namespace: by netlink (sock_diag(7)), or where that is refused or
@@ -176,7 +176,7 @@ internal static unsafe class SocketDiagnostics
     private static DiagnosedSocket Parse(ReadOnlySpan<byte> message, ushort protocol, int type, uint networkNamespace)
     {
         TcpStates state = message[1] == BoundInactive ? TcpStates.Close : (TcpStates)message[1];
-        SocketRecord record = new()
+        SocketSample sample = new()
         {
             AddressFamily = message[0],
             State = state == TcpStates.NewSynReceived ? TcpStates.SynReceived : state,
@@ -189,16 +189,16 @@ internal static unsafe class SocketDiagnostics
             ProtocolNumber = protocol,
             SocketType = (ushort)type,
         };
-        int size = record.AddressFamily == (int)IPFamily.IPv4 ? 4 : 16;
-        message.Slice(8, size).CopyTo(record.Address);
-        message.Slice(24, size).CopyTo(record.RemoteAddress);
-        if (record.State == TcpStates.Listen)
+        int size = sample.AddressFamily == (int)IPFamily.IPv4 ? 4 : 16;
+        message.Slice(8, size).CopyTo(sample.Address);
+        message.Slice(24, size).CopyTo(sample.RemoteAddress);
+        if (sample.State == TcpStates.Listen)
         {
-            record.Backlog = MemoryMarshal.Read<uint>(message[56..]);
-            record.BacklogLimit = MemoryMarshal.Read<uint>(message[60..]);
+            sample.Backlog = MemoryMarshal.Read<uint>(message[56..]);
+            sample.BacklogLimit = MemoryMarshal.Read<uint>(message[60..]);
         }
 
-        SocketFacts known = SocketFacts.Interface | SocketFacts.BacklogLimit | KnownUid(record);
+        SocketFacts known = SocketFacts.Interface | SocketFacts.BacklogLimit | KnownUid(sample);
         ReadOnlySpan<byte> attributes = message[MessageSize..];
         while (attributes.Length > AttributeHeaderSize)
         {
@@ -211,32 +211,32 @@ internal static unsafe class SocketDiagnostics
             switch (MemoryMarshal.Read<ushort>(attributes[2..]))
             {
                 case AttributeIpv6Only:
-                    record.Ipv6Only = attributes[AttributeHeaderSize];
+                    sample.Ipv6Only = attributes[AttributeHeaderSize];
                     known |= SocketFacts.Ipv6Only;
                     break;
                 case AttributeProtocol when protocol == Raw:
-                    record.ProtocolNumber = attributes[AttributeHeaderSize];
+                    sample.ProtocolNumber = attributes[AttributeHeaderSize];
                     break;
             }
 
             attributes = attributes[Math.Min(attributes.Length, (length + 3) & ~3)..];
         }
 
-        if (record.AddressFamily == (int)IPFamily.IPv4)
+        if (sample.AddressFamily == (int)IPFamily.IPv4)
         {
             known |= SocketFacts.Ipv6Only;
         }
 
         if (protocol == Raw)
         {
-            record.Port = 0;
+            sample.Port = 0;
         }
 
-        return new DiagnosedSocket(record, known);
+        return new DiagnosedSocket(sample, known);
     }
 
     /// <summary>What is left of a closed connection has no user.</summary>
-    private static SocketFacts KnownUid(in SocketRecord record) => record.Inode != 0 ? SocketFacts.Uid : SocketFacts.None;
+    private static SocketFacts KnownUid(in SocketSample sample) => sample.Inode != 0 ? SocketFacts.Uid : SocketFacts.None;
 
     /// <summary>
     /// proc_net(5): "sl local:port remote:port state sending:receiving … uid timeout inode", addresses in words of the
@@ -252,7 +252,7 @@ internal static unsafe class SocketDiagnostics
                 continue;
             }
 
-            SocketRecord record = new()
+            SocketSample sample = new()
             {
                 AddressFamily = (ushort)family,
                 ProtocolNumber = protocol,
@@ -264,21 +264,21 @@ internal static unsafe class SocketDiagnostics
                 Port = ParseEnd(fields[1], out byte[] address),
                 RemotePort = ParseEnd(fields[2], out byte[] remote),
             };
-            address.CopyTo(record.Address);
-            remote.CopyTo(record.RemoteAddress);
-            if (record.State == TcpStates.Listen)
+            address.CopyTo(sample.Address);
+            remote.CopyTo(sample.RemoteAddress);
+            if (sample.State == TcpStates.Listen)
             {
-                record.Backlog = uint.Parse(fields[4].AsSpan(fields[4].IndexOf(':') + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+                sample.Backlog = uint.Parse(fields[4].AsSpan(fields[4].IndexOf(':') + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             }
 
             if (protocol == Raw)
             {
                 // There the port is the protocol's number.
-                record.ProtocolNumber = record.Port;
-                record.Port = 0;
+                sample.ProtocolNumber = sample.Port;
+                sample.Port = 0;
             }
 
-            sockets.Add(new DiagnosedSocket(record, KnownUid(record) | (family == Libc.AF_INET ? SocketFacts.Ipv6Only : SocketFacts.None)));
+            sockets.Add(new DiagnosedSocket(sample, KnownUid(sample) | (family == Libc.AF_INET ? SocketFacts.Ipv6Only : SocketFacts.None)));
         }
     }
 

@@ -1,35 +1,35 @@
 namespace BindSnoop.Sockets;
 
-/// <summary>The records of descriptors, by socket.</summary>
+/// <summary>The samples of descriptors, by socket.</summary>
 internal sealed class SocketHolders : IDisposable
 {
     private readonly Dictionary<(ulong Socket, ulong Inode), int> _firsts = [];
     private readonly HashSet<ulong> _addresses = [];
     private int[] _next = [];
 
-    public SocketRecords Records { get; } = new();
+    public SocketSamples Samples { get; } = new();
 
     public IEnumerable<int> Sockets => _firsts.Values;
 
-    /// <summary>Once all records are there.</summary>
+    /// <summary>Once all samples are there.</summary>
     public void Join()
     {
-        _next = new int[Records.Count];
-        _firsts.EnsureCapacity(Records.Count);
-        _addresses.EnsureCapacity(Records.Count);
+        _next = new int[Samples.Count];
+        _firsts.EnsureCapacity(Samples.Count);
+        _addresses.EnsureCapacity(Samples.Count);
 
         // From the last to the first, so that each chain is in order.
-        for (int place = Records.Count - 1; place >= 0; place--)
+        for (int place = Samples.Count - 1; place >= 0; place--)
         {
             // An address alone may be that of a socket closed meanwhile, and of one made after it.
-            (ulong, ulong) key = (Records[place].Socket, Records[place].Inode);
+            (ulong, ulong) key = (Samples[place].Socket, Samples[place].Inode);
             _next[place] = _firsts.TryGetValue(key, out int next) ? next : -1;
             _firsts[key] = place;
-            _addresses.Add(Records[place].Socket);
+            _addresses.Add(Samples[place].Socket);
         }
     }
 
-    public void Dispose() => Records.Dispose();
+    public void Dispose() => Samples.Dispose();
 
     public bool Has(ulong socket) => _addresses.Contains(socket);
 
@@ -70,8 +70,8 @@ internal sealed class SocketHolders : IDisposable
 
     private int Compare(int a, int b)
     {
-        int order = Records[a].ProcessStart.CompareTo(Records[b].ProcessStart);
-        order = order != 0 ? order : Records[a].ProcessId.CompareTo(Records[b].ProcessId);
-        return order != 0 ? order : Records[a].Descriptor.CompareTo(Records[b].Descriptor);
+        int order = Samples[a].ProcessStart.CompareTo(Samples[b].ProcessStart);
+        order = order != 0 ? order : Samples[a].ProcessId.CompareTo(Samples[b].ProcessId);
+        return order != 0 ? order : Samples[a].Descriptor.CompareTo(Samples[b].Descriptor);
     }
 }

@@ -15,7 +15,7 @@ namespace BindSnoop.Sockets;
 /// </summary>
 internal sealed unsafe class SocketProgram : IDisposable
 {
-    /// <summary>How many records the walk has room for: FOUND of bpf/sockets.bpf.c.</summary>
+    /// <summary>How many samples the walk has room for: FOUND of bpf/sockets.bpf.c.</summary>
     private const int Found = 4096;
 
     // FILE_BITS and file_bit() of bpf/sockets.bpf.c.
@@ -60,7 +60,7 @@ internal sealed unsafe class SocketProgram : IDisposable
             _walkProgram = LibBpf.bpf_program__fd(_object.Program(walk));
             _request = Share<SocketRequest>(".data.request", 1, writable: true);
             _walk = Share<SocketWalk>(".data.walk", 1, writable: true);
-            _found = Share<SocketRecord>(".bss", Found, writable: false);
+            _found = Share<SocketSample>(".bss", Found, writable: false);
             _files = Iterate("files");
             _owners = types.HasLoop ? Iterate("owners") : null;
         }
@@ -93,15 +93,15 @@ internal sealed unsafe class SocketProgram : IDisposable
         }
     }
 
-    /// <summary>Adds a record for each descriptor of a bound socket that a process has, of this PID namespace and those below.</summary>
-    public void ReadFiles(SocketRecords records) => Read(_files, records);
+    /// <summary>Adds a sample for each descriptor of a bound socket that a process has, of this PID namespace and those below.</summary>
+    public void ReadFiles(SocketSamples samples) => Read(_files, samples);
 
     /// <summary>
     /// The same, faster, of some files at least. Before Linux 5.17 all are gone over; there the programs cannot loop long
     /// enough to look into tables of descriptors.
     /// </summary>
-    /// <param name="files">As records of <see cref="ReadTables"/> and <see cref="ReadPorts"/> have them.</param>
-    public void ReadFilesOf(IEnumerable<ulong> files, SocketRecords records)
+    /// <param name="files">As samples of <see cref="ReadTables"/> and <see cref="ReadPorts"/> have them.</param>
+    public void ReadFilesOf(IEnumerable<ulong> files, SocketSamples samples)
     {
         SocketRequest* request = (SocketRequest*)_request.Pointer;
         request->Files = default;
@@ -111,13 +111,13 @@ internal sealed unsafe class SocketProgram : IDisposable
             request->Files[bit >> 6] |= 1UL << (bit & 63);
         }
 
-        Read(_owners ?? _files, records);
+        Read(_owners ?? _files, samples);
     }
 
-    /// <summary>Adds a record for each descriptor of a bound socket that one process has, whatever was selected.</summary>
+    /// <summary>Adds a sample for each descriptor of a bound socket that one process has, whatever was selected.</summary>
     /// <param name="processId">An id of the initial PID namespace.</param>
     /// <returns>Whether that can be done: not before Linux 5.17.</returns>
-    public bool ReadFilesOf(uint processId, SocketRecords records)
+    public bool ReadFilesOf(uint processId, SocketSamples samples)
     {
         if (_owners is null)
         {
@@ -128,26 +128,26 @@ internal sealed unsafe class SocketProgram : IDisposable
         SocketRequest* request = (SocketRequest*)_request.Pointer;
         request->ProcessId = processId;
         ((Span<ulong>)request->Files).Fill(ulong.MaxValue);
-        Read(_owners, records);
+        Read(_owners, samples);
         return true;
     }
 
-    private static void Read(BpfLink program, SocketRecords records)
+    private static void Read(BpfLink program, SocketSamples samples)
     {
         using FileDescriptor iterator = LibBpf.bpf_iter_create(LibBpf.bpf_link__fd(program));
         Check(iterator.IsInvalid ? -Marshal.GetLastPInvokeError() : 0);
         while (true)
         {
-            nint length = Libc.read(iterator, records.Reserve(ReadSize), ReadSize);
+            nint length = Libc.read(iterator, samples.Reserve(ReadSize), ReadSize);
             if (length > 0)
             {
-                records.Advance((int)length);
+                samples.Advance((int)length);
             }
             else if (length == 0)
             {
                 return;
             }
-            // EAGAIN comes after a million descriptors without a record (e679654a704e, "bpf: Fix a rcu_sched stall issue
+            // EAGAIN comes after a million descriptors without a sample (e679654a704e, "bpf: Fix a rcu_sched stall issue
             // with bpf task/task_file iterator").
             else if (Marshal.GetLastPInvokeError() is var errno && errno is not (Errno.EAGAIN or Errno.EINTR))
             {
@@ -156,14 +156,14 @@ internal sealed unsafe class SocketProgram : IDisposable
         }
     }
 
-    /// <summary>Adds a record for each socket that the kernel's tables list as bound: TCP, MPTCP, UDP and UDP-Lite.</summary>
+    /// <summary>Adds a sample for each socket that the kernel's tables list as bound: TCP, MPTCP, UDP and UDP-Lite.</summary>
     /// <returns>Whether all of them could be read to their ends.</returns>
-    public bool ReadTables(SocketRecords records)
+    public bool ReadTables(SocketSamples samples)
     {
         bool whole = true;
         foreach (SocketTable table in Enum.GetValues<SocketTable>())
         {
-            whole &= Walk(table, 0, 0, records, out _);
+            whole &= Walk(table, 0, 0, samples, out _);
         }
 
         return whole;
@@ -174,16 +174,16 @@ internal sealed unsafe class SocketProgram : IDisposable
     /// thread's network namespace.
     /// </summary>
     /// <returns>Whether all of what had to be read could be.</returns>
-    public bool ReadPorts(SocketTable table, IReadOnlyCollection<(uint NetworkNamespace, ushort Port)> ports, SocketRecords records)
+    public bool ReadPorts(SocketTable table, IReadOnlyCollection<(uint NetworkNamespace, ushort Port)> ports, SocketSamples samples)
     {
         if (ports.Count > MostBuckets)
         {
-            return Walk(table, 0, 0, records, out _);
+            return Walk(table, 0, 0, samples, out _);
         }
 
         foreach ((uint networkNamespace, ushort port) in ports)
         {
-            if (!Walk(table, networkNamespace, port, records, out bool isAll))
+            if (!Walk(table, networkNamespace, port, samples, out bool isAll))
             {
                 return false;
             }
@@ -209,7 +209,7 @@ internal sealed unsafe class SocketProgram : IDisposable
 
     /// <param name="networkNamespace">Where the port is that is wanted alone; 0 for all.</param>
     /// <param name="isAll">Whether the walk was over the whole table all the same.</param>
-    private bool Walk(SocketTable table, uint networkNamespace, ushort port, SocketRecords records, out bool isAll)
+    private bool Walk(SocketTable table, uint networkNamespace, ushort port, SocketSamples samples, out bool isAll)
     {
         isAll = true;
         (int type, int protocol) = table == SocketTable.Tcp ? (Libc.SOCK_STREAM, 0) : (Libc.SOCK_DGRAM, (int)table);
@@ -239,7 +239,7 @@ internal sealed unsafe class SocketProgram : IDisposable
                 return false;
             }
 
-            records.Add(new ReadOnlySpan<SocketRecord>(_found.Pointer, (int)walk->Found));
+            samples.Add(new ReadOnlySpan<SocketSample>(_found.Pointer, (int)walk->Found));
             walk->Found = 0;
         }
 

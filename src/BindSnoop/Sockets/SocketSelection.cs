@@ -40,7 +40,7 @@ internal sealed class SocketSelection
         _states.Contains(socket.State) &&
         (_filter.Port.Count == 0 || _filter.Port.Any(p => p.Contains(socket.Port))) &&
         (_filter.Protocol.Count == 0 || _filter.Protocol.Contains((ushort)socket.ProtocolNumber)) &&
-        (_filter.AddressFamily.Count == 0 || _filter.AddressFamily.Contains((IPFamily)socket.Record.AddressFamily)) &&
+        (_filter.AddressFamily.Count == 0 || _filter.AddressFamily.Contains((IPFamily)socket.Sample.AddressFamily)) &&
         (_filter.Uid.Count == 0 || (socket.Uid is { } uid && _filter.Uid.Contains(uid))) &&
         (_filter.NetworkNamespace.Count == 0 || _filter.NetworkNamespace.Contains(socket.NetworkNamespace)) &&
         (_filter.Address.Count == 0 || WantsAddress(socket.AddressValue)) &&

@@ -55,8 +55,8 @@ public sealed class SocketSnapshot
             order = order != 0 ? order : a.NetworkNamespace.CompareTo(b.NetworkNamespace);
             order = order != 0 ? order : a.ProtocolNumber.CompareTo(b.ProtocolNumber);
             order = order != 0 ? order : a.Port.CompareTo(b.Port);
-            order = order != 0 ? order : a.Record.AddressFamily.CompareTo(b.Record.AddressFamily);
-            order = order != 0 ? order : ((ReadOnlySpan<byte>)a.Record.Address).SequenceCompareTo(b.Record.Address);
+            order = order != 0 ? order : a.Sample.AddressFamily.CompareTo(b.Sample.AddressFamily);
+            order = order != 0 ? order : ((ReadOnlySpan<byte>)a.Sample.Address).SequenceCompareTo(b.Sample.Address);
             return order != 0 ? order : a.Inode.CompareTo(b.Inode);
         });
         return sorted;

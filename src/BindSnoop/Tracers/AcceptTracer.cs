@@ -6,12 +6,12 @@ namespace BindSnoop;
 /// <summary>Traces TCP connections as processes accept them.</summary>
 public sealed class AcceptTracer(TraceOptions options) : Tracer<AcceptEvent>(TracerDefinition.Accept, options)
 {
-    private protected override EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher)
+    private protected override EventContext LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher)
     {
-        ref readonly AcceptRecord accept = ref RecordBytes.As<AcceptRecord>(record);
+        ref readonly AcceptSample accept = ref SampleBytes.As<AcceptSample>(sample);
         return enricher.LookUp(accept.Origin, accept.InterfaceIndex, Backend);
     }
 
-    private protected override AcceptEvent Decode(ReadOnlySpan<byte> record, in EventContext context) =>
-        new(RecordBytes.As<AcceptRecord>(record), context);
+    private protected override AcceptEvent Decode(ReadOnlySpan<byte> sample, in EventContext context) =>
+        new(SampleBytes.As<AcceptSample>(sample), context);
 }

@@ -45,13 +45,13 @@ public sealed class BindTracer : ExplainingTracer<BindEvent>
         return options;
     }
 
-    private protected override EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher)
+    private protected override EventContext LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher)
     {
-        ref readonly BindRecord bind = ref RecordBytes.As<BindRecord>(record);
+        ref readonly BindSample bind = ref SampleBytes.As<BindSample>(sample);
         EventContext context = enricher.LookUp(bind.Origin, bind.InterfaceIndex, Backend);
         return bind.Origin.ErrorCode != 0 && Explains ? Explained(context, new FailedCall(new BindEvent(bind, context))) : context;
     }
 
-    private protected override BindEvent Decode(ReadOnlySpan<byte> record, in EventContext context) =>
-        new(RecordBytes.As<BindRecord>(record), context);
+    private protected override BindEvent Decode(ReadOnlySpan<byte> sample, in EventContext context) =>
+        new(SampleBytes.As<BindSample>(sample), context);
 }

@@ -6,9 +6,9 @@ using BindSnoop.Reading;
 
 namespace BindSnoop;
 
-/// <summary>The thread that reads records, looks up what belongs to them and hands them over in the order of time.</summary>
-/// <param name="session">Where the records are from.</param>
-/// <param name="codec">What is known of the records.</param>
+/// <summary>The thread that reads samples, looks up what belongs to them and hands them over in the order of time.</summary>
+/// <param name="session">Where the samples are from.</param>
+/// <param name="codec">What is known of the samples.</param>
 /// <param name="containers">Leaves some of them out.</param>
 /// <param name="metrics">What counts the events.</param>
 internal sealed class EventReader(EventSession session, IEventCodec codec, ContainerFilter containers, TraceMetrics metrics) : IDisposable
@@ -16,7 +16,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
     private const int LooksAfter = 1024;
 
     private readonly CancellationTokenSource _abandoned = new();
-    private readonly TimeOrder<EventContext> _order = new(session.RecordSize);
+    private readonly TimeOrder<EventContext> _order = new(session.SampleSize);
     private readonly EventEnricher _enricher = new();
     private readonly Queue<Task> _errands = [];
     private Thread? _thread;
@@ -47,7 +47,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
         Volatile.Write(ref _deadline, duration is { } time ? Environment.TickCount64 + (long)time.TotalMilliseconds : long.MaxValue);
 
     /// <summary>Begins, if that has not happened yet. One thread at a time.</summary>
-    public void Begin(IRecordSink<EventContext> sink)
+    public void Begin(ISampleSink<EventContext> sink)
     {
         if (_thread is null)
         {
@@ -107,7 +107,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
 
     public void Dispose() => _abandoned.Dispose();
 
-    private void ReadInto(IRecordSink<EventContext> sink)
+    private void ReadInto(ISampleSink<EventContext> sink)
     {
         Exception? failure = null;
         try
@@ -118,7 +118,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
                 long before = KernelClock.Now;
                 if (!ReadBatch(sink))
                 {
-                    // The room of a record is reserved before its time is taken, so one that is still to come is of later.
+                    // The room of a sample is reserved before its time is taken, so one that is still to come is of later.
                     if (session.Buffer.IsEmpty)
                     {
                         Volatile.Write(ref _passed, before);
@@ -169,18 +169,18 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
     }
 
     /// <summary>Reads what there is, up to one batch, and hands it over; false if there was nothing.</summary>
-    private bool ReadBatch(IRecordSink<EventContext> sink)
+    private bool ReadBatch(ISampleSink<EventContext> sink)
     {
         RingBuffer buffer = session.Buffer;
-        ReadOnlySpan<byte> record = buffer.Read();
-        if (!record.IsEmpty)
+        ReadOnlySpan<byte> sample = buffer.Read();
+        if (!sample.IsEmpty)
         {
             _enricher.BeginBatch();
         }
 
-        for (; !record.IsEmpty; record = _order.IsFull ? default : buffer.Read())
+        for (; !sample.IsEmpty; sample = _order.IsFull ? default : buffer.Read())
         {
-            if (containers.IsSet && !containers.Wants(MemoryMarshal.AsRef<OriginRecord>(record)))
+            if (containers.IsSet && !containers.Wants(MemoryMarshal.AsRef<SampleOrigin>(sample)))
             {
                 // However many others come, the trace ends on time.
                 if (++_leftOut % LooksAfter == 0 && (_stopRequested || MillisecondsLeft == 0))
@@ -191,13 +191,13 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
                 continue;
             }
 
-            EventContext context = codec.LookUp(record, _enricher);
+            EventContext context = codec.LookUp(sample, _enricher);
             if (metrics.IsCounting)
             {
-                metrics.Count(codec.Decode(record, context));
+                metrics.Count(codec.Decode(sample, context));
             }
 
-            _order.Add(record, context, (long)MemoryMarshal.AsRef<OriginRecord>(record).Time);
+            _order.Add(sample, context, (long)MemoryMarshal.AsRef<SampleOrigin>(sample).Time);
         }
 
         if (_order.Take() is not { } batch)
@@ -209,7 +209,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
         return true;
     }
 
-    private void HandOver(RecordBatch<EventContext> batch, IRecordSink<EventContext> sink)
+    private void HandOver(SampleBatch<EventContext> batch, ISampleSink<EventContext> sink)
     {
         // However long the taker takes, the trace ends on time.
         if (!sink.Put(batch, MillisecondsLeft, _abandoned.Token))
@@ -219,11 +219,11 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
         }
     }
 
-    private void Drain(IRecordSink<EventContext> sink)
+    private void Drain(ISampleSink<EventContext> sink)
     {
         session.Detach();
 
-        // A program that was running at the moment of detaching may not have finished its record.
+        // A program that was running at the moment of detaching may not have finished its sample.
         for (int looks = 0; looks < 100; looks++)
         {
             while (ReadBatch(sink))

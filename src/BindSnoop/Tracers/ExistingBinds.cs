@@ -65,9 +65,9 @@ internal sealed class ExistingBinds
 
     private BindEvent ToEvent(BindSocket socket, in EventContext context)
     {
-        ref readonly SocketRecord from = ref socket.Record;
+        ref readonly SocketSample from = ref socket.Sample;
         uint processId = (uint)(socket.ProcessId ?? 0);
-        BindRecord record = new()
+        BindSample sample = new()
         {
             Origin = new()
             {
@@ -90,7 +90,7 @@ internal sealed class ExistingBinds
             Ipv6Only = from.Ipv6Only,
         };
         ReadOnlySpan<byte> comm = socket.Owners.Count > 0 ? DisplayText.Unescape(socket.Comm) : [];
-        comm[..Math.Min(comm.Length, 15)].CopyTo(record.Origin.Comm);
-        return new BindEvent(record, context, existing: true);
+        comm[..Math.Min(comm.Length, 15)].CopyTo(sample.Origin.Comm);
+        return new BindEvent(sample, context, existing: true);
     }
 }

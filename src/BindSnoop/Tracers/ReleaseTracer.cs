@@ -6,12 +6,12 @@ namespace BindSnoop;
 /// <summary>Traces bound sockets as they let go of their ports.</summary>
 public sealed class ReleaseTracer(TraceOptions options) : Tracer<ReleaseEvent>(TracerDefinition.Release, options)
 {
-    private protected override EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher)
+    private protected override EventContext LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher)
     {
-        ref readonly ReleaseRecord release = ref RecordBytes.As<ReleaseRecord>(record);
+        ref readonly ReleaseSample release = ref SampleBytes.As<ReleaseSample>(sample);
         return enricher.LookUp(release.Origin, release.InterfaceIndex, Backend);
     }
 
-    private protected override ReleaseEvent Decode(ReadOnlySpan<byte> record, in EventContext context) =>
-        new(RecordBytes.As<ReleaseRecord>(record), context);
+    private protected override ReleaseEvent Decode(ReadOnlySpan<byte> sample, in EventContext context) =>
+        new(SampleBytes.As<ReleaseSample>(sample), context);
 }

@@ -144,7 +144,7 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
                 continue;
             }
 
-            if (_ahead.TryTake(out RecordBatch<EventContext>? batch, out int index))
+            if (_ahead.TryTake(out SampleBatch<EventContext>? batch, out int index))
             {
                 if (Make(batch, index) is { } next)
                 {
@@ -175,7 +175,7 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
 
     /// <summary>Begins to read, on a thread of its own, if that has not begun yet.</summary>
     /// <exception cref="ObjectDisposedException">There is nothing to read from any more.</exception>
-    internal void BeginReading(IRecordSink<EventContext> sink)
+    internal void BeginReading(ISampleSink<EventContext> sink)
     {
         lock (_lock)
         {
@@ -196,16 +196,16 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>The next of what is handed out before anything else; null if there is none left. One thread at a time.</summary>
     internal TEvent? TakeExisting() => _existingTaken < Existing.Count ? WithFirst(Existing[_existingTaken++]) : null;
 
-    /// <summary>The event of a record; null if it is of what was handed out before. One thread at a time, in their order.</summary>
-    internal TEvent? Make(RecordBatch<EventContext> batch, int index)
+    /// <summary>The event of a sample; null if it is of what was handed out before. One thread at a time, in their order.</summary>
+    internal TEvent? Make(SampleBatch<EventContext> batch, int index)
     {
-        TEvent next = Decode(batch.Record(index), batch.Context(index));
+        TEvent next = Decode(batch.Sample(index), batch.Context(index));
         return IsKnown(next) ? null : WithFirst(next);
     }
 
-    EventContext IEventCodec.LookUp(ReadOnlySpan<byte> record, EventEnricher enricher) => LookUp(record, enricher);
+    EventContext IEventCodec.LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher) => LookUp(sample, enricher);
 
-    TraceEvent IEventCodec.Decode(ReadOnlySpan<byte> record, in EventContext context) => Decode(record, context);
+    TraceEvent IEventCodec.Decode(ReadOnlySpan<byte> sample, in EventContext context) => Decode(sample, context);
 
     /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
     internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
@@ -216,9 +216,9 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>Whether an event is of what was handed out then.</summary>
     private protected virtual bool IsKnown(TEvent next) => false;
 
-    private protected abstract EventContext LookUp(ReadOnlySpan<byte> record, EventEnricher enricher);
+    private protected abstract EventContext LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher);
 
-    private protected abstract TEvent Decode(ReadOnlySpan<byte> record, in EventContext context);
+    private protected abstract TEvent Decode(ReadOnlySpan<byte> sample, in EventContext context);
 
     /// <summary>Releases everything.</summary>
     protected virtual void Dispose(bool disposing)

@@ -24,7 +24,7 @@ internal static class Made
         string cgroupPath = "",
         ContainerFacts? container = null)
     {
-        BindRecord record = new()
+        BindSample sample = new()
         {
             Port = port,
             ProtocolNumber = protocol,
@@ -33,26 +33,26 @@ internal static class Made
             Options = (byte)options,
             AddressFamily = 2,
         };
-        record.Origin.Time = (ulong)((microseconds * 1000) + 999);
-        record.Origin.ProcessId = (uint)pid;
-        record.Origin.ThreadId = (uint)pid;
-        record.Origin.Uid = uid;
-        record.Origin.ErrorCode = error;
-        record.Origin.Inode = (ulong)inode;
-        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
-        record.Requested.Family = 0xffff;
+        sample.Origin.Time = (ulong)((microseconds * 1000) + 999);
+        sample.Origin.ProcessId = (uint)pid;
+        sample.Origin.ThreadId = (uint)pid;
+        sample.Origin.Uid = uid;
+        sample.Origin.ErrorCode = error;
+        sample.Origin.Inode = (ulong)inode;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)sample.Origin.Comm);
+        sample.Requested.Family = 0xffff;
         if (address is not null)
         {
             IPAddress ip = IPAddress.Parse(address);
-            record.AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10);
-            ip.GetAddressBytes().CopyTo((Span<byte>)record.Address);
-            record.Requested.Address = record.Address;
-            record.Requested.Family = record.AddressFamily;
-            record.Requested.Port = port;
-            record.Requested.ScopeId = ip.AddressFamily == AddressFamily.InterNetworkV6 ? (uint)ip.ScopeId : 0;
+            sample.AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10);
+            ip.GetAddressBytes().CopyTo((Span<byte>)sample.Address);
+            sample.Requested.Address = sample.Address;
+            sample.Requested.Family = sample.AddressFamily;
+            sample.Requested.Port = port;
+            sample.Requested.ScopeId = ip.AddressFamily == AddressFamily.InterNetworkV6 ? (uint)ip.ScopeId : 0;
         }
 
-        return new BindEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe, cgroupPath, Container: container));
+        return new BindEvent(sample, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe, cgroupPath, Container: container));
     }
 
     public static AcceptEvent Accept(
@@ -66,24 +66,24 @@ internal static class Made
         ushort localPort = 80)
     {
         IPAddress local = IPAddress.Parse(localAddress);
-        AcceptRecord record = new()
+        AcceptSample sample = new()
         {
             AddressFamily = (ushort)(local.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
             ProtocolNumber = 6,
             LocalPort = localPort,
             RemotePort = remotePort,
         };
-        record.Origin.Time = (ulong)((microseconds * 1000) + 999);
-        record.Origin.ProcessId = (uint)pid;
-        record.Origin.ErrorCode = error;
-        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
-        local.GetAddressBytes().CopyTo((Span<byte>)record.LocalAddress);
+        sample.Origin.Time = (ulong)((microseconds * 1000) + 999);
+        sample.Origin.ProcessId = (uint)pid;
+        sample.Origin.ErrorCode = error;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)sample.Origin.Comm);
+        local.GetAddressBytes().CopyTo((Span<byte>)sample.LocalAddress);
         if (remoteAddress is not null)
         {
-            IPAddress.Parse(remoteAddress).GetAddressBytes().CopyTo((Span<byte>)record.RemoteAddress);
+            IPAddress.Parse(remoteAddress).GetAddressBytes().CopyTo((Span<byte>)sample.RemoteAddress);
         }
 
-        return new AcceptEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
+        return new AcceptEvent(sample, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
     }
 
     /// <param name="backlog">Null: not known.</param>
@@ -99,7 +99,7 @@ internal static class Made
         string address = "127.0.0.1")
     {
         IPAddress ip = IPAddress.Parse(address);
-        ListenRecord record = new()
+        ListenSample sample = new()
         {
             AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
             ProtocolNumber = protocol,
@@ -110,13 +110,13 @@ internal static class Made
             Options = 8,
             Flags = ListenFlags.Implicit | (backlog is null ? 0 : ListenFlags.BacklogKnown),
         };
-        record.Origin.Time = (ulong)((microseconds * 1000) + 999);
-        record.Origin.ProcessId = (uint)pid;
-        record.Origin.ErrorCode = error;
-        record.Origin.NetworkNamespace = networkNamespace;
-        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
-        ip.GetAddressBytes().CopyTo((Span<byte>)record.Address);
-        return new ListenEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
+        sample.Origin.Time = (ulong)((microseconds * 1000) + 999);
+        sample.Origin.ProcessId = (uint)pid;
+        sample.Origin.ErrorCode = error;
+        sample.Origin.NetworkNamespace = networkNamespace;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)sample.Origin.Comm);
+        ip.GetAddressBytes().CopyTo((Span<byte>)sample.Address);
+        return new ListenEvent(sample, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
     }
 
     /// <param name="boundFor">In ticks; null: not known.</param>
@@ -133,7 +133,7 @@ internal static class Made
         long inode = 0)
     {
         IPAddress ip = IPAddress.Parse(address);
-        ReleaseRecord record = new()
+        ReleaseSample sample = new()
         {
             AddressFamily = (ushort)(ip.AddressFamily == AddressFamily.InterNetwork ? 2 : 10),
             ProtocolNumber = protocol,
@@ -143,21 +143,21 @@ internal static class Made
             State = state,
             Flags = flags,
         };
-        record.Origin.Time = 1_000_000_000_000 + (ulong)(microseconds * 1000);
-        record.Origin.Inode = (ulong)inode;
-        record.BoundAt = boundFor is { } ticks ? record.Origin.Time - (ulong)(ticks * 100) : 0;
-        record.Origin.ProcessId = (uint)pid;
-        record.Origin.NetworkNamespace = 1;
-        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)record.Origin.Comm);
-        ip.GetAddressBytes().CopyTo((Span<byte>)record.Address);
-        return new ReleaseEvent(record, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
+        sample.Origin.Time = 1_000_000_000_000 + (ulong)(microseconds * 1000);
+        sample.Origin.Inode = (ulong)inode;
+        sample.BoundAt = boundFor is { } ticks ? sample.Origin.Time - (ulong)(ticks * 100) : 0;
+        sample.Origin.ProcessId = (uint)pid;
+        sample.Origin.NetworkNamespace = 1;
+        (comm ?? "made"u8.ToArray()).CopyTo((Span<byte>)sample.Origin.Comm);
+        ip.GetAddressBytes().CopyTo((Span<byte>)sample.Address);
+        return new ReleaseEvent(sample, new EventContext(DateTime.UnixEpoch.Ticks, Backend.Kprobe));
     }
 
     /// <summary>A socket as a look at all sockets finds it.</summary>
     public static BindSocket Socket(long inode, ushort port, int pid = 1)
     {
-        SocketRecord record = new() { Inode = (ulong)inode, Port = port, ProtocolNumber = 6, SocketType = 1, AddressFamily = 2, State = TcpStates.Close };
-        return new BindSocket(record, SocketFacts.All, "Process", [new SocketOwner(pid, "made", 3, null, "/")], "", DateTime.Now, "Kernel");
+        SocketSample sample = new() { Inode = (ulong)inode, Port = port, ProtocolNumber = 6, SocketType = 1, AddressFamily = 2, State = TcpStates.Close };
+        return new BindSocket(sample, SocketFacts.All, "Process", [new SocketOwner(pid, "made", 3, null, "/")], "", DateTime.Now, "Kernel");
     }
 
     public static BindCount Count(string address, ushort port, long count, ushort protocol = 6, int error = 0)

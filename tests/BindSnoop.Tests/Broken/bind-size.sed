@@ -1,2 +1,2 @@
-# The record has one member more.
-/^struct bind_record/,/^};/ s/__u32 padding;/__u32 padding; __u64 more;/
+# The sample has one member more.
+/^struct bind_sample/,/^};/ s/__u32 padding;/__u32 padding; __u64 more;/

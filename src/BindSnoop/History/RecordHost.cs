@@ -1,7 +1,0 @@
-namespace BindSnoop.History;
-
-/// <summary>The machine that is recorded.</summary>
-/// <param name="Boot">What no other boot has.</param>
-/// <param name="Name">Its name.</param>
-/// <param name="Version">The version that records.</param>
-internal sealed record RecordHost(string Boot, string Name, string Version);

@@ -1,0 +1,117 @@
+using System.Net;
+using BindSnoop.Host;
+
+namespace BindSnoop.Records;
+
+/// <summary>Whether rows are what a question asks for, but for their ports and times; with what they refer to.</summary>
+internal sealed class RecordMatch(RecordDatabase database, RecordQuestion question)
+{
+    private const int MostKnown = 65536;
+
+    private readonly Dictionary<long, (RecordWho Row, bool? IsWanted)> _who = [];
+    private readonly Dictionary<long, (RecordWhat Row, bool IsWanted)> _what = [];
+
+    private readonly string _containerColumns =
+        database.Number("PRAGMA user_version") >= RecordSchema.FirstWithContainers ? "container, image, runtime, pod, podns" : "NULL, NULL, NULL, NULL, NULL";
+
+    /// <summary>Rows that may be of a container asked for, whose name is not known.</summary>
+    public long Unnamed { get; private set; }
+
+    /// <summary>Whether it is of a process and an address asked for.</summary>
+    public bool IsWanted(in RecordRow row, out RecordWho who, out RecordWhat what)
+    {
+        (who, bool? isCaller) = WhoOf(row.Who);
+        (what, bool isWhat) = WhatOf(row.What);
+        bool mayBe = isCaller != false && isWhat && (question.ProcessId.Count == 0 || question.ProcessId.Contains((uint)row.ProcessId));
+
+        // What no process holds is in no container.
+        Unnamed += mayBe && isCaller is null && row.ProcessId != 0 ? 1 : 0;
+        return mayBe && isCaller == true;
+    }
+
+    /// <summary>Whether a failure has a cause asked for.</summary>
+    public bool IsWanted(in RecordRow failure, out RecordFinding finding)
+    {
+        finding = failure.Second is { } id ? FindingOf(id) : default;
+        return question.Cause.Count == 0 || question.Cause.Contains(finding.Cause ?? "", StringComparer.OrdinalIgnoreCase);
+    }
+
+    private static bool IsWithin(IReadOnlyList<AddressPrefix> prefixes, string? address)
+    {
+        if (address is null || !IPAddress.TryParse(address, out IPAddress? parsed))
+        {
+            return false;
+        }
+
+        AddressValue value = AddressValue.Of(parsed);
+        return prefixes.Any(p => p.Contains(value) || (value.Unmapped is { } unmapped && p.Contains(unmapped)));
+    }
+
+    /// <summary>What is known of the container of the row; where there is none, that is known.</summary>
+    private static ContainerFacts? ContainerOf(RecordStatement who) =>
+        CgroupOwner.Of(who.Text(7)).ContainerId is { Length: 0 } ? ContainerFacts.None
+        : new(who.TextOrNull(10), who.TextOrNull(8), who.TextOrNull(9), who.TextOrNull(11), who.TextOrNull(12));
+
+    // A record may have millions of them, each in few rows.
+    private static void Trim<T>(Dictionary<long, T> known)
+    {
+        if (known.Count == MostKnown)
+        {
+            known.Clear();
+        }
+    }
+
+    private (RecordWho Row, bool? IsWanted) WhoOf(long id)
+    {
+        if (!_who.TryGetValue(id, out (RecordWho Row, bool? IsWanted) known))
+        {
+            using RecordStatement query = database.Prepare($"SELECT comm, uid, gid, ppid, outside, netns, mntns, cgroup, {_containerColumns} FROM who WHERE id = ?1");
+            query.Bind(id);
+            RecordWho who = query.Step()
+                ? new(
+                    query.Text(0), (uint)query.Number(1), (uint?)query.NumberOrNull(2), (int?)query.NumberOrNull(3), query.Number(4) != 0,
+                    (uint)query.Number(5), (uint?)query.NumberOrNull(6), query.Text(7), ContainerOf(query))
+                : new("", uint.MaxValue, null, null, false, 0, null, "", null);
+            CgroupOwner owner = CgroupOwner.Of(who.CgroupPath);
+            bool isRest =
+                (question.Uid.Count == 0 || question.Uid.Contains(who.Uid)) &&
+                (question.Comm.Count == 0 || question.Comm.Contains(who.Comm)) &&
+                (question.NetworkNamespace.Count == 0 || question.NetworkNamespace.Contains(who.NetworkNamespace)) &&
+                (question.Unit.Count == 0 || question.Unit.Any(u => u == owner.Unit || u == owner.UserUnit));
+            bool? isContainer = question.Container.Count == 0 ? true : Containers.AreOf(question.Container, who.CgroupPath, who.Container?.Name);
+            Trim(_who);
+            _who[id] = known = (who, isRest ? isContainer : false);
+        }
+
+        return known;
+    }
+
+    private (RecordWhat Row, bool IsWanted) WhatOf(long id)
+    {
+        if (!_what.TryGetValue(id, out (RecordWhat Row, bool IsWanted) known))
+        {
+            using RecordStatement query = database.Prepare(
+                "SELECT protocol, type, family, address, requested, chosen, origin, options, v6only, ifindex, ifname FROM what WHERE id = ?1");
+            query.Bind(id);
+            RecordWhat what = query.Step()
+                ? new(
+                    (ushort)query.Number(0), (ushort)query.Number(1), (ushort)query.Number(2), query.TextOrNull(3), query.TextOrNull(4), query.Number(5) != 0,
+                    (RecordOrigin)query.Number(6), (byte)query.Number(7), query.Number(8) != 0, (uint)query.Number(9), query.Text(10))
+                : default;
+            bool isWanted =
+                (question.Protocol.Count == 0 || question.Protocol.Contains(what.Protocol)) &&
+                (question.Address.Count == 0 || IsWithin(question.Address, what.Address) || IsWithin(question.Address, what.Requested));
+            Trim(_what);
+            _what[id] = known = (what, isWanted);
+        }
+
+        return known;
+    }
+
+    private RecordFinding FindingOf(long id)
+    {
+        using RecordStatement query = database.Prepare("SELECT cause, explanation, holders FROM finding WHERE id = ?1");
+        query.Bind(id);
+        return query.Step() ? new(query.Text(0), query.Text(1), query.Text(2)) : default;
+    }
+}

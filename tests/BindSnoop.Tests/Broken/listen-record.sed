@@ -1,6 +1,0 @@
-# Two members of the record change places.
-/^struct listen_record/,/^};/ {
-	s/__u16 port;/__u16 number;/
-	s/__u16 protocol_number;/__u16 port;/
-	s/__u16 number;/__u16 protocol_number;/
-}
