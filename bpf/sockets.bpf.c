@@ -305,6 +305,21 @@ int files(struct bpf_iter__task_file *context)
 	return 0;
 }
 
+/*
+ * Writes a byte for each task that has let go of its descriptors and has not ended: it may still be closing them, which
+ * takes a while if there are many.
+ */
+SEC("iter/task")
+int exiting(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+	__u8 one = 1;
+
+	if (task && task->flags & PF_EXITING && !task->files && !((struct task_struct___more *)task)->exit_state)
+		bpf_seq_write(context->meta->seq, &one, sizeof(one));
+	return 0;
+}
+
 /* ---- descriptors of some files -------------------------------------------- */
 
 /*

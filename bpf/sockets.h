@@ -11,6 +11,7 @@
 #define S_IFSOCK 0140000
 #define TCP_TIME_WAIT 6
 #define TCP_CLOSE 7
+#define PF_EXITING 4
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -45,6 +46,7 @@ struct inet_timewait_sock {
 };
 
 struct task_struct___more {
+	int exit_state;
 	__u64 start_boottime;
 	struct task_struct *group_leader;
 };

@@ -19,7 +19,7 @@ public sealed class PortLookTests
         SocketTests.RequirePrograms();
         Assert.SkipUnless(!isInside || Interop.Libc.geteuid() == 0, "Only root can make a network namespace.");
         using SocketZoo zoo = new();
-        using SocketProgram program = new();
+        using SocketProgram program = new(findsOwners: true);
         SocketLine[] lines = [.. zoo.Lines.Where(l => l.Skipped is null && l.Port != 0 && Enum.IsDefined(TableOf(l)))];
         Assert.True(lines.Length > 30, "the truth program made few sockets");
         List<string> faults = [];
@@ -46,7 +46,7 @@ public sealed class PortLookTests
     public void NobodyElseIsNamed()
     {
         SocketTests.RequirePrograms();
-        using SocketProgram program = new();
+        using SocketProgram program = new(findsOwners: true);
         using Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen();
@@ -70,7 +70,7 @@ public sealed class PortLookTests
         SocketTests.RequirePrograms();
         Assert.SkipUnless(Processes.SeesAll, "Process ids are those of a PID namespace here.");
         Assert.SkipWhen(Environment.OSVersion.Version < new Version(5, 17), "The programs cannot loop long enough.");
-        using SocketProgram program = new();
+        using SocketProgram program = new(findsOwners: true);
         using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         Assert.Null(KernelSockets.Find(program, (uint)Environment.ProcessId, InodeOf(socket)));
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -90,7 +90,7 @@ public sealed class PortLookTests
     /// <summary>The child of that.</summary>
     internal static void LookWithoutDescriptors()
     {
-        using SocketProgram program = new();
+        using SocketProgram program = new(findsOwners: true);
         using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         (SocketTable, uint, ushort)[] ports = [(SocketTable.Tcp, NetworkNamespaces.Own, (ushort)((IPEndPoint)socket.LocalEndPoint!).Port)];

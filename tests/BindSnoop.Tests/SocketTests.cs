@@ -131,7 +131,7 @@ public sealed class SocketTests
             int seen = 0;
             Stopwatch time = Stopwatch.StartNew();
             // Programs that stay loaded, since to load them takes much longer than what it is about.
-            using SocketProgram program = new();
+            using SocketProgram program = new(findsOwners: true);
             SocketSelection selection = new(new() { NetworkNamespace = [netns] });
             for (int i = 0; (i < 40 || seen < 50) && time.Elapsed < TimeSpan.FromMinutes(2); i++)
             {
@@ -165,7 +165,7 @@ public sealed class SocketTests
         RequirePrograms();
         IReadOnlyList<string> before = KernelObjects.Descriptors();
         KernelObjects held;
-        using (SocketProgram program = new())
+        using (SocketProgram program = new(findsOwners: true))
         {
             held = KernelObjects.Held();
             Assert.InRange(held.ProgramCount, 2, 100);
@@ -181,7 +181,7 @@ public sealed class SocketTests
     public void LooksAgain()
     {
         RequirePrograms();
-        using SocketProgram program = new();
+        using SocketProgram program = new(findsOwners: true);
         for (int i = 0; i < 5; i++)
         {
             using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -394,7 +394,7 @@ public sealed class SocketTests
     {
         try
         {
-            new SocketProgram().Dispose();
+            new SocketProgram(findsOwners: true).Dispose();
         }
         catch (TraceException exception) when (!Requires.Works(Backend.Auto) && (Requires.IsRefusal(exception) || exception.ErrorId == "SocketProgramRefused"))
         {

@@ -35,7 +35,7 @@ internal sealed class BindExplainer : IDisposable
     {
         try
         {
-            _program = new SocketProgram();
+            _program = new SocketProgram(findsOwners: true);
         }
         catch (TraceException)
         {

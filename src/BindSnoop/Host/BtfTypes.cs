@@ -64,8 +64,6 @@ internal readonly unsafe struct BtfTypes
     /// <summary>Bytes of all names, each with the zero that ends it.</summary>
     public uint StringsLength { get; }
 
-    public ReadOnlySpan<byte> Strings => new(_strings, (int)StringsLength);
-
     public static uint KindOf(uint* type) => (type[1] >> 24) & 0x1f;
 
     public static uint MembersOf(uint* type) => type[1] & 0xffff;

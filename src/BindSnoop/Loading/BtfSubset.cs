@@ -154,32 +154,75 @@ internal static unsafe class BtfSubset
         return kept;
     }
 
-    // The shortest of types, a floating-point number without a name, stands in the place of each that is left out.
+    // The shortest of types, a floating-point number without a name, stands in the place of each that is left out. Most of the
+    // whole are names, so that only those in use are taken over.
     private static byte[] Write(BtfTypes types, uint[] offsets, HashSet<uint> kept)
     {
         ReadOnlySpan<uint> nothing = [0, BtfTypes.Float << 24, sizeof(float)];
         uint last = kept.Max();
         int size = sizeof(uint) * (((int)last * nothing.Length) + kept.Sum(id => (int)types.WordsOf(types.First + offsets[id]) - 3));
-        byte[] made = new byte[BtfTypes.HeaderSize + size + types.StringsLength];
-        Span<uint> words = MemoryMarshal.Cast<byte, uint>(made.AsSpan(0, BtfTypes.HeaderSize + size));
-        new uint[] { BtfTypes.Head, BtfTypes.HeaderSize, 0, (uint)size, (uint)size, types.StringsLength }.CopyTo(words);
-        words = words[(BtfTypes.HeaderSize / sizeof(uint))..];
+        uint[] words = new uint[(BtfTypes.HeaderSize + size) / sizeof(uint)];
+        Names names = new(types);
+        Span<uint> left = words.AsSpan(BtfTypes.HeaderSize / sizeof(uint));
         for (uint id = 1; id <= last; id++)
         {
             uint* type = types.First + offsets[id];
             ReadOnlySpan<uint> written = kept.Contains(id) ? new(type, (int)types.WordsOf(type)) : nothing;
-            written.CopyTo(words);
-            if (kept.Contains(id) && BtfTypes.KindOf(type) == BtfTypes.Pointer)
+            written.CopyTo(left);
+            if (kept.Contains(id))
             {
-                // To void.
-                words[2] = 0;
+                names.Move(type, left[..written.Length]);
+                if (BtfTypes.KindOf(type) == BtfTypes.Pointer)
+                {
+                    // To void.
+                    left[2] = 0;
+                }
             }
 
-            words = words[written.Length..];
+            left = left[written.Length..];
         }
 
-        types.Strings.CopyTo(made.AsSpan(BtfTypes.HeaderSize + size));
-        return made;
+        new uint[] { BtfTypes.Head, BtfTypes.HeaderSize, 0, (uint)size, (uint)size, (uint)names.Bytes.Length }.CopyTo(words, 0);
+        return [.. MemoryMarshal.AsBytes(words), .. names.Bytes];
+    }
+
+    /// <summary>The names of types and of their members, each once.</summary>
+    private sealed class Names(BtfTypes types)
+    {
+        private readonly Dictionary<uint, uint> _moved = new() { [0] = 0 };
+        private readonly List<byte> _bytes = [0];
+
+        public ReadOnlySpan<byte> Bytes => CollectionsMarshal.AsSpan(_bytes);
+
+        /// <summary>Takes over the names of a type.</summary>
+        /// <param name="type">The type.</param>
+        /// <param name="copy">The same, to say where its names stand now.</param>
+        public void Move(uint* type, Span<uint> copy)
+        {
+            copy[0] = Moved(copy[0]);
+            if (BtfTypes.KindOf(type) is BtfTypes.Struct or BtfTypes.Union or BtfTypes.Enum or BtfTypes.Enum64)
+            {
+                int members = (int)BtfTypes.MembersOf(type);
+                for (int i = 0; i < members; i++)
+                {
+                    ref uint name = ref copy[3 + (i * (copy.Length - 3) / members)];
+                    name = Moved(name);
+                }
+            }
+        }
+
+        private uint Moved(uint offset)
+        {
+            if (!_moved.TryGetValue(offset, out uint moved))
+            {
+                moved = (uint)_bytes.Count;
+                byte* name = types.Name(offset);
+                _bytes.AddRange(name is null ? [0] : new ReadOnlySpan<byte>(name, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name).Length + 1));
+                _moved.Add(offset, moved);
+            }
+
+            return moved;
+        }
     }
 
     // elf(5): where the table of sections is, the size of its entries, and which section has their names.

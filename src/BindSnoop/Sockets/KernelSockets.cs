@@ -12,6 +12,12 @@ internal sealed class KernelSockets
     /// <summary>What is said where a list could not be read to its end.</summary>
     public const string ListsUnread = "Some of the kernel's lists changed too fast to be read: sockets that no process holds may be missing.";
 
+    // So many looks are further apart than one who closes a socket is usually kept from it.
+    private const int FewestPauses = 3;
+
+    // How long to wait before each look after the first, in milliseconds: with the last only while a process exits.
+    private static readonly int[] s_pauses = [1, 5, 25, 125];
+
     private readonly SocketProgram _program;
     private readonly List<string> _unseen;
     private readonly DateTime _time = DateTime.Now;
@@ -171,34 +177,59 @@ internal sealed class KernelSockets
     }
 
     /// <summary>
-    /// A socket with a file and without a process was made after its process was looked at, has been closed since, or has
-    /// only descriptors that are under way. To find out, looks for its owner again, and after that for the socket.
+    /// A socket with a file and without a process was made after its process was looked at, is being closed, or has only
+    /// descriptors that are under way. To find out, looks for its owner again, and after that for the socket. Who closes it
+    /// has taken it out of its descriptors before, and may be kept from going on for a while.
     /// </summary>
     private void LookAgain(Dictionary<ulong, SocketSample> others, bool connections)
     {
         SocketSample[] doubtful = [.. others.Values.Where(r => r.HeldBy == HeldBy.File)];
-        _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
-        using SocketHolders holders = new();
-        _program.ReadFilesOf(doubtful.Select(r => r.File), holders.Samples);
-        holders.Join();
-        using SocketSamples listed = new();
-        if (!_program.ReadTables(listed))
+        bool isAnyExiting = false;
+        for (int look = 0; doubtful.Length > 0 && (look <= FewestPauses || (isAnyExiting && look <= s_pauses.Length)); look++)
         {
-            _unseen.Add(ListsUnread);
+            if (look > 0)
+            {
+                Thread.Sleep(s_pauses[look - 1]);
+            }
+
+            _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
+            using SocketHolders holders = new();
+            _program.ReadFilesOf(doubtful.Select(r => r.File), holders.Samples);
+            holders.Join();
+            isAnyExiting = _program.IsAnyExiting();
+            using SocketSamples listed = new();
+            if (!_program.ReadTables(listed) && !_unseen.Contains(ListsUnread))
+            {
+                _unseen.Add(ListsUnread);
+            }
+
+            doubtful = StillDoubtful(doubtful, holders, Without(holders, listed));
         }
 
-        Dictionary<ulong, SocketSample> still = Without(holders, listed);
+        foreach (SocketSample sample in doubtful)
+        {
+            Add(sample, Processes.SeesAll && !isAnyExiting ? BindSocket.InFlight : BindSocket.HeldByUnknown, null, 0);
+        }
+    }
+
+    /// <summary>Adds those of which there is a holder now.</summary>
+    /// <returns>Those of which there is none, and that are still there.</returns>
+    private SocketSample[] StillDoubtful(SocketSample[] doubtful, SocketHolders holders, Dictionary<ulong, SocketSample> without)
+    {
+        List<SocketSample> still = [];
         foreach (SocketSample sample in doubtful)
         {
             if (holders.Find(sample.Socket, sample.Inode, sample.ProtocolNumber) is { } first)
             {
                 Add(holders.Samples[first], nameof(HeldBy.Process), holders, first);
             }
-            else if (still.TryGetValue(sample.Socket, out SocketSample now) && now.Inode == sample.Inode && now.HeldBy == HeldBy.File)
+            else if (without.TryGetValue(sample.Socket, out SocketSample now) && now.Inode == sample.Inode && now.HeldBy == HeldBy.File)
             {
-                Add(now, Processes.SeesAll ? BindSocket.InFlight : BindSocket.HeldByUnknown, null, 0);
+                still.Add(now);
             }
         }
+
+        return [.. still];
     }
 
     private void Add(in SocketSample sample, string heldBy, SocketHolders? holders, int first)

@@ -34,22 +34,28 @@ internal sealed unsafe class SocketProgram : IDisposable
     private readonly TracerObject? _object;
     private readonly BpfLink _files;
     private readonly BpfLink? _owners;
+    private readonly BpfLink _exiting;
     private readonly MemoryMap _request;
     private readonly MemoryMap _walk;
     private readonly MemoryMap _found;
     private readonly int _walkProgram;
 
+    /// <param name="findsOwners">
+    /// Whether the program that looks for some files' descriptors is loaded as well, which takes the kernel as long as any of
+    /// the others. Without it, all descriptors are gone over.
+    /// </param>
     /// <exception cref="TraceException">The kernel has no type information, or refuses the programs.</exception>
-    public SocketProgram()
+    public SocketProgram(bool findsOwners)
     {
         Platform.EnsureUsable();
         KernelTypes types = TracerDefinition.KernelTypes;
         string walk = types.HasLoop ? "walk_loop" : "walk_steps";
+        findsOwners &= types.HasLoop;
         LibBpfLog.Begin();
         try
         {
             _object = new TracerObject(TracerDefinition.LoadObject("sockets", types.HasCast && Platform.Jit != false));
-            _object.Choose(types.HasLoop ? new HashSet<string> { "files", "owners", walk } : new HashSet<string> { "files", walk });
+            _object.Choose(findsOwners ? new HashSet<string> { "files", "exiting", "owners", walk } : new HashSet<string> { "files", "exiting", walk });
             MemoryMarshal.AsRef<SocketConfig>(_object.InitialValue(".rodata.config")) = new SocketConfig
             {
                 FreebindBit = (byte)(types.InetFlag("FREEBIND") ?? 0),
@@ -62,7 +68,8 @@ internal sealed unsafe class SocketProgram : IDisposable
             _walk = Share<SocketWalk>(".data.walk", 1, writable: true);
             _found = Share<SocketSample>(".bss", Found, writable: false);
             _files = Iterate("files");
-            _owners = types.HasLoop ? Iterate("owners") : null;
+            _exiting = Iterate("exiting");
+            _owners = findsOwners ? Iterate("owners") : null;
         }
         catch
         {
@@ -97,8 +104,8 @@ internal sealed unsafe class SocketProgram : IDisposable
     public void ReadFiles(SocketSamples samples) => Read(_files, samples);
 
     /// <summary>
-    /// The same, faster, of some files at least. Before Linux 5.17 all are gone over; there the programs cannot loop long
-    /// enough to look into tables of descriptors.
+    /// The same of some files at least, faster if it finds owners. Before Linux 5.17 all are gone over; there the programs
+    /// cannot loop long enough to look into tables of descriptors.
     /// </summary>
     /// <param name="files">As samples of <see cref="ReadTables"/> and <see cref="ReadPorts"/> have them.</param>
     public void ReadFilesOf(IEnumerable<ulong> files, SocketSamples samples)
@@ -116,7 +123,7 @@ internal sealed unsafe class SocketProgram : IDisposable
 
     /// <summary>Adds a sample for each descriptor of a bound socket that one process has, whatever was selected.</summary>
     /// <param name="processId">An id of the initial PID namespace.</param>
-    /// <returns>Whether that can be done: not before Linux 5.17.</returns>
+    /// <returns>Whether that can be done: not before Linux 5.17, and only if it finds owners.</returns>
     public bool ReadFilesOf(uint processId, SocketSamples samples)
     {
         if (_owners is null)
@@ -132,10 +139,32 @@ internal sealed unsafe class SocketProgram : IDisposable
         return true;
     }
 
+    /// <summary>Whether a process of this PID namespace may be closing its descriptors, which it no longer has, as it exits.</summary>
+    public bool IsAnyExiting()
+    {
+        using FileDescriptor iterator = Open(_exiting);
+        byte any;
+        nint length;
+        do
+        {
+            length = Libc.read(iterator, &any, sizeof(byte));
+        }
+        while (length < 0 && Marshal.GetLastPInvokeError() is Errno.EAGAIN or Errno.EINTR);
+
+        Check(length < 0 ? -Marshal.GetLastPInvokeError() : 0);
+        return length > 0;
+    }
+
+    private static FileDescriptor Open(BpfLink program)
+    {
+        FileDescriptor iterator = LibBpf.bpf_iter_create(LibBpf.bpf_link__fd(program));
+        Check(iterator.IsInvalid ? -Marshal.GetLastPInvokeError() : 0);
+        return iterator;
+    }
+
     private static void Read(BpfLink program, SocketSamples samples)
     {
-        using FileDescriptor iterator = LibBpf.bpf_iter_create(LibBpf.bpf_link__fd(program));
-        Check(iterator.IsInvalid ? -Marshal.GetLastPInvokeError() : 0);
+        using FileDescriptor iterator = Open(program);
         while (true)
         {
             nint length = Libc.read(iterator, samples.Reserve(ReadSize), ReadSize);
@@ -200,6 +229,7 @@ internal sealed unsafe class SocketProgram : IDisposable
     public void Dispose()
     {
         _owners?.Dispose();
+        _exiting?.Dispose();
         _files?.Dispose();
         _found?.Dispose();
         _walk?.Dispose();

@@ -35,7 +35,7 @@ public sealed class SocketSnapshot
         List<string> unseen = [];
         try
         {
-            using SocketProgram program = new();
+            using SocketProgram program = new(findsOwners: false);
             return new SocketSnapshot(Sort(KernelSockets.Read(program, selection, unseen).Where(selection.Wants)), unseen, null);
         }
         catch (TraceException refusal)
