@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 
 namespace BindSnoop.Reports;
@@ -13,10 +12,10 @@ internal sealed class ReportPage(BindReport report)
     /// <summary>How every such file begins.</summary>
     public const string Beginning = "<!DOCTYPE html>\n<!-- A report of BindSnoop. -->\n";
 
-    private static readonly string s_charts = Asset("uPlot.iife.min.js");
-    private static readonly string s_script = Asset("report.js");
-    private static readonly string s_styles = Asset("uPlot.min.css") + Asset("report.css");
-    private static readonly string s_license = Asset("uPlot.LICENSE");
+    private const string Charts = "uPlot.iife.min.js";
+    private const string Script = "report.js";
+    private const string ChartStyles = "uPlot.min.css";
+    private const string Styles = "report.css";
 
     private static readonly (string Id, string Name)[] s_sections =
     [
@@ -50,8 +49,8 @@ internal sealed class ReportPage(BindReport report)
         calls.WriteEvents(data.Listed);
         sockets.WriteSources();
         _page.Html.AddOwn("</main>\n<footer><p>");
-        _page.Html.Add($"Made by BindSnoop {BindReport.Version}. Charts by uPlot 1.6.32.</p>\n<details><summary>License of uPlot</summary><pre>{s_license}</pre></details></footer>\n");
-        _page.Html.AddOwn($"<script type=\"application/json\" id=\"data\">{data.Json}</script>\n<script>{s_charts}</script>\n<script>{s_script}</script>\n</body>\n</html>\n");
+        _page.Html.Add($"Made by BindSnoop {BindReport.Version}. Charts by uPlot 1.6.32.</p>\n<details><summary>License of uPlot</summary><pre>{Asset("uPlot.LICENSE")}</pre></details></footer>\n");
+        _page.Html.AddOwn($"<script type=\"application/json\" id=\"data\">{data.Json}</script>\n<script>{Asset(Charts)}</script>\n<script>{Asset(Script)}</script>\n</body>\n</html>\n");
         return Encoding.UTF8.GetBytes(_page.Html.ToString());
     }
 
@@ -61,16 +60,17 @@ internal sealed class ReportPage(BindReport report)
         return reader.ReadToEnd();
     }
 
-    private static string Hash(string text) => $"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(text)))}'";
+    /// <summary>As a source of the policy; computed by the build.</summary>
+    private static string Hash(string name) => $"'sha256-{Asset($"{name}.sha256").TrimEnd()}'";
 
     private void WriteHead()
     {
-        string policy = $"default-src 'none'; script-src {Hash(s_charts)} {Hash(s_script)}; style-src {Hash(s_styles)}; " +
+        string policy = $"default-src 'none'; script-src {Hash(Charts)} {Hash(Script)}; style-src {Hash(ChartStyles)} {Hash(Styles)}; " +
             "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
         _page.Html.AddOwn($"{Beginning}<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n");
         _page.Html.AddOwn("<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n");
         _page.Html.Add($"<title>{report.Title}</title>\n");
-        _page.Html.AddOwn($"<style>{s_styles}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n");
+        _page.Html.AddOwn($"<style>{Asset(ChartStyles)}</style>\n<style>{Asset(Styles)}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the report</a>\n<header>\n");
         _page.Html.Add($"<h1>{report.Title}</h1>\n<p>{Span()}. Times are those of UTC{Offset()}.</p>\n</header>\n");
         _page.Html.AddOwn("<nav aria-label=\"Sections\"><ul>");
         foreach ((string id, string name) in s_sections)
