@@ -14,6 +14,8 @@
     Publish    makes output/publish/RID/bindsnoop, one file that needs neither .NET nor libbpf, and glibc 2.28 or later;
                RID is linux-x64 or linux-arm64, by default the one of this machine. It is linked with packages of Debian
                (tools/sysroot); where these cannot be had, and for this machine's RID only, with this machine's.
+               linux-x64-static and linux-arm64-static need no glibc either: they run in an empty container, and
+               beside musl. They know the users of /etc/passwd and the hosts of /etc/hosts and DNS only, and send no OTLP by https.
     Install    publishes that of this machine, and copies it, its manual page and its completion into bin/ and share/
                of the folder given, by default /usr/local.
     Image      makes the packages of the command line, and of them a container image, output/packages/bindsnoop-VERSION-RID.oci.tar.
@@ -21,7 +23,7 @@
     Package    makes output/BindSnoop.VERSION.nupkg of the module, as the PowerShell Gallery takes it, with a list of
                what it consists of and was built with (SPDX) in _manifest, and outputs its path. With a RID it publishes,
                and makes packages of the command line in output/packages: a .deb, an archive for other distributions
-               to be unpacked in /usr/local, the list of what they consist of, and their checksums. SOURCE_DATE_EPOCH is the time in them, by default
+               to be unpacked in /usr/local, another with the static file, the lists of what they consist of, and their checksums. SOURCE_DATE_EPOCH is the time in them, by default
                that of the last commit. Both also make output/packages/bindsnoop-VERSION-sources.tar: those of the
                libraries of others that are in the packages, as their licences ask.
 .EXAMPLE
@@ -54,9 +56,10 @@ param(
             param($Command, $Parameter, $Word, $Ast, $Bound)
             $null = $Command, $Parameter, $Ast
             $values = switch ($Bound['Task']) {
-                { $_ -in 'Publish', 'Package', 'Image' } { 'linux-x64', 'linux-arm64' }
+                'Publish' { 'linux-x64', 'linux-arm64', 'linux-x64-static', 'linux-arm64-static' }
+                { $_ -in 'Package', 'Image' } { 'linux-x64', 'linux-arm64' }
                 'Kernels' { (Get-Content -LiteralPath "$PSScriptRoot/tests/vm/kernels") -match '^\d' -replace ' .*' }
-                'Test' { (Get-ChildItem -Path "$PSScriptRoot/tests/*.Tests" -Directory).Name + 'Pester', 'native', 'packages', 'fleet', 'kernels' }
+                'Test' { (Get-ChildItem -Path "$PSScriptRoot/tests/*.Tests" -Directory).Name + 'Pester', 'native', 'packages', 'distributions', 'fleet', 'kernels' }
             }
             @($values) -like "$Word*"
         })]
@@ -155,7 +158,7 @@ function Save-Source {
     $null = New-Item -ItemType Directory -Force -Path "$output/packages"
     & "$PSScriptRoot/tools/libbpf" --sources "$output/packages/bindsnoop-$(Get-Version)-sources.tar" 2>&1 | ForEach-Object { Show $_ }
     if ($LASTEXITCODE -ne 0) {
-        throw "The sources of libbpf, libelf and zlib cannot be had: without them, the packages must not be passed on."
+        throw "The sources of the linked libraries cannot be had: without them, the packages must not be passed on."
     }
 }
 
@@ -164,13 +167,14 @@ function Get-Version {
 }
 
 function Publish-CommandLine([string] $RuntimeIdentifier) {
-    if ($RuntimeIdentifier -notin $runtimeIdentifiers) {
-        throw "Nothing can be published for '$RuntimeIdentifier': give linux-x64 or linux-arm64."
+    $machine = $RuntimeIdentifier -replace '-static$'
+    if ($machine -notin $runtimeIdentifiers) {
+        throw "Nothing can be published for '$RuntimeIdentifier': give linux-x64 or linux-arm64, or one of these with -static."
     }
     $folder = "$output/publish/$RuntimeIdentifier"
     # What an earlier run has made is not to pass for what this one could not make.
     Remove-Item -LiteralPath $folder -Recurse -ErrorAction Ignore
-    Invoke-Dotnet publish src/BindSnoop.Cli "RuntimeIdentifier=$RuntimeIdentifier", 'Native=true', "SysRoot=$(Get-SysRoot $RuntimeIdentifier)"
+    Invoke-Dotnet publish src/BindSnoop.Cli "RuntimeIdentifier=$machine", 'Native=true', "Static=$($machine -ne $RuntimeIdentifier)", "SysRoot=$(Get-SysRoot $RuntimeIdentifier)"
     "$folder/bindsnoop"
 }
 
@@ -191,6 +195,7 @@ function New-LinuxPackage {
     if (-not (Get-SysRoot $RuntimeIdentifier)) {
         throw "There is nothing to link with for $RuntimeIdentifier that runs on other machines, so no packages were made."
     }
+    $static = Publish-CommandLine "$RuntimeIdentifier-static"
     # A program for another machine cannot print its completion here; that of the build is the same.
     $runs = $program
     if ($RuntimeIdentifier -ne (Get-RuntimeIdentifier)) {
@@ -203,10 +208,14 @@ function New-LinuxPackage {
     Save-Source
     $version = Get-Version
     # All that it was compiled of, the compiler's own runtime among them, is in it.
-    $contained = @(Get-LockedPackage "$PSScriptRoot/src/BindSnoop.Cli/obj/native/$RuntimeIdentifier/packages.lock.json" Bundled) + @(Get-LinkedLibrary libbpf, elfutils)
-    ConvertTo-Sbom bindsnoop $version "pkg:generic/bindsnoop@${version}?platform=$RuntimeIdentifier" $program (Split-Path -Path $program) -Contained $contained |
-        Set-Content -LiteralPath "$output/packages/bindsnoop-$version-$RuntimeIdentifier.spdx.json"
-    & "$PSScriptRoot/tools/linux-packages" $RuntimeIdentifier $program "$output/publish/completion" "$output/packages"
+    $contained = @(Get-LockedPackage "$PSScriptRoot/src/BindSnoop.Cli/obj/native/$RuntimeIdentifier/packages.lock.json" Bundled) + @(Get-LinkedLibrary libbpf, elfutils, sqlite3)
+    foreach ($file in $program, $static) {
+        $rid = Split-Path -Path (Split-Path -Path $file) -Leaf
+        $parts = @{ Contained = $contained + @(if ($file -eq $static) { Get-LinkedLibrary glibc }) }
+        ConvertTo-Sbom bindsnoop $version "pkg:generic/bindsnoop@${version}?platform=$rid" $file (Split-Path -Path $file) @parts |
+            Set-Content -LiteralPath "$output/packages/bindsnoop-$version-$rid.spdx.json"
+    }
+    & "$PSScriptRoot/tools/linux-packages" $RuntimeIdentifier "$output/publish" "$output/packages"
     if ($LASTEXITCODE -ne 0) {
         throw "Packaging for $RuntimeIdentifier failed with status $LASTEXITCODE."
     }
@@ -285,9 +294,9 @@ function Get-LockedPackage([string] $LockFile, [string] $Prefix) {
 
 # What is linked in of Debian's sources.
 function Get-LinkedLibrary([string[]] $Name) {
-    $licenses = @{ libbpf = 'LGPL-2.1-only OR BSD-2-Clause'; elfutils = 'LGPL-3.0-or-later OR GPL-2.0-or-later'; zlib = 'Zlib' }
+    $licenses = @{ libbpf = 'LGPL-2.1-only OR BSD-2-Clause'; elfutils = 'LGPL-3.0-or-later OR GPL-2.0-or-later'; zlib = 'Zlib'; sqlite3 = 'blessing'; glibc = 'LGPL-2.1-or-later' }
     foreach ($line in Get-Content -LiteralPath "$PSScriptRoot/tools/sysroot.lock") {
-        if ($line -match '/([a-z]+)_([^/]+)\.dsc ' -and $Matches[1] -in $Name) {
+        if ($line -match '/([a-z0-9]+)_([^/]+)\.dsc ' -and $Matches[1] -in $Name) {
             ConvertTo-SbomPackage "Bundled-$($Matches[1])" $Matches[1] $Matches[2] "pkg:deb/debian/$($Matches[1])@$($Matches[2])?arch=source" $licenses[$Matches[1]]
         }
     }

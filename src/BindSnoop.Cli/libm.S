@@ -1,5 +1,5 @@
 /*
- * What is linked against glibc 2.29 or later needs that version for log() and pow() alone, as those got new versions
+ * What is linked against glibc 2.29 or later needs that version for these alone, as they got new versions
  * there that leave out the error handling of System V. The older ones compute the same, so with them 2.28 will do.
  */
 #if defined __x86_64__
@@ -21,7 +21,9 @@
 	.size __wrap_##name, . - __wrap_##name
 
 	.text
+	WITH_OLDEST(exp)
 	WITH_OLDEST(log)
+	WITH_OLDEST(log2)
 	WITH_OLDEST(pow)
 
 	.section .note.GNU-stack, "", %progbits

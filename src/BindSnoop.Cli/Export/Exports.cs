@@ -101,6 +101,7 @@ internal sealed class Exports : IDisposable
     // By itself, as the SDK's assemblies take time to load and are seldom needed.
     private void Connect(OtlpTarget target, bool events)
     {
+        target.EnsureUsable();
         ResourceBuilder resource = Resource();
         _logs = _plan.Logs && events ? new OtlpLogs(target, resource, _plan.MaxQueued) : null;
         _metrics = _plan.Metrics ? new OtlpMetrics(target, resource, _plan.MetricInterval) : null;

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using BindSnoop.Interop;
 using OpenTelemetry.Exporter;
 
 namespace BindSnoop.Cli.Export;
@@ -7,6 +9,35 @@ namespace BindSnoop.Cli.Export;
 /// <param name="Grpc">By gRPC; else by HTTP.</param>
 internal sealed record OtlpTarget(Uri Url, bool Grpc)
 {
+    /// <summary>Fails with one clear error where this machine lacks what sending takes, of which the runtime would die.</summary>
+    /// <exception cref="TraceException"><c>RandomNotFound</c>, <c>OpenSslNotFound</c>.</exception>
+    public void EnsureUsable()
+    {
+        if (!File.Exists("/dev/urandom"))
+        {
+            throw new TraceException(
+                "RandomNotFound", TraceErrorKind.NotInstalled, "OTLP needs /dev/urandom, and there is none.", "Mount /dev, as container engines do.", Url.AbsoluteUri);
+        }
+
+        // Those that the runtime tries, in its order.
+        string?[] versions = [Environment.GetEnvironmentVariable("CLR_OPENSSL_VERSION_OVERRIDE"), "3", "1.1"];
+        if (Url.Scheme == Uri.UriSchemeHttp || versions.Any(v => v is not null && NativeLibrary.TryLoad($"libssl.so.{v}", out _)))
+        {
+            return;
+        }
+
+        // Every program that is not linked statically has it loaded.
+        bool loads = !LibBpf.IsLinked || NativeLibrary.TryLoad("libc.so.6", out _);
+        throw new TraceException(
+            "OpenSslNotFound",
+            TraceErrorKind.NotInstalled,
+            loads ? "OTLP by https needs OpenSSL, and neither libssl.so.3 nor libssl.so.1.1 is installed on this machine."
+                : "This bindsnoop is linked statically and cannot load OpenSSL, which OTLP by https needs.",
+            loads ? "Install it: 'apt install libssl3' (Debian, Ubuntu), 'dnf install openssl-libs' (Fedora); or give a URL with http."
+                : "Give a URL with http, such as that of a collector on this machine; or use the bindsnoop that needs glibc 2.28.",
+            Url.AbsoluteUri);
+    }
+
     /// <summary>Sets up an exporter of one signal, with a sender that reports the outcome of each request.</summary>
     public void Configure(OtlpExporterOptions options, string signal, Func<HttpClient, HttpMessageHandler> sender)
     {

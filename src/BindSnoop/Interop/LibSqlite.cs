@@ -1,10 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace BindSnoop.Interop;
 
 /// <summary>
-/// The part of SQLite that the engine uses, of the machine's own library. Names and semantics are SQLite's own. There is no
-/// managed library in between: the module may not bring one, and the native build of the command line stays one file.
+/// The part of SQLite that the engine uses, of the machine's own library, or of this program. Names and semantics are SQLite's
+/// own. There is no managed library in between: the module may not bring one, and the native build of the command line stays one file.
 /// </summary>
 internal static unsafe partial class LibSqlite
 {
@@ -32,10 +33,19 @@ internal static unsafe partial class LibSqlite
     // WITHOUT ROWID, common table expressions, upserts: 3.24, of 2018.
     private const int OldestVersion = 3024000;
 
+    /// <summary>Whether it is part of this program, as in the native build of the command line.</summary>
+    [FeatureSwitchDefinition("BindSnoop.LibSqlite.IsLinked")]
+    private static bool IsLinked => AppContext.TryGetSwitch("BindSnoop.LibSqlite.IsLinked", out bool linked) && linked;
+
     /// <summary>Fails with one clear error where SQLite is missing or too old.</summary>
     /// <exception cref="TraceException"><c>SqliteNotFound</c>, <c>SqliteTooOld</c>.</exception>
     public static void EnsureLoaded()
     {
+        if (IsLinked)
+        {
+            return;
+        }
+
         const string Remedy = "Install SQLite 3.24 or later: 'apt install libsqlite3-0' (Debian, Ubuntu), 'dnf install sqlite-libs' (Fedora).";
         if (!NativeLibrary.TryLoad(Library, typeof(LibSqlite).Assembly, null, out _))
         {
