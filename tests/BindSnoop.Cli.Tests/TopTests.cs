@@ -139,7 +139,7 @@ public sealed class TopTests
         Assert.Contains("before", after, StringComparison.Ordinal);
         Assert.Contains($"status {status}", after, StringComparison.Ordinal);
         Assert.DoesNotContain("CONTAINER", after, StringComparison.Ordinal);
-        Assert.Equal("0 1", tmux.Ask("#{alternate_on} #{cursor_flag}"));
+        Assert.Equal("0 1", tmux.Format("#{alternate_on} #{cursor_flag}"));
     }
 
     private static string Screen(TopCounts counts, TopView view) => new TopScreen(counts) { View = view }.Render(200, 60, colors: false);
@@ -197,7 +197,7 @@ public sealed class TopTests
 
         public string Capture() => Ask("capture-pane", "-p");
 
-        public string Ask(string format) => Ask("display-message", "-p", format);
+        public string Format(string format) => Ask("display-message", "-p", format);
 
         /// <summary>Waits until the screen has it on a line, not counting the command line, and gives the screen.</summary>
         public string WaitFor(string text)
@@ -224,6 +224,7 @@ public sealed class TopTests
         private string Ask(params string[] args)
         {
             using Tool tool = Tool.RunProgram("tmux", ["-S", _socket, .. args]);
+            Assert.True(tool.WaitForEnd() == 0, $"tmux {string.Join(' ', args)}: {tool.Errors}");
             return string.Join('\n', tool.Lines);
         }
     }
