@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using BindSnoop.Cli.Output;
+using Polly;
+using Polly.Retry;
 
 namespace BindSnoop.Cli.Export;
 
@@ -27,6 +29,27 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
 
     private static readonly string[] s_grpcLater = ["1", "4", "8", "10", "11", "14", "15"];
 
+    private const string NoAnswer = "no answer in time";
+
+    // Not all senders of a fleet at once after an outage, hence the jitter.
+    private readonly ResiliencePipeline<Attempt> _attempts = new ResiliencePipelineBuilder<Attempt>()
+        .AddRetry(new RetryStrategyOptions<Attempt>
+        {
+            ShouldHandle = args => ValueTask.FromResult(patient && args.Outcome.Result.IsLater),
+            MaxRetryAttempts = int.MaxValue,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = s_firstPause,
+            MaxDelay = s_longestPause,
+            DelayGenerator = args => ValueTask.FromResult(PauseAsked(args.Outcome.Result.Response?.Headers.RetryAfter, DateTimeOffset.UtcNow, Random.Shared.NextDouble())),
+            OnRetry = args =>
+            {
+                args.Outcome.Result.Response?.Dispose();
+                return ValueTask.CompletedTask;
+            },
+        })
+        .Build();
+
     private readonly CancellationTokenSource _end = new();
     private string _trouble = "";
 
@@ -44,62 +67,57 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
     private async Task<HttpResponseMessage> SendAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         byte[] body = await request.Content!.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
-        for (int tries = 0; ; tries++)
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _end.Token);
+        Attempt last;
+        try
         {
-            HttpResponseMessage? response = null;
-            Exception? failure = null;
-            (bool later, string trouble) = (true, "");
-            try
-            {
-                using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _end.Token);
-                response = await client.SendAsync(Copy(request, body), either.Token).ConfigureAwait(false);
-                (later, trouble) = Judge(response);
-            }
-            catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or IOException)
-            {
-                failure = exception;
-                trouble = exception is OperationCanceledException ? "no answer in time" : (exception.InnerException ?? exception).Message;
-            }
-
-            if (trouble.Length == 0)
-            {
-                Report("");
-                Delivered += await CountAsync(request, body, response!).ConfigureAwait(false);
-                return response!;
-            }
-
-            // A request that was cancelled at the end says nothing about the receiver.
-            if (!_end.IsCancellationRequested)
-            {
-                Report(later && patient ? $"{trouble}; trying again" : trouble);
-            }
-
-            if (!later || !patient || _end.IsCancellationRequested || cancellationToken.IsCancellationRequested)
-            {
-                return response ?? throw new HttpRequestException(trouble, failure);
-            }
-
-            TimeSpan pause = PauseBefore(tries + 1, response?.Headers.RetryAfter, DateTimeOffset.UtcNow, Random.Shared.NextDouble());
-            response?.Dispose();
-            await Task.Delay(pause, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            last = await _attempts.ExecuteAsync(async token => await TryAsync(client, Copy(request, body), token).ConfigureAwait(false), either.Token).ConfigureAwait(false);
         }
+        catch (OperationCanceledException exception)
+        {
+            throw new HttpRequestException(NoAnswer, exception);
+        }
+
+        if (last.Trouble.Length > 0)
+        {
+            return last.Response ?? throw new HttpRequestException(last.Trouble, last.Failure);
+        }
+
+        Delivered += await CountAsync(request, body, last.Response!).ConfigureAwait(false);
+        return last.Response!;
     }
 
-    /// <summary>
-    /// How long to wait before another try: twice as long each time, and not all senders of a fleet at once after an
-    /// outage; but not before the receiver asked for (RFC 9110, 10.2.3).
-    /// </summary>
-    /// <param name="tries">How often it was tried.</param>
+    private async ValueTask<Attempt> TryAsync(HttpClient client, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        Attempt attempt;
+        try
+        {
+            attempt = Judge(await client.SendAsync(request, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException or IOException)
+        {
+            string trouble = exception is OperationCanceledException ? NoAnswer : (exception.InnerException ?? exception).Message;
+            attempt = new(null, exception, trouble, IsLater: true);
+        }
+
+        // A request that was cancelled at the end says nothing about the receiver.
+        if (!_end.IsCancellationRequested || attempt.Trouble.Length == 0)
+        {
+            Report(attempt.IsLater && patient ? $"{attempt.Trouble}; trying again" : attempt.Trouble);
+        }
+
+        return attempt;
+    }
+
+    /// <summary>How long the receiver asks to be left alone (RFC 9110, 10.2.3), and a little more by chance; null if it does not ask.</summary>
     /// <param name="asked">What the receiver asked for.</param>
     /// <param name="now">The time.</param>
     /// <param name="chance">From 0 to 1.</param>
-    internal static TimeSpan PauseBefore(int tries, RetryConditionHeaderValue? asked, DateTimeOffset now, double chance)
+    internal static TimeSpan? PauseAsked(RetryConditionHeaderValue? asked, DateTimeOffset now, double chance)
     {
-        TimeSpan longest = s_firstPause * Math.Pow(2, Math.Min(tries - 1, 10));
-        TimeSpan pause = (longest < s_longestPause ? longest : s_longestPause) * ((1 + chance) / 2);
         TimeSpan least = asked?.Delta ?? asked?.Date - now ?? TimeSpan.Zero;
         least = least < s_longestAsked ? least : s_longestAsked;
-        return pause > least ? pause : least + (pause * chance);
+        return least > TimeSpan.Zero ? least + (s_firstPause * chance) : null;
     }
 
     /// <summary>The SDK may send a request but once, so that every try is one of its own.</summary>
@@ -120,18 +138,19 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
         return copy;
     }
 
-    private static (bool Later, string Trouble) Judge(HttpResponseMessage response)
+    private static Attempt Judge(HttpResponseMessage response)
     {
         if (!response.IsSuccessStatusCode)
         {
-            return (s_later.Contains(response.StatusCode), string.Create(CultureInfo.InvariantCulture, $"HTTP status {(int)response.StatusCode} ({response.ReasonPhrase})"));
+            string trouble = string.Create(CultureInfo.InvariantCulture, $"HTTP status {(int)response.StatusCode} ({response.ReasonPhrase})");
+            return new(response, null, trouble, s_later.Contains(response.StatusCode));
         }
 
         const string Status = "grpc-status";
         string status = response.TrailingHeaders.TryGetValues(Status, out IEnumerable<string>? trailing) || response.Headers.TryGetValues(Status, out trailing)
             ? trailing.First()
             : "0";
-        return status == "0" ? (false, "") : (s_grpcLater.Contains(status), $"gRPC status {status}");
+        return status == "0" ? new(response, null, "", false) : new(response, null, $"gRPC status {status}", s_grpcLater.Contains(status));
     }
 
     /// <summary>The log records of a request, without those that the answer says were rejected (partial_success).</summary>
@@ -158,6 +177,13 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
             ? $"bindsnoop: warning: {what} cannot be sent to {url}: {DisplayText.Escape(trouble)}."
             : $"bindsnoop: {what} can be sent to {url} again.");
     }
+
+    /// <summary>How one attempt ended.</summary>
+    /// <param name="Response">What the receiver answered, if it did.</param>
+    /// <param name="Failure">Why it did not.</param>
+    /// <param name="Trouble">What was wrong, for the user; empty if nothing was.</param>
+    /// <param name="IsLater">Whether the same may work later.</param>
+    private readonly record struct Attempt(HttpResponseMessage? Response, Exception? Failure, string Trouble, bool IsLater);
 
     private sealed class Handler(OtlpSender sender, HttpClient client) : HttpMessageHandler
     {
