@@ -83,8 +83,11 @@ function New-PublishSuite {
             Add-Test $this.Name skipped "there is no $emulator to run it with" 'runs'
         }
         else {
-            $said = if ($here) { & "$folder/bindsnoop" --version 2>&1 } else { & $emulator -L (& "$repository/tools/sysroot" $rid) "$folder/bindsnoop" --version 2>&1 }
-            Add-Check $this.Name 'runs' ("$said" -ceq "$(& "$output/bin/bindsnoop" --version)") "--version says: $said"
+            foreach ($file in "$folder/bindsnoop", "$folder-static/bindsnoop") {
+                $said = if ($here) { & $file --version 2>&1 } else { & $emulator -L (& "$repository/tools/sysroot" $rid) $file --version 2>&1 }
+                $test = $file -like '*-static/*' ? 'runs, linked statically' : 'runs'
+                Add-Check $this.Name $test ("$said" -ceq "$(& "$output/bin/bindsnoop" --version)") "--version says: $said"
+            }
         }
     }
 }
@@ -103,7 +106,14 @@ function Get-Machine([string] $Path) {
 function New-PackagesSuite {
     [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It changes nothing.')]
     param([string[]] $RuntimeIdentifier, [string] $Needs)
-    New-Suite packages 300 (@("$PSScriptRoot/packages/run", '--report', "$results/packages.ctrf.json") + $RuntimeIdentifier) -Needs $Needs
+    New-Suite packages 600 (@("$PSScriptRoot/packages/run", '--report', "$results/packages.ctrf.json") + $RuntimeIdentifier) -Needs $Needs
+}
+
+# By their commands in the README, in Debian as debootstrap makes it. The roots are made beside what traces.
+function New-DistributionsSuite {
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It changes nothing.')]
+    param([string] $Name = 'distributions', [string[]] $Option = @(), [string] $Needs)
+    New-Suite $Name 600 (@("$PSScriptRoot/packages/distributions", '--report', "$results/$Name.ctrf.json") + $Option) -Needs $Needs
 }
 
 # The command line's suite again, on the file that needs no .NET, and that file's installation. Left out is what does
@@ -252,11 +262,13 @@ try {
             New-Suite Pester 1200 (New-ScriptCommand "$PSScriptRoot/Invoke-PesterTests.ps1" '-Report', "$results/Pester.ctrf.json") -Needs "publish-$other"
             New-NativeSuite $here
             New-PackagesSuite $here, $other -Needs "publish-$other"
+            New-DistributionsSuite -Needs roots
             New-Suite fleet 900 "$PSScriptRoot/fleet/run", '--install', '--report', "$results/fleet.ctrf.json"
         )
         $beside = @(
             New-PublishSuite $here
             New-PublishSuite $other
+            New-DistributionsSuite roots '--roots'
         )
         # An old kernel, and the newest with what this machine's own is least likely to let run. With the one file, which
         # starts sooner.

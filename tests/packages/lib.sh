@@ -113,12 +113,12 @@ mount_in() { # ROOT
 # What takes more of a machine than tracing does: SQLite, and in earlier versions OpenSSL.
 makes_a_record_and_a_report() { # ROOT COMMAND
     local said
-    rm -f "$1/tmp/record.db" "$1/tmp/report.html"
-    chroot "$1" "$2" record --duration 1 /tmp/record.db >"$work/said" 2>&1 || fail "record ended with status $?: $(cat "$work/said")"
-    said=$(chroot "$1" "$2" find /tmp/record.db 2>&1) || fail "find ended with status $?: $said"
-    chroot "$1" "$2" report -o /tmp/report.html /tmp/record.db >"$work/said" 2>&1 || fail "report ended with status $?: $(cat "$work/said")"
-    grep -q '^<!-- A report of BindSnoop' "$1/tmp/report.html" || fail 'that is no report'
-    rm "$1"/tmp/{record.db*,report.html}
+    mkdir -m 700 "$1/made"
+    chroot "$1" "$2" record --duration 1 /made/record.db >"$work/said" 2>&1 || fail "record ended with status $?: $(cat "$work/said")"
+    said=$(chroot "$1" "$2" find /made/record.db 2>&1) || fail "find ended with status $?: $said"
+    chroot "$1" "$2" report -o /made/report.html /made/record.db >"$work/said" 2>&1 || fail "report ended with status $?: $(cat "$work/said")"
+    grep -q '^<!-- A report of BindSnoop' "$1/made/report.html" || fail 'that is no report'
+    rm -r "$1/made"
 }
 
 # The command of the README's section "Install" that names FILE, for this machine.
