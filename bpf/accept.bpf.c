@@ -81,7 +81,8 @@ static __always_inline void fill(bool typed, struct accept_sample *sample, struc
 	struct sock *sk = call->sk;
 	struct net *net = LOAD(typed, sk, __sk_common.skc_net.net);
 
-	fill_origin(&sample->origin, task, inode_of(typed, sk), LOAD(typed, net, ns.inum), call->ret);
+	fill_origin(&sample->origin, task, inode_of(typed, sk), cgroup_of_socket(typed, sk), LOAD(typed, net, ns.inum),
+		    call->ret);
 	__builtin_memcpy(sample->local_address, local->address, sizeof(sample->local_address));
 	__builtin_memcpy(sample->remote_address, remote->address, sizeof(sample->remote_address));
 	sample->interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);

@@ -159,7 +159,8 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 		struct sock *sk = call->sk;
 		__u8 bits;
 
-		fill_origin(&sample->origin, task, inode_of(typed, sk), LOAD(typed, net, ns.inum), call->ret);
+		fill_origin(&sample->origin, task, inode_of(typed, sk), cgroup_of_socket(typed, sk),
+			    LOAD(typed, net, ns.inum), call->ret);
 		bits = BYTE_OF(common, skc_reuse);
 		sample->options = options_of(sk, common, bits);
 		sample->ipv6_only = call->owner ?
@@ -167,7 +168,7 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 					    BITS(common, skc_reuse, bits, skc_ipv6only);
 		sample->socket_uid = call->ret ? LOAD(typed, sk, sk_uid.val) : 0;
 	} else {
-		fill_origin(&sample->origin, task, 0, 0, call->ret);
+		fill_origin(&sample->origin, task, 0, 0, 0, call->ret);
 		sample->options = 0;
 		sample->ipv6_only = 0;
 		sample->socket_uid = 0;

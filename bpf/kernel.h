@@ -274,6 +274,10 @@ struct sk_buff_head {
 	__u32 qlen;
 };
 
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
 enum sock_flags {
 	SOCK_DEAD = 0,
 	SOCK_LINGER = 4,
@@ -291,6 +295,14 @@ struct sock {
 	__u8 sk_shutdown;
 	unsigned long sk_lingertime;
 	struct sk_buff_head sk_receive_queue;
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
+/* Before 5.15: 8520e224f547 ("bpf, cgroups: Fix cgroup v2 fallback on v1/v2 mixed mode"). */
+struct sock___cgroup_word {
+	struct {
+		__u64 val;
+	} sk_cgrp_data;
 };
 
 /* Only from 4faeee0cf8a5 ("tcp: deny tcp_disconnect() when threads are waiting") to 419ce133ab92 ("tcp: allow again tcp_disconnect() when threads are waiting"). */
@@ -491,6 +503,30 @@ static __always_inline __u64 inode_of(bool typed, struct sock *sk)
 	struct socket *socket = LOAD(typed, sk, sk_socket);
 
 	return socket ? LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino) : 0;
+}
+
+/*
+ * The id of the cgroup that a socket was made in, whoever has it by now. 0 where it is not known: the kernel has none for
+ * sockets, or before 5.15 stores a class or a priority of cgroup v1 in its place, which sets one of the two lowest bits.
+ */
+static __always_inline __u64 cgroup_of_socket(bool typed, struct sock *sk)
+{
+	struct sock___cgroup_word *before = (void *)sk;
+	struct cgroup *cgroup = NULL;
+	struct kernfs_node *node;
+
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup)) {
+		cgroup = LOAD(typed, sk, sk_cgrp_data.cgroup);
+	} else if (bpf_core_field_exists(before->sk_cgrp_data.val)) {
+		__u64 word = LOAD(false, before, sk_cgrp_data.val);
+
+		if (!(word & 3))
+			cgroup = (void *)word;
+	}
+	if (!cgroup)
+		return 0;
+	node = LOAD(typed, CAST(struct cgroup, cgroup), kn);
+	return LOAD(typed, CAST(struct kernfs_node, node), id);
 }
 
 /*

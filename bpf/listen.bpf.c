@@ -107,8 +107,8 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 
 	if (!sample)
 		return dropped();
-	fill_origin(&sample->origin, call->task ?: current_task(), inode_of(typed, call->sk), LOAD(typed, net, ns.inum),
-		    call->ret);
+	fill_origin(&sample->origin, call->task ?: current_task(), inode_of(typed, call->sk),
+		    cgroup_of_socket(typed, call->sk), LOAD(typed, net, ns.inum), call->ret);
 	__builtin_memcpy(sample->address, bound->address, sizeof(sample->address));
 	sample->interface_index = common->skc_bound_dev_if;
 	sample->backlog = call->backlog;

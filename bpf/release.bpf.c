@@ -136,7 +136,8 @@ static __always_inline int emit(bool typed, const struct release *release, const
 
 	if (!sample)
 		return dropped();
-	fill_origin(&sample->origin, current_task(), inode_of(typed, release->sk), LOAD(typed, net, ns.inum), 0);
+	fill_origin(&sample->origin, current_task(), inode_of(typed, release->sk), cgroup_of_socket(typed, release->sk),
+		    LOAD(typed, net, ns.inum), 0);
 	if (!sample->origin.mount_namespace)
 		sample->origin.mount_namespace = known->mount_namespace;
 	__builtin_memcpy(sample->address, bound->address, sizeof(sample->address));

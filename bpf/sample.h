@@ -19,7 +19,8 @@ struct endpoint {
 struct origin {
 	__u64 time; /* ns, CLOCK_BOOTTIME */
 	__u64 cgroup_id;
-	__u64 inode; /* of the socket, 0 without one */
+	__u64 inode;		/* of the socket, 0 without one */
+	__u64 socket_cgroup_id; /* of the one that the socket was made in, 0 without a socket or where it is not known */
 	/* With HOST_ID set in them where config.pid_namespace does not number the process. */
 	__u32 process_id;
 	__u32 thread_id;
@@ -54,7 +55,7 @@ static __always_inline void submit(void *sample)
 }
 
 static __always_inline void fill_origin(struct origin *origin, struct task_struct *task, __u64 inode,
-					__u32 network_namespace, int ret)
+					__u64 socket_cgroup_id, __u32 network_namespace, int ret)
 {
 	/* First, so that the times of samples are in the order of their places in the buffer but for moments. */
 	__u64 time = bpf_ktime_get_boot_ns();
@@ -66,6 +67,7 @@ static __always_inline void fill_origin(struct origin *origin, struct task_struc
 
 	origin->time = time;
 	origin->inode = inode;
+	origin->socket_cgroup_id = socket_cgroup_id;
 	origin->uid = LOAD_TASK(cred, uid.val);
 	origin->gid = LOAD_TASK(cred, gid.val);
 	if (!network_namespace) {

@@ -203,6 +203,7 @@ static __always_inline enum reading read_once(struct socket_sample *sample, stru
 		sample->socket_type = kind.type;
 		sample->port = kind.type == SOCK_RAW || kind.protocol == IPPROTO_L2TP ? 0 : number;
 		sample->uid = LOAD(typed, more, sk_uid.val);
+		sample->socket_cgroup_id = cgroup_of_socket(typed, sk);
 		source = LOAD(false, inet, inet_sport);
 		/* Before the number is compared again below: a bind() that ends meanwhile gives it one. */
 		if (!number && sample->state == TCP_CLOSE && has_address(sample))

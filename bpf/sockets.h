@@ -159,8 +159,9 @@ struct socket_sample {
 	__u64 socket; /* its address, which only joins samples */
 	__u64 file;   /* the same of its file; 0 in samples of descriptors */
 	__u64 inode;
-	__u64 process_start; /* ns, CLOCK_BOOTTIME */
-	__u64 cgroup_id;
+	__u64 process_start;	  /* ns, CLOCK_BOOTTIME */
+	__u64 cgroup_id;	  /* of the process */
+	__u64 socket_cgroup_id;	  /* of the one that the socket was made in; 0 where it is not known */
 	char comm[TASK_COMM_LEN]; /* of the process */
 	__u32 process_id;
 	__u32 descriptor;

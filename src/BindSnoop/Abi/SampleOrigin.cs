@@ -12,6 +12,7 @@ internal struct SampleOrigin
     public ulong Time;
     public ulong CgroupId;
     public ulong Inode;
+    public ulong SocketCgroupId;
     public uint ProcessId;
     public uint ThreadId;
     public uint ParentProcessId;

@@ -12,6 +12,7 @@ internal struct SocketSample
     public ulong Inode;
     public ulong ProcessStart;
     public ulong CgroupId;
+    public ulong SocketCgroupId;
     public CommBytes Comm;
     public uint ProcessId;
     public uint Descriptor;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using BindSnoop.Abi;
+using BindSnoop.Host;
 
 namespace BindSnoop.Diagnosis;
 
@@ -49,7 +50,7 @@ internal static class HolderText
         string[] facts =
         [
             string.Create(CultureInfo.InvariantCulture, $"pid {first.ProcessId}"),
-            .. Belongs(first) is { } place ? [place] : Array.Empty<string>(),
+            .. Belongs(first, socket) is { } place ? [place] : Array.Empty<string>(),
             .. socket.PublishedFor is { Length: > 0 } container ? [$"for container {container}"] : Array.Empty<string>(),
             .. first.StartTime is { } start ? [string.Create(CultureInfo.InvariantCulture, $"started {start:yyyy-MM-dd HH:mm:ss}")] : Array.Empty<string>(),
         ];
@@ -57,7 +58,14 @@ internal static class HolderText
         return $"{first.Comm} ({string.Join(", ", facts)}){more}";
     }
 
-    private static string? Belongs(SocketOwner owner) =>
+    private static string? Belongs(SocketOwner owner, BindSocket socket) =>
+        socket.SocketUnit is not { Length: > 0 } unit ? Place(owner)
+        : IsSystemd(owner) ? $"for {unit}{(socket.ActivatedUnit is { Length: > 0 } service ? $", which starts {service}" : "")}"
+        : $"{(Place(owner) is { } place ? $"{place}, " : "")}by {unit}";
+
+    private static bool IsSystemd(SocketOwner owner) => SocketUnits.IsManager(CgroupOwner.Of(owner.CgroupPath));
+
+    private static string? Place(SocketOwner owner) =>
         owner.PodName is { Length: > 0 } pod ? $"container {owner.ContainerName} of pod {owner.PodNamespace}/{pod}"
         : owner.ContainerName is { Length: > 0 } name ? $"container {name}"
         : owner.ContainerId is { Length: > 0 } container ? $"container {Short(container)}"
@@ -96,9 +104,18 @@ internal static class HolderText
             _ when holders[0].HeldBy == nameof(HeldBy.Orphan) => "wait until it ends",
             _ when holders[0].HeldBy == nameof(HeldBy.AcceptQueue) => "stop the server that it waits for",
             _ when cause == BindCause.Connection => "wait until it is closed, or stop the process",
-            _ => holders.Count == 1 ? "stop it" : "stop them",
+            _ => holders.Count == 1 ? Stop(holders[0]) : "stop them",
         });
         return $"{string.Join(", ", ways)}, or choose another port{Hint(claim, holders)}";
+    }
+
+    /// <summary>What to stop: systemd itself goes on.</summary>
+    private static string Stop(BindSocket socket)
+    {
+        string[] services = [.. socket.Owners.Where(o => !IsSystemd(o)).Select(o => o.Unit is { Length: > 0 } unit ? unit : $"pid {o.ProcessId}").Distinct()];
+        return socket.SocketUnit is { Length: > 0 } made ? $"stop {string.Join(" and ", [made, .. services])}"
+            : socket.SocketUnit is null && socket.Owners.Any(IsSystemd) ? "stop its .socket unit, which 'systemctl list-sockets' shows"
+            : "stop it";
     }
 
     /// <summary>Why options that were set do not help.</summary>

@@ -27,6 +27,7 @@ public sealed class BindSocket
         Time = time;
         Source = source;
         InterfaceName = interfaceName;
+        SocketUnit = sample.SocketCgroupId == 0 ? null : SocketUnits.Of(Cgroups.PathOf(sample.SocketCgroupId));
     }
 
     /// <summary>When the snapshot was taken, in local time.</summary>
@@ -134,6 +135,12 @@ public sealed class BindSocket
     /// <summary>Its user's own unit, likewise; its user can choose it.</summary>
     public string? UserUnit => Owners.Count > 0 ? Owners[0].UserUnit : "";
 
+    /// <inheritdoc cref="TraceEvent.SocketUnit"/>
+    public string? SocketUnit { get; }
+
+    /// <inheritdoc cref="TraceEvent.ActivatedUnit"/>
+    public string? ActivatedUnit => SocketUnits.ServiceOf(SocketUnit);
+
     /// <summary>Its container by an engine of the system, likewise.</summary>
     public string? ContainerId => Owners.Count > 0 ? Owners[0].ContainerId : "";
 
@@ -204,6 +211,8 @@ public sealed class BindSocket
         Field<BindSocket>.Text(nameof(CgroupPath), s => s.CgroupPath),
         Field<BindSocket>.Text(nameof(Unit), s => s.Unit),
         Field<BindSocket>.Text(nameof(UserUnit), s => s.UserUnit),
+        Field<BindSocket>.Text(nameof(SocketUnit), s => s.SocketUnit),
+        Field<BindSocket>.Text(nameof(ActivatedUnit), s => s.ActivatedUnit),
         Field<BindSocket>.Text(nameof(ContainerId), s => s.ContainerId),
         Field<BindSocket>.Text(nameof(UserContainerId), s => s.UserContainerId),
         Field<BindSocket>.Text(nameof(ContainerName), s => s.ContainerName, heading: "CONTAINER"),

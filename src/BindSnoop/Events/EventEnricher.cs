@@ -9,9 +9,11 @@ namespace BindSnoop;
 /// <param name="CgroupPath">The caller's cgroup, or nothing.</param>
 /// <param name="InterfaceName">The interface that the socket is bound to, or nothing.</param>
 /// <param name="Container">What is known of the caller's container; null if nothing is.</param>
+/// <param name="SocketUnit">The unit that the socket is of; empty if it is of none, null if that is not known.</param>
 /// <param name="Finding">What is being found out about a failure; null if nothing is.</param>
 internal readonly record struct EventContext(
-    long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "", ContainerFacts? Container = null, Task<BindFinding>? Finding = null);
+    long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "", ContainerFacts? Container = null, string? SocketUnit = null,
+    Task<BindFinding>? Finding = null);
 
 /// <summary>
 /// Looks up what samples give only as a number, and what may soon be gone. The thread that reads the samples does so
@@ -37,6 +39,12 @@ internal sealed class EventEnricher
             backend,
             cgroupPath,
             NetworkInterfaces.NameOf(interfaceIndex, origin.NetworkNamespace, origin.ThreadId),
-            Containers.Of(cgroupPath));
+            Containers.Of(cgroupPath),
+            SocketUnitOf(origin, cgroupPath));
     }
+
+    private static string? SocketUnitOf(in SampleOrigin origin, string callers) =>
+        origin.SocketCgroupId != 0 ? SocketUnits.Of(origin.SocketCgroupId == origin.CgroupId ? callers : Cgroups.PathOf(origin.SocketCgroupId))
+        : origin.Inode == 0 ? ""
+        : null;
 }

@@ -33,6 +33,8 @@ public abstract class TraceEvent
         Inode = (long)origin.Inode;
         CgroupPath = context.CgroupPath;
         Container = context.Container;
+        SocketCgroupId = origin.SocketCgroupId;
+        SocketUnit = context.SocketUnit;
         Finding = context.Finding;
         InterfaceName = context.InterfaceName;
         Backend = BackendName(context.Backend);
@@ -131,6 +133,18 @@ public abstract class TraceEvent
     public string? UserUnit => CgroupOwner.Of(CgroupPath).UserUnit;
 
     /// <summary>
+    /// The system's .socket unit that systemd made the socket for, whichever process makes the call; empty if it was made for
+    /// none, null if that is not known. Only root can choose it.
+    /// </summary>
+    public string? SocketUnit { get; }
+
+    /// <summary>
+    /// The service that systemd starts for <see cref="SocketUnit"/>, as its unit files say when asked for; empty without such a
+    /// unit, null if it is not known.
+    /// </summary>
+    public string? ActivatedUnit => SocketUnits.ServiceOf(SocketUnit);
+
+    /// <summary>
     /// The container, as the system's engine calls it; empty outside of containers, null if not known. Only root can
     /// choose it.
     /// </summary>
@@ -159,6 +173,9 @@ public abstract class TraceEvent
 
     /// <summary>The pod's namespace; likewise.</summary>
     public string? PodNamespace => Container?.PodNamespace;
+
+    /// <summary>The cgroup that the socket was made in; 0 without a socket, or where the kernel does not show it.</summary>
+    internal ulong SocketCgroupId { get; }
 
     /// <summary>What is known of the container; null if nothing is.</summary>
     internal ContainerFacts? Container { get; }

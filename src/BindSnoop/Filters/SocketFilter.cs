@@ -30,7 +30,7 @@ public sealed record SocketFilter
     /// <summary>Cgroups of version 2, by path; each takes in its whole subtree.</summary>
     public IReadOnlyList<string> Cgroup { get; init; } = [];
 
-    /// <summary>Units of the system's systemd that holders run in, such as nginx.service.</summary>
+    /// <summary>Units of the system's systemd that holders run in, such as nginx.service, or that the socket was made for, such as ssh.socket.</summary>
     public IReadOnlyList<string> Unit { get; init; } = [];
 
     /// <summary>Containers that holders run in: by name (of the system's engines), or by id or at least its first 12 digits.</summary>

@@ -38,6 +38,9 @@ internal sealed unsafe class StateDirectory : IDisposable
         }
     }
 
+    /// <summary>Whether there is something by a name in it, trusted or not.</summary>
+    public bool Has(string name) => FileStatus.Of(_handle, name, out _) is not null;
+
     /// <summary>Opens a file that is in it; null where it is not, or is not trusted.</summary>
     public StateFile? OpenFile(string name)
     {

@@ -46,6 +46,10 @@ internal sealed class CallComparison(KnownCall call, KnownCaller caller)
         SameIfKnown(nameof(seen.NetworkNamespace), caller.NetworkNamespace, seen.NetworkNamespace);
         SameIfKnown(nameof(seen.MountNamespace), caller.MountNamespace, seen.MountNamespace);
         SameIfKnown(nameof(seen.CgroupId), (long?)caller.CgroupId, (long)seen.CgroupId);
+        if (seen.SocketCgroupId != 0)
+        {
+            SameIfKnown(nameof(seen.SocketCgroupId), (long?)caller.CgroupId, (long)seen.SocketCgroupId);
+        }
     }
 
     /// <summary>Compares what counts have.</summary>

@@ -34,6 +34,7 @@ internal static unsafe class SocketDiagnostics
     private const ushort ReqProtocol = 3;
     private const ushort AttributeProtocol = 10;
     private const ushort AttributeIpv6Only = 11;
+    private const ushort AttributeCgroupId = 21;
 
     // What netlink calls a TCP socket that is bound and no more, since 6.8 (91051f003948, "tcp: Dump bound-only sockets in inet_diag.").
     private const byte BoundInactive = 13;
@@ -213,6 +214,9 @@ internal static unsafe class SocketDiagnostics
                 case AttributeIpv6Only:
                     sample.Ipv6Only = attributes[AttributeHeaderSize];
                     known |= SocketFacts.Ipv6Only;
+                    break;
+                case AttributeCgroupId:
+                    sample.SocketCgroupId = MemoryMarshal.Read<ulong>(attributes[AttributeHeaderSize..]);
                     break;
                 case AttributeProtocol when protocol == Raw:
                     sample.ProtocolNumber = attributes[AttributeHeaderSize];

@@ -46,7 +46,7 @@ internal sealed class SocketSelection
         (_filter.Address.Count == 0 || WantsAddress(socket.AddressValue)) &&
         (_filter.ProcessId.Count == 0 || socket.Owners.Any(o => _filter.ProcessId.Contains((uint)o.ProcessId))) &&
         (_comms.Count == 0 || socket.Owners.Any(o => _comms.Contains(o.Comm))) &&
-        (_filter.Unit.Count == 0 || socket.Owners.Any(o => Units.Contain(_filter.Unit, o.Unit))) &&
+        (_filter.Unit.Count == 0 || Units.Contain(_filter.Unit, socket.SocketUnit) || socket.Owners.Any(o => Units.Contain(_filter.Unit, o.Unit))) &&
         (_filter.Container.Count == 0 || socket.Owners.Any(o => Containers.AreOf(_filter.Container, o.CgroupPath) == true)) &&
         (_cgroups.Length == 0 || socket.Owners.Any(o => _cgroups.Any(c => IsWithin(o.CgroupPath, c))));
 

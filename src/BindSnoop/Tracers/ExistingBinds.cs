@@ -35,7 +35,7 @@ internal sealed class ExistingBinds
         KernelClock clock = default;
         clock.Synchronize();
         long ticks = clock.ToUtcTicks((ulong)_begin);
-        Events = [.. snapshot.Sockets.Select(s => ToEvent(s, new EventContext(ticks, backend, s.CgroupPath, s.InterfaceName, ContainerOf(s))))];
+        Events = [.. snapshot.Sockets.Select(s => ToEvent(s, new EventContext(ticks, backend, s.CgroupPath, s.InterfaceName, ContainerOf(s), s.SocketUnit)))];
         _inodes.UnionWith(snapshot.Sockets.Select(s => s.Inode));
     }
 
@@ -78,6 +78,7 @@ internal sealed class ExistingBinds
                 Gid = uint.MaxValue,
                 NetworkNamespace = socket.NetworkNamespace,
                 Inode = from.Inode,
+                SocketCgroupId = from.SocketCgroupId,
             },
             Requested = new() { Family = BindEvent.NoAddress },
             Address = from.Address,

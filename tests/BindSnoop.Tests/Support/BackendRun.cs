@@ -65,6 +65,7 @@ internal sealed class BackendRun<TLine, TEvent>
         if (line.CgroupId is { } cgroup)
         {
             comparison.Equal("CgroupId", cgroup, actual.CgroupId);
+            comparison.Equal("SocketCgroupId", actual.Inode == 0 ? 0 : cgroup, actual.SocketCgroupId);
         }
 
         // Looked up after the call, when the cgroup may be gone for good; tests of their own see to those that stay.
