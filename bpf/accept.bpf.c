@@ -160,7 +160,8 @@ static __always_inline int report(bool typed, const struct outcome *call)
 	if (!caller_wanted() || !call_wanted(call->ret))
 		return filtered();
 	local.family = remote.family = LOAD(typed, sk, __sk_common.skc_family);
-	if (!family_wanted(local.family) || !protocol_wanted(call->protocol))
+	if (!family_wanted(local.family) || !protocol_wanted(call->protocol) ||
+	    !network_namespace_wanted(typed, LOAD(typed, sk, __sk_common.skc_net.net)))
 		return filtered();
 	fill_endpoints(typed, sk, !call->ret, &local, &remote);
 	if (config.by_port && !passes(in_bitmap(ports, local.port)))

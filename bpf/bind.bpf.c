@@ -193,7 +193,8 @@ static __always_inline int report(bool typed, const struct outcome *call)
 	struct endpoint bound = { .family = call->family };
 	__u32 interface_index = 0;
 
-	if (!family_wanted(call->family) || !protocol_wanted(call->kind.protocol))
+	if (!family_wanted(call->family) || !protocol_wanted(call->kind.protocol) ||
+	    !network_namespace_wanted(typed, call->sk ? call->common->skc_net.net : NULL))
 		return filtered();
 
 	/*

@@ -17,15 +17,17 @@ enum cgroup_hooks {
 struct config {
 	__u64 protocols[8]; /* bit n: protocol n */
 	__u32 cgroups;	    /* how many of cgroup_filter are set */
-	__u32 process_id;   /* with the next two: the only one asked for */
+	__u32 process_id;   /* with the next three: the only one asked for */
 	__u32 uid;
 	__u32 gid;
+	__u32 network_namespace;
 	__u32 pid_namespace; /* inode of the one whose ids are wanted; 0: the initial one */
 	__u8 by_port;
 	__u8 by_remote_port;
 	__u8 by_process_id;
 	__u8 by_uid;
 	__u8 by_gid;
+	__u8 by_network_namespace;
 	__u8 by_protocol;
 	__u8 by_address;
 	__u8 by_remote_address;
@@ -43,7 +45,7 @@ struct config {
 	__u8 transparent_bit;
 	__u8 bind_address_no_port_bit;
 	__u8 cgroup_hooks; /* enum cgroup_hooks */
-	__u8 reserved[3];
+	__u8 reserved[6];
 };
 
 const volatile struct config config SEC(".rodata.config") = {};

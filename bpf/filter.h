@@ -24,6 +24,7 @@ struct comm {
 FILTER_MAP(process_id_filter, __u32, __u8);
 FILTER_MAP(uid_filter, __u32, __u8);
 FILTER_MAP(gid_filter, __u32, __u8);
+FILTER_MAP(network_namespace_filter, __u32, __u8);
 FILTER_MAP(comm_filter, struct comm, __u8);
 
 /* Replaced by pinned maps of the user's; key and value sizes are those that bcc's tools document. */
@@ -212,6 +213,24 @@ static __always_inline bool place_wanted(void)
 static __always_inline bool mount_namespace_wanted(__u64 inode)
 {
 	return !config.by_mount_namespace_map || passes(bpf_map_lookup_elem(&mount_namespace_map, &inode) != NULL);
+}
+
+/* Whether a call's network namespace is wanted: the socket's, which `net` is, or where the call names none the caller's. */
+static __always_inline bool network_namespace_wanted(bool typed, struct net *net)
+{
+	struct nsproxy *nsproxy;
+	__u32 network_namespace;
+
+	if (!config.by_network_namespace)
+		return true;
+	if (!net) {
+		nsproxy = LOAD_TASK(current_task(), nsproxy);
+		net = LOAD_TASK(nsproxy, net_ns);
+		network_namespace = LOAD_TASK(net, ns.inum);
+	} else {
+		network_namespace = LOAD(typed, net, ns.inum);
+	}
+	return passes(MATCHES(network_namespace, network_namespace));
 }
 
 /* The others of them, whose answer somebody else may change during the call: asked once, as it returns. */

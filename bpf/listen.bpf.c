@@ -136,7 +136,8 @@ static __always_inline int report(bool typed, const struct outcome *call)
 {
 	struct endpoint bound = { .family = call->common->skc_family };
 
-	if (!family_wanted(bound.family) || !protocol_wanted(call->kind.protocol))
+	if (!family_wanted(bound.family) || !protocol_wanted(call->kind.protocol) ||
+	    !network_namespace_wanted(typed, call->common->skc_net.net))
 		return filtered();
 
 	/* A raw socket has no port; its number is its protocol. */

@@ -181,7 +181,7 @@ static __always_inline int report(bool typed, const struct release *release)
 	if (release->kind.type == SOCK_RAW)
 		bound.port = 0;
 	if (!caller_wanted() || !family_wanted(bound.family) || !protocol_wanted(release->kind.protocol) ||
-	    !place_wanted())
+	    !network_namespace_wanted(typed, common->skc_net.net) || !place_wanted())
 		return filtered();
 	if (config.by_mount_namespace_map) {
 		mount_namespace = current_mount_namespace() ?: known.mount_namespace;

@@ -32,7 +32,8 @@ public sealed class OptionTests
     {
         TraceFilter filter = Read(
             "-p", "1,2", "-p", "3", "-P80,443,8000-8999", "--uid", "0,root,1000", "--protocol", "tcp,17", "--address", "10.0.0.0/8,::1",
-            "--comm", "a,b", "--comm", "c", "--family", "ipv6", "-4", "--cgroup", "/a", "--cgroup", "/b", "--cgroupmap", "/c", "--mntnsmap", "/d", "--requested-only");
+            "--comm", "a,b", "--comm", "c", "--family", "ipv6", "-4", "--cgroup", "/a", "--cgroup", "/b", "--cgroupmap", "/c", "--mntnsmap", "/d", "--requested-only",
+            "--netns", "4026531840", "--netns", "/proc/self/ns/net");
         Assert.Equal([1u, 2u, 3u], filter.ProcessId);
         Assert.Equal([new PortRange(80, 80), new PortRange(443, 443), new PortRange(8000, 8999)], filter.Port);
         Assert.Equal([0u, 0u, 1000u], filter.Uid);
@@ -43,6 +44,7 @@ public sealed class OptionTests
         Assert.Equal(["/a", "/b"], filter.Cgroup);
         Assert.Equal("/c", filter.CgroupMap);
         Assert.Equal("/d", filter.MountNamespaceMap);
+        Assert.Equal([4026531840, Host.NetworkNamespaces.Own], filter.NetworkNamespace);
         Assert.True(filter.RequestedOnly);
         Assert.False(filter.IncludeError);
     }

@@ -146,6 +146,7 @@ public sealed class SocketUnitTests : IDisposable
             made = new(IPAddress.Loopback, 0);
             made.Start();
         });
+        string explanation = Test(made!).Explanation;
         using TcpListener other = new(IPAddress.Loopback, 0);
         other.Start();
         foreach (TcpListener listener in new[] { made!, other })
@@ -157,7 +158,6 @@ public sealed class SocketUnitTests : IDisposable
 
         BindSocket[] sockets = [Of(made!), Of(other)];
         Assert.Equal(unit, Assert.Single(SocketSnapshot.Take(new() { Unit = [unit], ProcessId = [(uint)Environment.ProcessId] }).Sockets).SocketUnit);
-        string explanation = Test(made!).Explanation;
         made!.Stop();
         other.Stop();
         Assert.True(binds.WaitForCount(2, s_patience) && listens.WaitForCount(2, s_patience) && accepts.WaitForCount(2, s_patience) && releases.WaitForCount(2, s_patience));
@@ -216,7 +216,7 @@ public sealed class SocketUnitTests : IDisposable
             BindSocket[] sockets = [.. SocketSnapshot.Take(new() { Port = [new PortRange(22391, 22391)] }).Sockets];
             Assert.Equal(2, sockets.Length);
             Assert.All(events, e => Assert.Equal(($"{_name}.socket", $"{_name}.socket", $"{_name}-web.service"), (e.Unit, e.SocketUnit, e.ActivatedUnit)));
-            Assert.All(sockets, s => Assert.Equal((1, $"{_name}.socket", $"{_name}-web.service"), (s.ProcessId, s.SocketUnit, s.ActivatedUnit)));
+            Assert.All(sockets, s => Assert.Equal(("systemd", $"{_name}.socket", $"{_name}-web.service"), (s.Comm, s.SocketUnit, s.ActivatedUnit)));
             string explanation = BindPortTest.Run(new() { Address = IPAddress.Loopback, Port = 22391 }).Explanation;
             Assert.Contains($"for {_name}.socket, which starts {_name}-web.service", explanation, StringComparison.Ordinal);
         }

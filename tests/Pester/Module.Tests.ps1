@@ -125,7 +125,7 @@ Describe 'The module' {
         @{ Name = 'Get-ListenEvent'; More = 'Protocol', 'Duration', 'MaxEvents' }
         @{ Name = 'Get-ReleaseEvent'; More = 'Protocol', 'Duration', 'MaxEvents'; CannotFail = $true }
     ) {
-        $filters = 'Port', 'ProcessId', 'Uid', 'Gid', 'AddressFamily', 'Address', 'Comm', 'Cgroup', 'Unit', 'Container', 'CgroupMap', 'MountNamespaceMap', 'Backend', 'BufferSize'
+        $filters = 'Port', 'ProcessId', 'Uid', 'Gid', 'AddressFamily', 'Address', 'Comm', 'Cgroup', 'Unit', 'Container', 'NetworkNamespace', 'CgroupMap', 'MountNamespaceMap', 'Backend', 'BufferSize'
         if (-not $CannotFail) {
             $filters += 'IncludeError'
         }

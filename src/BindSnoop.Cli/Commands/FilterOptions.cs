@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using BindSnoop.Host;
 using BindSnoop.Names;
 
 namespace BindSnoop.Cli.Commands;
@@ -33,6 +34,7 @@ internal sealed class FilterOptions(FilteredCall call)
     private readonly Option<string[]> _cgroup = List("--cgroup", "PATH", "Only this cgroup and those below it (may be repeated)");
     private readonly Option<string[]> _unit = List("--unit", "UNIT", "Only this running unit of the system's systemd, through restarts (may be repeated)");
     private readonly Option<string[]> _container = List("--container", "CONTAINER", "Only this container, by name, id or its first 12 digits, through restarts (may be repeated)");
+    private readonly Option<string[]> _netns = NetworkNamespace();
     private readonly Option<string?> _cgroupMap = new("--cgroupmap") { HelpName = "MAPPATH", Description = "Only cgroups in this pinned BPF map" };
     private readonly Option<string?> _mountNamespaceMap = new("--mntnsmap") { HelpName = "MAPPATH", Description = "Only mount namespaces in this pinned BPF map" };
 
@@ -41,7 +43,7 @@ internal sealed class FilterOptions(FilteredCall call)
         foreach (Option option in new Option[]
         {
             _processId, _port, _requestedOnly, _uid, _protocol, _address, _remotePort, _remoteAddress, _comm, _family, _ipv4, _ipv6, _cgroup, _unit, _container,
-            _cgroupMap, _mountNamespaceMap,
+            _netns, _cgroupMap, _mountNamespaceMap,
         })
         {
             bool isOfAccept = option == _remotePort || option == _remoteAddress;
@@ -80,6 +82,7 @@ internal sealed class FilterOptions(FilteredCall call)
         Cgroup = parsed.GetValue(_cgroup) ?? [],
         Unit = parsed.GetValue(_unit) ?? [],
         Container = parsed.GetValue(_container) ?? [],
+        NetworkNamespace = NetworkNamespace(parsed, _netns),
         CgroupMap = parsed.GetValue(_cgroupMap),
         MountNamespaceMap = parsed.GetValue(_mountNamespaceMap),
         IncludeError = includeError,
@@ -95,6 +98,13 @@ internal sealed class FilterOptions(FilteredCall call)
 
     internal static T[] Values<T>(ParseResult parsed, Option<string[]> option, Func<string, T> parse) =>
         [.. (parsed.GetValue(option) ?? []).SelectMany(list => list.Split(',')).Select(text => UsageException.For(parse, text))];
+
+    internal static Option<string[]> NetworkNamespace() =>
+        List("--netns", "NETNS", "Only this network namespace: inode number, name of 'ip netns', path, or Host (may be repeated)");
+
+    // A path may have commas in it.
+    internal static uint[] NetworkNamespace(ParseResult parsed, Option<string[]> option) =>
+        [.. (parsed.GetValue(option) ?? []).Select(text => UsageException.For(NetworkNamespaces.Parse, text))];
 
     internal static uint ParseProcessId(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id > 0

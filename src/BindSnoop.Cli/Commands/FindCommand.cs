@@ -21,7 +21,7 @@ internal sealed class FindCommand
     private readonly Option<string[]> _comm = FilterOptions.List("--comm", "NAME", "Only calls of threads of this name (may be repeated)");
     private readonly Option<string[]> _unit = FilterOptions.List("--unit", "UNIT", "Only calls from this systemd unit (may be repeated)");
     private readonly Option<string[]> _container = FilterOptions.List("--container", "CONTAINER", "Only calls from this container, by id, its first 12 digits, or name (may be repeated)");
-    private readonly Option<string[]> _netns = FilterOptions.List("--netns", "NETNS", "Only this network namespace: inode number, name of 'ip netns', or path (may be repeated)");
+    private readonly Option<string[]> _netns = FilterOptions.NetworkNamespace();
     private readonly Option<bool> _failed = new("--failed", "-E") { Description = "Only binds that failed" };
     private readonly Option<string[]> _cause = FilterOptions.List("--cause", "CAUSE[,CAUSE...]", "Only binds that failed for this reason: Listening, PrivilegedPort, ...", [], [.. Diagnosis.BindCause.All]);
     private readonly Option<bool> _wide = new("--wide", "-w") { Description = "Print addresses in full" };
@@ -121,7 +121,7 @@ internal sealed class FindCommand
             Comm = parsed.GetValue(_comm) ?? [],
             Unit = parsed.GetValue(_unit) ?? [],
             Container = parsed.GetValue(_container) ?? [],
-            NetworkNamespace = FilterOptions.Values(parsed, _netns, NetworkNamespaces.Parse),
+            NetworkNamespace = FilterOptions.NetworkNamespace(parsed, _netns),
             Failed = parsed.GetValue(_failed),
             Cause = FilterOptions.Values(parsed, _cause, text => text),
         };

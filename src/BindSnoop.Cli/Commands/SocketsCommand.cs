@@ -18,7 +18,7 @@ internal sealed class SocketsCommand
     private readonly Option<string[]> _cgroup = FilterOptions.List("--cgroup", "PATH", "Only sockets that processes of this cgroup and those below it hold (may be repeated)");
     private readonly Option<string[]> _unit = FilterOptions.List("--unit", "UNIT", "Only sockets that processes of this unit of the system's systemd hold (may be repeated)");
     private readonly Option<string[]> _container = FilterOptions.List("--container", "CONTAINER", "Only sockets that processes of this container hold, by name, id or its first 12 digits (may be repeated)");
-    private readonly Option<string[]> _netns = FilterOptions.List("--netns", "NETNS", "Only this network namespace: inode number, name of 'ip netns', or path (may be repeated)");
+    private readonly Option<string[]> _netns = FilterOptions.NetworkNamespace();
     private readonly Option<string[]> _family = FilterOptions.List("--family", "FAMILY", "Only sockets of this IP version: IPv4 or IPv6", [], "IPv4", "IPv6");
     private readonly Option<bool> _ipv4 = new("--ipv4", "-4") { Description = "Only IPv4 sockets" };
     private readonly Option<bool> _ipv6 = new("--ipv6", "-6") { Description = "Only IPv6 sockets" };
@@ -84,7 +84,7 @@ internal sealed class SocketsCommand
         Cgroup = parsed.GetValue(_cgroup) ?? [],
         Unit = parsed.GetValue(_unit) ?? [],
         Container = parsed.GetValue(_container) ?? [],
-        NetworkNamespace = [.. (parsed.GetValue(_netns) ?? []).Select(text => UsageException.For(NetworkNamespaces.Parse, text))],
+        NetworkNamespace = FilterOptions.NetworkNamespace(parsed, _netns),
         AddressFamily =
         [
             .. FilterOptions.Values(parsed, _family, FilterOptions.ParseFamily),

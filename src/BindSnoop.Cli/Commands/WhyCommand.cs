@@ -12,7 +12,7 @@ internal sealed class WhyCommand
     private readonly Option<string?> _protocol = new("--protocol") { HelpName = "NAME", Description = "The protocol: TCP (the default), UDP, MPTCP, SCTP, ... or a number" };
     private readonly Option<string?> _uid = new("--uid", "-u") { HelpName = "USER", Description = "Whether this user could bind it, by number or name" };
     private readonly Option<string?> _processId = new("--pid", "-p") { HelpName = "PID", Description = "Whether this process could, in its network namespace" };
-    private readonly Option<string?> _netns = new("--netns") { HelpName = "NETNS", Description = "In this network namespace: inode number, name of 'ip netns', or path" };
+    private readonly Option<string?> _netns = new("--netns") { HelpName = "NETNS", Description = "In this network namespace: inode number, name of 'ip netns', path, or Host" };
     private readonly Option<bool> _reuseAddress = new("--reuseaddr") { Description = "With SO_REUSEADDR set" };
     private readonly Option<bool> _reusePort = new("--reuseport") { Description = "With SO_REUSEPORT set" };
     private readonly Option<bool> _only = new("--v6only") { Description = "With IPV6_V6ONLY set" };

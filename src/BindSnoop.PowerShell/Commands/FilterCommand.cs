@@ -57,6 +57,12 @@ public abstract class FilterCommand : TraceCommand
     [ValidateNotNullOrEmpty]
     public string[] Container { get; set; } = [];
 
+    /// <summary>Network namespaces, by inode number, name of ip-netns(8) or path; Host is the host's.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    [ArgumentCompleter(typeof(NetworkNamespaceCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] NetworkNamespace { get; set; } = [];
+
     /// <summary>Path of a pinned BPF hash map of cgroup ids.</summary>
     [Parameter(ParameterSetName = LiveSet)]
     [ValidateNotNullOrEmpty]
@@ -104,6 +110,7 @@ public abstract class FilterCommand : TraceCommand
         Cgroup = Cgroup,
         Unit = Unit,
         Container = Container,
+        NetworkNamespace = NetworkNamespace.Select(NetworkNamespaces.Parse).ToArray(),
         CgroupMap = FullPath(CgroupMap),
         MountNamespaceMap = FullPath(MountNamespaceMap),
     };

@@ -82,7 +82,8 @@ public sealed class NetworkNamespaceCompleter : WordCompleter
 {
     /// <inheritdoc/>
     protected override IEnumerable<Offer> Offers(string word) =>
-        NetworkNamespaces.Names.Select(name => new Offer(name, "network namespace")).Append(new("/proc/self/ns/net", "this process's own"));
+        NetworkNamespaces.Names.Select(name => new Offer(name, "network namespace"))
+            .Append(new(NetworkNamespaces.Host, "the host's")).Append(new("/proc/self/ns/net", "this process's own"));
 }
 
 /// <summary>Offers the units of the system that run.</summary>

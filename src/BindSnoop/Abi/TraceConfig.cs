@@ -18,12 +18,14 @@ internal struct TraceConfig
     public uint ProcessId;
     public uint Uid;
     public uint Gid;
+    public uint NetworkNamespace;
     public uint PidNamespace;
     public byte ByPort;
     public byte ByRemotePort;
     public byte ByProcessId;
     public byte ByUid;
     public byte ByGid;
+    public byte ByNetworkNamespace;
     public byte ByProtocol;
     public byte ByAddress;
     public byte ByRemoteAddress;
@@ -42,7 +44,7 @@ internal struct TraceConfig
     public CgroupHooks CgroupHooks;
     public ReservedBytes Reserved;
 
-    [InlineArray(3)]
+    [InlineArray(6)]
     public struct ReservedBytes
     {
         private byte _first;

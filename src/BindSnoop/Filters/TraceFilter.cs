@@ -68,6 +68,9 @@ public sealed record TraceFilter
     /// </summary>
     public IReadOnlyList<string> Container { get; init; } = [];
 
+    /// <summary>Network namespaces of the socket, by inode number; of a call that names no socket the caller's.</summary>
+    public IReadOnlyList<uint> NetworkNamespace { get; init; } = [];
+
     /// <summary>Path of a pinned hash map of cgroup ids (key u64, value u64); it may change while tracing.</summary>
     public string? CgroupMap { get; init; }
 
@@ -104,6 +107,7 @@ public sealed record TraceFilter
             (nameof(Cgroup), string.Join(',', Cgroup.Select(DisplayText.Escape))),
             (nameof(Unit), string.Join(',', Unit.Select(DisplayText.Escape))),
             (nameof(Container), string.Join(',', Container.Select(DisplayText.Escape))),
+            (nameof(NetworkNamespace), string.Join(',', NetworkNamespace)),
             (nameof(CgroupMap), DisplayText.Escape(CgroupMap ?? "")),
             (nameof(MountNamespaceMap), DisplayText.Escape(MountNamespaceMap ?? "")),
             (nameof(RequestedOnly), RequestedOnly ? "yes" : ""),

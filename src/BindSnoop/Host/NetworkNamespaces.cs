@@ -15,6 +15,9 @@ internal static unsafe class NetworkNamespaces
     // ioctl_ns(2).
     private const uint NsGetType = 0xb703;
 
+    /// <summary>What stands for the host's own, which the kernel itself is in.</summary>
+    public const string Host = "Host";
+
     /// <summary>The names that ip-netns(8) has given.</summary>
     public static IReadOnlyList<string> Names => Directory.Exists(NamesFolder)
         ? [.. Directory.EnumerateFiles(NamesFolder).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)]
@@ -23,9 +26,9 @@ internal static unsafe class NetworkNamespaces
     /// <summary>The namespace of this process; 0 where /proc does not show it.</summary>
     public static uint Own => InodeOf("/proc/self/ns/net") ?? 0;
 
-    /// <summary>Reads an inode number, a name of ip-netns(8), or a path such as /proc/1/ns/net.</summary>
+    /// <summary>Reads an inode number, a name of ip-netns(8), a path such as /proc/1/ns/net, or <see cref="Host"/> in any case.</summary>
     /// <returns>The inode number.</returns>
-    /// <exception cref="TraceException"><c>NetworkNamespaceNotFound</c>.</exception>
+    /// <exception cref="TraceException"><c>NetworkNamespaceNotFound</c>, <c>HostNamespaceNotFound</c>.</exception>
     public static uint Parse(string text)
     {
         if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint inode) && inode != 0)
@@ -39,12 +42,31 @@ internal static unsafe class NetworkNamespaces
             return found;
         }
 
+        // Who has called a namespace so means that one.
+        if (text.Equals(Host, StringComparison.OrdinalIgnoreCase))
+        {
+            return OfHost();
+        }
+
         throw new TraceException(
             "NetworkNamespaceNotFound",
             TraceErrorKind.ObjectNotFound,
             $"'{DisplayText.Escape(text)}' is not a network namespace.",
-            "Give an inode number such as 'lsns -t net' prints, a name from 'ip netns', or a path such as /proc/1/ns/net.",
+            "Give an inode number such as 'lsns -t net' prints, a name from 'ip netns', a path such as /proc/1/ns/net, or Host.",
             text);
+    }
+
+    // Kernel threads never leave it. The first of them has that number where /proc shows all processes, which /proc of the host's
+    // root directory does in a container.
+    private static uint OfHost()
+    {
+        const string First = "/proc/2";
+        string path = (Processes.SeesAll ? "" : HostRoot.Path) + First;
+        return (Processes.IsKernelThread(path) ? InodeOf($"{path}/ns/net") : null) ?? throw new TraceException(
+            "HostNamespaceNotFound",
+            TraceErrorKind.ObjectNotFound,
+            "The host's network namespace cannot be looked up: that takes root and the host's /proc.",
+            $"Run as root in the host's PID namespace, set {HostRoot.Variable} to where the host's root directory is mounted, or give the namespace's inode number.");
     }
 
     /// <summary>The inode number of the network namespace that a path leads to, or null.</summary>

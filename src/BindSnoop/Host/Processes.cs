@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using BindSnoop.Interop;
 
 namespace BindSnoop.Host;
@@ -40,16 +41,49 @@ internal static unsafe class Processes
     /// <summary>The name of a process's first thread, safe to print; nothing where the process has ended.</summary>
     public static string CommOf(int processId) => DisplayText.Escape(Platform.ReadBytes($"/proc/{processId}/comm").AsSpan().TrimEnd((byte)'\n'));
 
+    /// <summary>The program's name and arguments, which the process can change; nothing where it has ended.</summary>
+    public static string[] ArgumentsOf(int processId) => Encoding.UTF8.GetString(Platform.ReadBytes($"/proc/{processId}/cmdline")).Split('\0');
+
+    /// <summary>What follows the first argument of one of these names; null where there is none.</summary>
+    public static string? ArgumentOf(string[] arguments, params string[] names)
+    {
+        for (int i = 1; i + 1 < arguments.Length; i++)
+        {
+            if (names.Contains(arguments[i]))
+            {
+                return arguments[i + 1];
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether a process is one of the kernel's own threads.</summary>
+    /// <param name="process">Its directory in /proc.</param>
+    public static bool IsKernelThread(string process)
+    {
+        // PF_KTHREAD of include/linux/sched.h.
+        const uint KernelThread = 0x200000;
+        const int Flags = 9 - 3;
+        return FieldsOf(process) is { Length: > Flags } fields && uint.TryParse(fields[Flags], NumberStyles.None, CultureInfo.InvariantCulture, out uint flags) &&
+            (flags & KernelThread) != 0;
+    }
+
     /// <summary>When a process began, in nanoseconds since the machine booted, at most a tick too early.</summary>
     public static long? StartOf(int processId)
     {
-        // proc(5): "pid (comm) state ppid …"; comm may contain anything, so count from behind it.
         const int StartTime = 22 - 3;
-        string text = Platform.ReadFile($"/proc/{processId}/stat");
-        string[] fields = text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string[] fields = FieldsOf($"/proc/{processId}");
         return fields.Length > StartTime && long.TryParse(fields[StartTime], NumberStyles.None, CultureInfo.InvariantCulture, out long ticks)
             ? (ticks * NanosecondsPerTick) - Namespaces.BootTimeOffset
             : null;
+    }
+
+    // proc(5): "pid (comm) state ppid …"; comm may contain anything, so count from behind it.
+    private static string[] FieldsOf(string process)
+    {
+        string text = Platform.ReadFile($"{process}/stat");
+        return text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
     }
 
     /// <summary>Where a link leads, safe to print; nothing where it cannot be read.</summary>

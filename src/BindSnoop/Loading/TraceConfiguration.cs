@@ -28,6 +28,7 @@ internal sealed class TraceConfiguration : IDisposable
             SetKeys("process_id_filter", filter.ProcessId.Select(BitConverter.GetBytes));
             SetKeys("uid_filter", filter.Uid.Select(BitConverter.GetBytes));
             SetKeys("gid_filter", filter.Gid.Select(BitConverter.GetBytes));
+            SetKeys("network_namespace_filter", filter.NetworkNamespace.Select(BitConverter.GetBytes));
             SetKeys("comm_filter", filter.Comm.Select(c => Padded(ThreadName.Parse(c))));
             SetKeys("address_filter", filter.Address.Select(KeyOf));
             SetKeys("remote_address_filter", filter.RemoteAddress.Select(KeyOf));
@@ -130,10 +131,12 @@ internal sealed class TraceConfiguration : IDisposable
             ProcessId = Only(filter.ProcessId),
             Uid = Only(filter.Uid),
             Gid = Only(filter.Gid),
+            NetworkNamespace = Only(filter.NetworkNamespace),
             PidNamespace = Namespaces.PidOfProc,
             ByProcessId = AnyOneOrSome(filter.ProcessId),
             ByUid = AnyOneOrSome(filter.Uid),
             ByGid = AnyOneOrSome(filter.Gid),
+            ByNetworkNamespace = AnyOneOrSome(filter.NetworkNamespace),
             ByProtocol = Flag(filter.Protocol.Count > 0),
             ByAddress = Flag(filter.Address.Count > 0),
             ByRemoteAddress = Flag(filter.RemoteAddress.Count > 0),

@@ -8,7 +8,9 @@ internal static class FilterVerdict
     /// <summary>Whether it lets the call through; null if that cannot be known from here.</summary>
     public static bool? Of(TraceFilter filter, KnownCall call, KnownCaller caller)
     {
-        bool? verdict = And(Among(filter.ProcessId, (uint?)caller.ProcessId), And(Among(filter.Uid, caller.Uid), Among(filter.Gid, caller.Gid)));
+        bool? verdict = And(
+            And(Among(filter.ProcessId, (uint?)caller.ProcessId), Among(filter.NetworkNamespace, caller.NetworkNamespace)),
+            And(Among(filter.Uid, caller.Uid), Among(filter.Gid, caller.Gid)));
         if (!(filter.Comm.Count == 0 || filter.Comm.Any(c => DisplayText.Escape(ThreadName.Parse(c)) == caller.Comm)) ||
             !(filter.AddressFamily.Count == 0 || filter.AddressFamily.Contains(call.Family)) ||
             !(filter.Protocol.Count == 0 || filter.Protocol.Contains((ushort)call.Protocol)) ||

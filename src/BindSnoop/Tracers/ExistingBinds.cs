@@ -29,6 +29,7 @@ internal sealed class ExistingBinds
             Cgroup = filter.Cgroup,
             Unit = filter.Unit,
             Container = filter.Container,
+            NetworkNamespace = filter.NetworkNamespace,
         });
         _end = KernelClock.Now;
         Unseen = snapshot.Unseen;

@@ -158,6 +158,14 @@ internal static unsafe partial class Sys
         return Bind((int)socket.Handle, raw, length) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
+    /// <summary>Binds a descriptor that is none; returns the error.</summary>
+    public static int BindNothing()
+    {
+        byte* raw = stackalloc byte[28];
+        uint length = WriteAddress(raw, IPAddress.Loopback, 0);
+        return Bind(-1, raw, length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
     /// <summary>Calls listen(), whatever .NET knows of the socket; returns 0 or the error.</summary>
     public static int Listen(Socket socket) => Listen((int)socket.Handle, 1) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
