@@ -51,7 +51,9 @@ internal static class HolderText
         [
             string.Create(CultureInfo.InvariantCulture, $"pid {first.ProcessId}"),
             .. Belongs(first, socket) is { } place ? [place] : Array.Empty<string>(),
-            .. socket.PublishedFor is { Length: > 0 } container ? [$"for container {container}"] : Array.Empty<string>(),
+            .. socket.PublishedFor is { Length: > 0 } container ? [$"for container {container}"]
+                : socket.UserPublishedFor is { Length: > 0 } id ? [$"for container {Short(id)}"]
+                : Array.Empty<string>(),
             .. first.StartTime is { } start ? [string.Create(CultureInfo.InvariantCulture, $"started {start:yyyy-MM-dd HH:mm:ss}")] : Array.Empty<string>(),
         ];
         string more = others == 0 ? "" : others == 1 ? ", with another process," : string.Create(CultureInfo.InvariantCulture, $", with {others} other processes,");

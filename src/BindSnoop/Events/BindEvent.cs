@@ -149,10 +149,16 @@ public sealed class BindEvent : TraceEvent
     public IReadOnlyList<BindSocket>? Holders => Found?.Holders;
 
     /// <summary>
-    /// The name of the container that a port is published for by docker-proxy or dockerd, looked up when asked for; empty of
-    /// other processes, null of those and of other programs that publish ports if it could not be found out.
+    /// The name of the container that the port is published for, where docker-proxy, dockerd, rootlessport, slirp4netns or pasta
+    /// binds it in the place of one of the system's engines; looked up when asked for. Empty of other processes, null of those and
+    /// of other programs that publish ports if it could not be found out.
     /// </summary>
-    public string? PublishedFor => PublishedPorts.NameOf(Comm, IsHostProcessId ? 0 : ProcessId, KernelTime, CgroupPath, ProtocolNumber, Port);
+    public string? PublishedFor => Published.Name;
+
+    /// <summary>The id of the container if it is of a rootless engine, likewise; its user can choose it.</summary>
+    public string? UserPublishedFor => Published.UserId;
+
+    private PublishedPort Published => PublishedPorts.Of(Comm, IsHostProcessId ? 0 : ProcessId, KernelTime, CgroupPath, ProtocolNumber, Port);
 
     /// <summary>
     /// Of a failure: the user who made the socket, whose it is to the kernel's rules for SO_REUSEPORT; need not be <see cref="TraceEvent.Uid"/>.
@@ -189,6 +195,7 @@ public sealed class BindEvent : TraceEvent
         Field<BindEvent>.Text(nameof(Explanation), e => e.Explanation, "bindsnoop.explanation", heading: "EXPLANATION"),
         Field<BindEvent>.Items(nameof(Holders), e => e.Holders, () => BindSocket.Description),
         Field<BindEvent>.Text(nameof(PublishedFor), e => e.PublishedFor, "bindsnoop.published_for"),
+        Field<BindEvent>.Text(nameof(UserPublishedFor), e => e.UserPublishedFor, "bindsnoop.user_published_for"),
     ],
 
     // As bcc's bindsnoop.

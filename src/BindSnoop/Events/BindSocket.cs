@@ -163,17 +163,14 @@ public sealed class BindSocket
     public string? PodNamespace => Owners.Count > 0 ? Owners[0].PodNamespace : "";
 
     /// <summary>
-    /// The name of the container that the port is published for, where docker-proxy, dockerd or Podman's conmon holds it in the
-    /// container's place; looked up when asked for. Empty if none of them does, null if that could not be found out.
+    /// The name of the container that the port is published for, where docker-proxy, dockerd, Podman's conmon, rootlessport,
+    /// slirp4netns or pasta holds it in the place of one of the system's engines; looked up when asked for. Empty if none of them
+    /// does, null if that could not be found out.
     /// </summary>
-    public string? PublishedFor
-    {
-        get
-        {
-            string?[] names = [.. Owners.DistinctBy(o => o.ProcessId).Select(o => PublishedPorts.NameOf(o.Comm, ToProc(o), _made, o.CgroupPath, ProtocolNumber, Port))];
-            return names.FirstOrDefault(n => n is { Length: > 0 }) ?? (names.Contains(null) ? null : "");
-        }
-    }
+    public string? PublishedFor => FirstOf(p => p.Name);
+
+    /// <summary>The id of the container if it is of a rootless engine, likewise; its user can choose it.</summary>
+    public string? UserPublishedFor => FirstOf(p => p.UserId);
 
     /// <summary>Every process that holds the socket, each with its descriptors; the longest running first.</summary>
     public IReadOnlyList<SocketOwner> Owners { get; }
@@ -221,6 +218,7 @@ public sealed class BindSocket
         Field<BindSocket>.Text(nameof(PodName), s => s.PodName),
         Field<BindSocket>.Text(nameof(PodNamespace), s => s.PodNamespace),
         Field<BindSocket>.Text(nameof(PublishedFor), s => s.PublishedFor),
+        Field<BindSocket>.Text(nameof(UserPublishedFor), s => s.UserPublishedFor),
         Field<BindSocket>.Items(nameof(Owners), s => s.Owners, () => SocketOwner.Description, heading: "HOLDERS"),
         Field<BindSocket>.Text(nameof(Source), s => s.Source),
     ],
@@ -244,6 +242,13 @@ public sealed class BindSocket
     internal ref readonly SocketSample Sample => ref _sample;
 
     internal AddressValue AddressValue => AddressValue.Of(_sample.Address, _sample.AddressFamily);
+
+    private string? FirstOf(Func<PublishedPort, string?> part)
+    {
+        string?[] found =
+            [.. Owners.DistinctBy(o => o.ProcessId).Select(o => part(PublishedPorts.Of(o.Comm, ToProc(o), _made, o.CgroupPath, ProtocolNumber, Port)))];
+        return found.FirstOrDefault(n => n is { Length: > 0 }) ?? (found.Contains(null) ? null : "");
+    }
 
     // Those that the kernel has found have ids that /proc need not have.
     private int ToProc(SocketOwner owner) => Source == FromNetlink || Processes.SeesAll ? owner.ProcessId : 0;
