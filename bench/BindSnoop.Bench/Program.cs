@@ -9,7 +9,7 @@ internal static class Program
                BindSnoop.Bench report FOLDER
                BindSnoop.Bench peak PROGRAM [ARGUMENT...]
 
-        MEASUREMENT: decode explain loss latency proof snapshot sockets throughput start idle memory record
+        MEASUREMENT: decode explain loss latency proof snapshot sockets throughput start idle memory owners record
         """;
 
     private static int Main(string[] arguments)
@@ -72,6 +72,9 @@ internal static class Program
                 break;
             case "memory":
                 Memory.Measure(settings, results);
+                break;
+            case "owners":
+                Owners.Measure(settings, results);
                 break;
             case "record":
                 Recording.Measure(settings, results);

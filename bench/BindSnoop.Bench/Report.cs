@@ -173,6 +173,8 @@ internal static class Report
             ("memory-some", "0.0", "MiB resident after 100,000 events"),
             ("memory-many", "0.0", "MiB resident after all events"),
             ("memory-ratio", "0.00", "the latter by the former"),
+            ("owner-us", "0.00", "finding out whose an event is, µs"),
+            ("owner-mib", "0.00", "memory for the names, MiB"),
             ("sockets-ms", "0", "listing sockets, ms"),
             ("sockets-ratio", "0.00", "listing sockets, of what this takes"),
             ("sockets-mib", "0.0", "listing sockets, MiB resident at most"),
