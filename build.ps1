@@ -436,7 +436,7 @@ try {
         }
         Kernels {
             Invoke-Build BindSnoop.slnx
-            $null = Publish-CommandLine (Get-RuntimeIdentifier)
+            $null = Publish-CommandLine ("$ArgumentList" -match '--arch arm64' ? 'linux-arm64' : (Get-RuntimeIdentifier))
             & "$PSScriptRoot/tests/vm/run" @ArgumentList | Out-Host
             exit $LASTEXITCODE
         }

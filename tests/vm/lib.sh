@@ -7,6 +7,21 @@ debian_state=$vm_cache/apt
 # shellcheck source=../../tools/debian.sh
 . "$vm_dir/../../tools/debian.sh"
 
+# Of the guests: x64, which have this machine's own libraries and .NET, or arm64, which have Debian's.
+vm_arch=x64
+vm_set_arch() {
+    vm_arch=$1
+    case $vm_arch in
+    x64) ;;
+    arm64)
+        vm_cache+=/arm64 debian_state=$vm_cache/apt
+        # shellcheck disable=SC2034 # debian.sh's
+        debian_architecture=arm64
+        ;;
+    *) say "no architecture \"$1\"; there are: x64 arm64"; exit 64 ;;
+    esac
+}
+
 # Loaded on demand in the guest; a kernel that lacks one simply goes without.
 vm_guest_modules=(dummy veth vrf sctp l2tp_ip l2tp_ip6 overlay tun tcp_diag udp_diag raw_diag sctp_diag mptcp_diag)
 
@@ -23,10 +38,14 @@ vm_need_tools() {
     # An ordinary user's PATH leaves these out on Debian, and mkfs is there.
     PATH=$PATH:/usr/sbin:/sbin
     [[ $(uname -m) == x86_64 ]] ||
-        die "this harness boots x86-64 guests with the machine's own libraries; it cannot run on $(uname -m)"
-    "$vm_dir/../../tools/packages" guests || exit
+        die "this harness boots x86-64 guests with the machine's own libraries, and arm64 ones from x86-64; it cannot run on $(uname -m)"
+    if [[ $vm_arch == arm64 ]]; then
+        "$vm_dir/../../tools/packages" guests-arm64 || exit
+    else
+        "$vm_dir/../../tools/packages" guests || exit
+    fi
     hash -r
-    command -v dotnet >/dev/null || die "dotnet is not on PATH: the guests get this machine's .NET runtime"
+    command -v dotnet >/dev/null || die "dotnet is not on PATH: the guests get this machine's .NET runtime, or one that it downloads"
     mkdir -p "$vm_cache"
 }
 
@@ -54,12 +73,12 @@ vm_hash() {
 # ---- kernels ---------------------------------------------------------------
 
 vm_kernel_lines() {
-    awk '!/^#/ && NF { print $1 }' "$vm_dir/kernels"
+    awk -v arch="$vm_arch" '!/^#/ && NF && (arch == "x64" || $4 == arch) { print $1 }' "$vm_dir/kernels"
 }
 
 # suite and archive of a line
 vm_kernel_entry() {
-    awk -v line="$1" '!/^#/ && $1 == line { print $2, $3; found = 1 } END { exit !found }' "$vm_dir/kernels"
+    awk -v line="$1" -v arch="$vm_arch" '!/^#/ && $1 == line && (arch == "x64" || $4 == arch) { print $2, $3; found = 1 } END { exit !found }' "$vm_dir/kernels"
 }
 
 # Brings our package lists up to date: $1 is "now", or "hourly" for at most that.
@@ -91,7 +110,7 @@ vm_newest_release() {
     read -r suite archive < <(vm_kernel_entry "$line")
     pattern=${line//./\\.}
     mapfile -t names < <(debian_apt apt-cache pkgnames linux-image- |
-        grep -E "^linux-image-${pattern}[.][0-9].*-cloud-amd64\$")
+        grep -E "^linux-image-${pattern}[.][0-9].*-cloud-$debian_architecture\$")
     ((${#names[@]} > 0)) || return 0
     # madison tells the suite a package comes from: a line must not wander to
     # another suite's build of the same version.
@@ -112,7 +131,7 @@ vm_kernel() {
     if [[ -z $release ]]; then
         release=$(find "$home" -mindepth 1 -maxdepth 1 -type d ! -name '*.new' -printf '%f\n' 2>/dev/null | sort -V | tail -n 1)
         if [[ -z $release ]]; then
-            say "kernel $line can no longer be had: apt finds no linux-image-$line*-cloud-amd64 in $(vm_kernel_entry "$line" | cut -d ' ' -f 1)"
+            say "kernel $line can no longer be had: apt finds no linux-image-$line*-cloud-$debian_architecture in $(vm_kernel_entry "$line" | cut -d ' ' -f 1)"
             return 3
         fi
         say "kernel $line: apt has none now; using the cached $release"
@@ -157,7 +176,8 @@ vm_kernel_download() {
 }
 
 vm_kernel_build() (
-    local home=$1 release=$2 dir=$3 work package image file
+    local home=$1 release=$2 dir=$3 work package image file busybox
+    busybox=$(vm_busybox) || exit
     # Not under the cache: a half-made folder there could be taken for a whole one.
     work=$(mktemp -d)
     # shellcheck disable=SC2064 # $work is to be expanded now
@@ -181,7 +201,7 @@ vm_kernel_build() (
 
     local root=$work/root modules=$work/root/lib/modules/$release
     mkdir -p "$root"/{bin,proc,sys,dev,newroot} "$modules"
-    cp "$(command -v busybox)" "$root/bin/busybox"
+    cp "$busybox" "$root/bin/busybox"
     cp "$vm_dir/init" "$root/init"
     chmod 755 "$root/init"
     vm_busybox_links "$root/bin"
@@ -226,6 +246,34 @@ vm_kernel_build() (
     cp -r "$work/out" "$dir.part"
     mv "$dir.part" "$dir"
 )
+
+# The folders and settings of a guest.
+vm_write_tree() {
+    local root=$1 name
+    chmod 755 "$root"
+    mkdir -p "$root"/{usr/{bin,lib,lib64,sbin},etc,proc,sys,dev,run,tmp,root,var/tmp,home/{alice,bob},payload,out,mnt}
+    for name in bin lib lib64 sbin; do ln -s "usr/$name" "$root/$name"; done
+    chmod 1777 "$root/tmp" "$root/var/tmp"
+    chmod 700 "$root/root"
+    cat >"$root/etc/passwd" <<'END'
+root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/:/bin/false
+alice:x:1000:1000:Alice:/home/alice:/bin/sh
+bob:x:1001:1001:Bob:/home/bob:/bin/sh
+nobody:x:65534:65534:nobody:/tmp:/bin/sh
+END
+    cat >"$root/etc/group" <<'END'
+root:x:0:
+daemon:x:1:
+alice:x:1000:
+bob:x:1001:
+nogroup:x:65534:
+END
+    printf 'passwd: files\ngroup: files\nhosts: files\n' >"$root/etc/nsswitch.conf"
+    printf '127.0.0.1 localhost bindsnoop-vm\n::1 localhost\n' >"$root/etc/hosts"
+    printf 'bindsnoop-vm\n' >"$root/etc/hostname"
+    printf 'ID=bindsnoop-vm\nPRETTY_NAME="BindSnoop test guest"\n' >"$root/etc/os-release"
+}
 
 # One link per applet, but never one called busybox: it would replace the program.
 vm_busybox_links() {
@@ -282,6 +330,10 @@ vm_runtime() {
 
 # Prints the root image, making it first if what it is made of has changed.
 vm_root_image() {
+    if [[ $vm_arch == arm64 ]]; then
+        vm_debian_root_image
+        return
+    fi
     local version dotnet image tools=() tool
     read -r version dotnet < <(vm_runtime) || die "dotnet --list-runtimes names no Microsoft.NETCore.App"
     # Real ones, as busybox's lack options; all of them are in every Debian.
@@ -312,11 +364,7 @@ vm_root_build() (
     root=$(mktemp -d)
     # shellcheck disable=SC2064
     trap "rm -rf '$root' '$image.part'" EXIT
-    chmod 755 "$root"
-    mkdir -p "$root"/{usr/{bin,lib,lib64,sbin},etc,proc,sys,dev,run,tmp,root,var/tmp,home/{alice,bob},payload,out,mnt}
-    for name in bin lib lib64 sbin; do ln -s "usr/$name" "$root/$name"; done
-    chmod 1777 "$root/tmp" "$root/var/tmp"
-    chmod 700 "$root/root"
+    vm_write_tree "$root"
 
     mkdir -p "$root/usr/share/dotnet/host/fxr" "$root/usr/share/dotnet/shared/Microsoft.NETCore.App" "$root/etc/dotnet"
     cp "$(readlink -f "$dotnet/dotnet")" "$root/usr/share/dotnet/dotnet"
@@ -348,26 +396,79 @@ vm_root_build() (
         vm_copy_linked "$root" "$tool"
     done
 
-    cat >"$root/etc/passwd" <<'END'
-root:x:0:0:root:/root:/bin/sh
-daemon:x:1:1:daemon:/:/bin/false
-alice:x:1000:1000:Alice:/home/alice:/bin/sh
-bob:x:1001:1001:Bob:/home/bob:/bin/sh
-nobody:x:65534:65534:nobody:/tmp:/bin/sh
-END
-    cat >"$root/etc/group" <<'END'
-root:x:0:
-daemon:x:1:
-alice:x:1000:
-bob:x:1001:
-nogroup:x:65534:
-END
-    printf 'passwd: files\ngroup: files\nhosts: files\n' >"$root/etc/nsswitch.conf"
-    printf '127.0.0.1 localhost bindsnoop-vm\n::1 localhost\n' >"$root/etc/hosts"
-    printf 'bindsnoop-vm\n' >"$root/etc/hostname"
-    printf 'ID=bindsnoop-vm\nPRETTY_NAME="BindSnoop test guest"\n' >"$root/etc/os-release"
     mknod -m 600 "$root/dev/console" c 5 1 2>/dev/null || true
 
+    vm_mkfs "$root" "$image.part" 128 root
+    vm_prune "$vm_cache" 'root-*.img'
+    mv "$image.part" "$image"
+)
+
+# ---- guests of another architecture, whose programs and libraries are Debian's
+
+# Their packages, with all that these need, as one folder; its name tells what is in it.
+vm_debian_packages() {
+    local own=(-o "Dir::Etc::SourceList=$debian_state/guests.list" -o "Dir::State::Lists=$debian_state/guests")
+    local packages=(busybox-static bash util-linux bpftool libc6 libbpf1 libelf1 zlib1g libgcc-s1 libstdc++6 libssl3 libsqlite3-0)
+    local folder=$vm_cache/packages
+    if [[ ! -e $folder/done || -n $(find "$folder/done" -mtime +7) ]]; then
+        say "downloading what the $vm_arch guests consist of"
+        rm -rf "$folder"
+        mkdir -p "$folder/partial" "$debian_state/guests/partial"
+        debian_source debian bookworm >"$debian_state/guests.list"
+        { debian_apt apt-get -q -o Acquire::Languages=none update "${own[@]}" &&
+            debian_apt apt-get -q -y --no-install-recommends --download-only install "${own[@]}" -o Dir::Cache::archives="$folder" "${packages[@]}"; } >"$folder/log" 2>&1 ||
+            { tail -n 5 "$folder/log" >&2; die "the $vm_arch guests' packages cannot be had"; }
+        touch "$folder/done"
+    fi
+    printf '%s\n' "$folder"
+}
+
+# This machine's, or Debian's for the guest.
+vm_busybox() {
+    local folder
+    if [[ $vm_arch == x64 ]]; then
+        command -v busybox
+        return
+    fi
+    folder=$(vm_debian_packages) || return
+    if [[ ! -x $folder/busybox ]]; then
+        dpkg-deb --fsys-tarfile "$folder"/busybox-static_*.deb | tar -xO ./bin/busybox >"$folder/busybox"
+        chmod 755 "$folder/busybox"
+    fi
+    printf '%s\n' "$folder/busybox"
+}
+
+vm_debian_root_image() {
+    local folder image
+    folder=$(vm_debian_packages) || return
+    image=$vm_cache/root-$({ cat "$vm_dir/lib.sh"; (cd "$folder" && ls -- *.deb); } | vm_hash).img
+    if [[ ! -s $image ]]; then
+        say "making the root image ($vm_arch)"
+        vm_debian_root_build "$image" "$folder" || return 1
+    fi
+    touch "$image"
+    printf '%s\n' "$image"
+}
+
+vm_debian_root_build() (
+    local image=$1 folder=$2 root package
+    set -e
+    umask 022
+    root=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "rm -rf '$root' '$image.part'" EXIT
+    vm_write_tree "$root"
+    for package in "$folder"/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -C "$root" --keep-directory-symlink --exclude './usr/share/*' -x
+    done
+    # What maintainers' scripts would do.
+    [[ -e $root/usr/bin/bpftool ]] || ln -s ../sbin/bpftool "$root/usr/bin/bpftool"
+    vm_busybox_links "$root/usr/bin"
+    ln -sf ../bin/busybox "$root/usr/sbin/modprobe"
+    # The tests bring their runtime, and start as programs of their own.
+    printf '%s\n' '#!/bin/bash' 'exec "${1%.dll}" "${@:2}"' >"$root/usr/bin/dotnet"
+    chmod 755 "$root/usr/bin/dotnet"
+    mknod -m 600 "$root/dev/console" c 5 1 2>/dev/null || true
     vm_mkfs "$root" "$image.part" 128 root
     vm_prune "$vm_cache" 'root-*.img'
     mv "$image.part" "$image"
