@@ -82,7 +82,7 @@ internal sealed unsafe class CallAccounting : IDisposable
     /// <summary>Waits, for a moment, until the calls have returned that were seen to begin, but for those that may wait themselves.</summary>
     public void AwaitReturns()
     {
-        const int Patience = 50;
+        const int Patience = 250;
         long began = Environment.TickCount64;
         do
         {
