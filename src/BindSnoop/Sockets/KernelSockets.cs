@@ -12,11 +12,11 @@ internal sealed class KernelSockets
     /// <summary>What is said where a list could not be read to its end.</summary>
     public const string ListsUnread = "Some of the kernel's lists changed too fast to be read: sockets that no process holds may be missing.";
 
-    // So many looks are further apart than one who closes a socket is usually kept from it.
-    private const int FewestPauses = 3;
+    // One who closes a socket is seldom kept from it for longer.
+    private const int FewestPauses = 1;
 
     // How long to wait before each look after the first, in milliseconds: with the last only while a process exits.
-    private static readonly int[] s_pauses = [1, 5, 25, 125];
+    private static readonly int[] s_pauses = [20, 125];
 
     private readonly SocketProgram _program;
     private readonly List<string> _unseen;
