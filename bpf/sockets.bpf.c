@@ -96,6 +96,12 @@ static __noinline struct sock *first_subflow(struct mptcp_sock *address)
 	return LOAD(false, socket, first);
 }
 
+/* The id of the cgroup that it was made in. */
+static __noinline __u64 made_in(struct sock *address)
+{
+	return cgroup_of_socket(false, CAST(struct sock, address));
+}
+
 static __always_inline __u8 options_of(struct sock *sk, const struct sock_common *common)
 {
 	__u8 bits = BYTE_OF(common, skc_reuse), options = 0;
@@ -203,7 +209,7 @@ static __always_inline enum reading read_once(struct socket_sample *sample, stru
 		sample->socket_type = kind.type;
 		sample->port = kind.type == SOCK_RAW || kind.protocol == IPPROTO_L2TP ? 0 : number;
 		sample->uid = LOAD(typed, more, sk_uid.val);
-		sample->socket_cgroup_id = cgroup_of_socket(typed, sk);
+		sample->socket_cgroup_id = made_in(sk);
 		source = LOAD(false, inet, inet_sport);
 		/* Before the number is compared again below: a bind() that ends meanwhile gives it one. */
 		if (!number && sample->state == TCP_CLOSE && has_address(sample))
