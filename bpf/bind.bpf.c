@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* Calls of bind() on IPv4 and IPv6 sockets: what was asked for, what came of it. */
+/* Calls of bind() on IPv4 and IPv6 sockets: the requested address, the bound one, and the result. */
 #include "bound.h"
 #include "calls.h"
 #include "counts.h"

@@ -385,7 +385,7 @@ vm_root_build() (
 
     find "$root/usr/share/dotnet" \( -name '*.so' -o -name dotnet -type f \) -print0 |
         while IFS= read -r -d '' tool; do vm_copy_linked "$root" "$tool"; done
-    # Opened by name at run time, so no link tells of them: libbpf and SQLite by the
+    # Opened by name at run time, so the dynamic section does not list them: libbpf and SQLite by the
     # tracer, libssl by the runtime's hash functions, libgcc_s by libc.
     for name in libbpf.so.1 libsqlite3.so.0 libssl.so.3 libcrypto.so.3 libgcc_s.so.1; do
         tool=$(vm_library "$name") || {
@@ -405,7 +405,7 @@ vm_root_build() (
 
 # ---- guests of another architecture, whose programs and libraries are Debian's
 
-# Their packages, with all that these need, as one folder; its name tells what is in it.
+# Their packages, with all that these need, as one folder; its name says what is in it.
 vm_debian_packages() {
     local own=(-o "Dir::Etc::SourceList=$debian_state/guests.list" -o "Dir::State::Lists=$debian_state/guests")
     local packages=(busybox-static bash util-linux bpftool libc6 libbpf1 libelf1 zlib1g libgcc-s1 libstdc++6 libssl3 libsqlite3-0)

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace BindSnoop.Abi;
 
-/// <summary><c>struct counters</c> of bpf/accounting.h: what became of the calls that one CPU saw.</summary>
+/// <summary><c>struct counters</c> of bpf/accounting.h: the outcomes of the calls on one CPU.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal struct Counters
 {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace BindSnoop.Abi;
 
-/// <summary><c>struct proof</c> of bpf/proof.h: whose calls prove that what happens is seen, and what became of them.</summary>
+/// <summary><c>struct proof</c> of bpf/proof.h: which thread makes the calls of a proof, and their outcomes.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct ProofState
 {

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace BindSnoop.Input;
 
 /// <summary>
-/// Something with named values: an object that was handed out, or what came of it through JSON, CSV or a pipeline.
+/// Something with named values: an emitted object, or the same object read back from JSON, CSV or a pipeline.
 /// Nothing that it says is trusted.
 /// </summary>
 internal abstract class InputRow

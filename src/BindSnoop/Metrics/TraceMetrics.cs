@@ -5,7 +5,7 @@ namespace BindSnoop.Metrics;
 /// an event costs a look at an empty array.
 /// </summary>
 /// <param name="traceName">The background trace's name; null of others.</param>
-/// <param name="readStatistics">Reads what became of the calls.</param>
+/// <param name="readStatistics">Reads the outcomes of the calls.</param>
 /// <param name="readCounts">Of a trace that counts in the kernel: reads the counts.</param>
 internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> readStatistics, Func<IReadOnlyList<BindCount>>? readCounts = null)
 {

@@ -9,7 +9,7 @@ internal sealed class ListenProver(TraceFilter filter, bool isCounting) : Prover
 {
     private const int Backlog = 17;
 
-    // More than any kernel queues, so that what was asked for and what came of it differ.
+    // More than any kernel queues, so that the requested backlog and the applied one differ.
     private const int LargeBacklog = 0x7edcba98;
 
     private readonly TraceFilter _filter = filter;

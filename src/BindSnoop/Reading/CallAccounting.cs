@@ -4,7 +4,7 @@ using BindSnoop.Loading;
 
 namespace BindSnoop.Reading;
 
-/// <summary>Sums what became of the calls that the hooks of a tracer saw.</summary>
+/// <summary>Sums the outcomes of the calls that the hooks of a tracer saw.</summary>
 internal sealed unsafe class CallAccounting : IDisposable
 {
     private readonly LoadedTracer _tracer;
