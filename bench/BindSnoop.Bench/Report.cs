@@ -10,16 +10,16 @@ internal static class Report
 
     // What bench/cost starts, and of them what is not ours, with what its column is headed by.
     private static readonly string[] s_tracers = ["nothing", "empty", "empties", "ring", "least", "count", "closed", "ours", "runtime", "native", "peer", "python", "bpftrace"];
-    private static readonly (string Kind, string Heading)[] s_peers = [("peer", "libbpf-tools'"), ("python", "bcc's"), ("bpftrace", "bpftrace's")];
+    private static readonly (string Kind, string Heading)[] s_peers = [("peer", "libbpf-tools"), ("python", "bcc"), ("bpftrace", "bpftrace")];
 
     public static string Make(string folder)
     {
         StringBuilder text = new();
         Place[] places = [.. Directory.EnumerateFiles(folder, "*.tsv").Select(f => new Place(f)).OrderBy(p => p.Name != "host").ThenBy(p => p.Order)];
         text.AppendLine("# Measurements").AppendLine();
-        text.AppendLine("Medians of alternating runs, with the smallest and the largest in brackets. What is added is taken");
-        text.AppendLine("from what a bind took with nothing attached just before, every ratio within a round.");
-        text.AppendLine("What stands without brackets was measured once; in virtual machines that is so for whatever compiles as it starts.").AppendLine();
+        text.AppendLine("Medians of alternating runs, with the smallest and largest values in brackets; lower is better. \"Added\" is the difference");
+        text.AppendLine("from a bind with nothing attached, measured just before in the same round, and every ratio is taken within a round.");
+        text.AppendLine("Figures without brackets were measured once; in virtual machines, these belong to tools that compile at startup.").AppendLine();
         foreach (Place place in places)
         {
             text.AppendLine($"- {place.Name}: {place.About}");
@@ -42,7 +42,7 @@ internal static class Report
 
     private static void Costs(StringBuilder text, Place place)
     {
-        foreach ((string load, string title, string suffix) in new[] { ("success", "binds that succeed", ""), ("failure", "binds that fail, errors asked for", ",fail") })
+        foreach ((string load, string title, string suffix) in new[] { ("success", "binds that succeed", ""), ("failure", "binds that fail, traced with --errors", ",fail") })
         {
             string what = $"cost-{load}";
             Series nothing = place.Get(what, "nothing" + suffix);
@@ -57,7 +57,7 @@ internal static class Report
             Series Added(string variant) => place.Added(load, variant);
 
             text.AppendLine($"## Cost on {place.Name}: {title}").AppendLine();
-            TableOf(text, ["attached", "ns a bind", "added", .. peers.Select(p => "added, of " + p.Heading), "lost"]);
+            TableOf(text, ["attached", "ns per bind", "ns added", .. peers.Select(p => "added, relative to " + p.Heading), "lost"]);
             foreach (string variant in variants)
             {
                 bool traced = KindOf(variant) != "nothing";
@@ -87,7 +87,7 @@ internal static class Report
         }
 
         text.AppendLine($"## Cost on {place.Name}: listens and releases").AppendLine();
-        TableOf(text, ["what", "attached", "ns without it", "added", "added, of what a bind's event adds", "added, of an empty program", "lost"]);
+        TableOf(text, ["what", "attached", "ns without it", "ns added", "added, relative to a bind's event", "added, relative to an empty program", "lost"]);
         foreach ((string load, string title) in loads)
         {
             foreach (string variant in place.Variants($"cost-{load}"))
@@ -105,8 +105,8 @@ internal static class Report
 
     private static void Parts(StringBuilder text, Place place, string[] backends)
     {
-        text.AppendLine($"## Cost on {place.Name}: what is not sent, as part of what sending adds").AppendLine();
-        text.AppendLine("| back end | empty program | filtered by process | filtered by port | failed, errors not asked for | bare count | counted, port known | counted, port new |");
+        text.AppendLine($"## Cost on {place.Name}: binds that are not sent, relative to a delivered bind").AppendLine();
+        text.AppendLine("| back end | empty program | filtered by process | filtered by port | failed, without --errors | bare count | counted, port known | counted, port new |");
         text.AppendLine("|---|---|---|---|---|---|---|---|");
         foreach (string backend in backends)
         {
@@ -129,7 +129,7 @@ internal static class Report
 
         (string Variant, string Heading)[] peers = PeersAmong(started);
         text.AppendLine($"## Start on {place.Name}, milliseconds until attached").AppendLine();
-        TableOf(text, ["tool", "ms", .. peers.Select(p => "of " + p.Heading)]);
+        TableOf(text, ["tool", "ms", .. peers.Select(p => "relative to " + p.Heading)]);
         foreach (string variant in started)
         {
             Series start = place.Get("start", variant);
@@ -154,29 +154,29 @@ internal static class Report
     {
         (string What, string Format, string Title)[] rows =
         [
-            ("loss-rate", "0", "no loss: calls a second"),
-            ("loss-lost", "0", "no loss: calls without an event"),
-            ("loss-dropped", "0", "no loss: counted as dropped"),
-            ("loss-disordered", "0", "no loss: events behind a later one"),
-            ("loss-disorder-ns", "0", "no loss: by how many nanoseconds at most"),
-            ("decode-rate", "0", "samples a second"),
-            ("decode-bytes", "0", "bytes allocated for an event"),
-            ("throughput", "0", "events a second through"),
+            ("loss-rate", "0", "full load: calls per second (higher is better)"),
+            ("loss-lost", "0", "full load: calls without an event"),
+            ("loss-dropped", "0", "full load: calls counted as dropped"),
+            ("loss-disordered", "0", "full load: events out of order"),
+            ("loss-disorder-ns", "0", "full load: out of order by at most, ns"),
+            ("decode-rate", "0", "samples per second (higher is better)"),
+            ("decode-bytes", "0", "bytes allocated per event"),
+            ("throughput", "0", "events per second (higher is better)"),
             ("latency-median", "0.000", "latency, median, ms"),
             ("latency-99", "0.000", "latency, 99th percentile, ms"),
             ("latency-max", "0.000", "latency, largest, ms"),
             ("start", "0", "start, ms"),
             ("attached", "0.0", "until attached, ms"),
-            ("start-over", "0", "start over pwsh alone, ms"),
-            ("idle", "0.0", "wake-ups a second while nothing binds"),
+            ("start-over", "0", "start beyond that of pwsh alone, ms"),
+            ("idle", "0.0", "wake-ups per second while nothing binds"),
             ("bpf-memory", "0", "BPF memory, KiB"),
             ("memory-some", "0.0", "MiB resident after 100,000 events"),
             ("memory-many", "0.0", "MiB resident after all events"),
-            ("memory-ratio", "0.00", "the latter by the former"),
-            ("owner-us", "0.00", "finding out whose an event is, µs"),
-            ("owner-mib", "0.00", "memory for the names, MiB"),
+            ("memory-ratio", "0.00", "ratio of the two"),
+            ("owner-us", "0.00", "looking up an event's container, µs"),
+            ("owner-mib", "0.00", "memory for containers' names, MiB"),
             ("sockets-ms", "0", "listing sockets, ms"),
-            ("sockets-ratio", "0.00", "listing sockets, of what this takes"),
+            ("sockets-ratio", "0.00", "listing sockets, relative to this tool"),
             ("sockets-mib", "0.0", "listing sockets, MiB resident at most"),
             ("explained-median", "0.000", "until a failure is explained, median, ms"),
             ("explained-99", "0.000", "until a failure is explained, 99th percentile, ms"),
@@ -224,13 +224,13 @@ internal static class Report
         return KindOf(variant) switch
         {
             "empty" => $"empty program, {of}",
-            "empties" => $"empty programs on all it takes, {of}",
+            "empties" => $"empty programs on all hooks, {of}",
             "ring" => $"bare ring buffer, {of}",
-            "least" => $"bare ring buffer, and empty programs on the others it takes, {of}",
+            "least" => $"bare ring buffer, and empty programs on the other hooks, {of}",
             "count" => $"bare count, {of}",
             "closed" => $"empty program where sockets close, {of}",
             "ours" => $"BindSnoop, {of}",
-            "runtime" => "BindSnoop, by the .NET runtime",
+            "runtime" => "BindSnoop, on the .NET runtime",
             "native" => "BindSnoop, native",
             "peer" => $"libbpf-tools ({of})",
             "python" => $"bcc in Python ({of})",
