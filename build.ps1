@@ -215,7 +215,7 @@ function New-LinuxPackage {
         ConvertTo-Sbom bindsnoop $version "pkg:generic/bindsnoop@${version}?platform=$rid" $file (Split-Path -Path $file) @parts |
             Set-Content -LiteralPath "$output/packages/bindsnoop-$version-$rid.spdx.json"
     }
-    & "$PSScriptRoot/tools/linux-packages" $RuntimeIdentifier "$output/publish" "$output/packages"
+    & "$PSScriptRoot/tools/make-linux-packages" $RuntimeIdentifier "$output/publish" "$output/packages"
     if ($LASTEXITCODE -ne 0) {
         throw "Packaging for $RuntimeIdentifier failed with status $LASTEXITCODE."
     }
@@ -449,7 +449,7 @@ try {
         Image {
             $rid = $ArgumentList ? $ArgumentList[0] : (Get-RuntimeIdentifier)
             $null = New-LinuxPackage $rid
-            & "$PSScriptRoot/tools/image" $rid "$output/packages"
+            & "$PSScriptRoot/tools/make-image" $rid "$output/packages"
             if ($LASTEXITCODE -ne 0) {
                 throw "Making the image for $rid failed with status $LASTEXITCODE."
             }

@@ -62,7 +62,7 @@ help | -h | --help) usage; exit ;;
 esac
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_WORKLOAD_INTEGRITY_CHECK=1 POWERSHELL_TELEMETRY_OPTOUT=1
 [[ -t 1 && -t 2 ]] || export NO_COLOR=1
-"$root/tools/packages" "$task"
+"$root/tools/prerequisites" "$task"
 find_dotnet
 find_pwsh
 exec "${pwsh[@]}" -NoLogo -NoProfile -NonInteractive -File "$root/build.ps1" "$task" "$@"

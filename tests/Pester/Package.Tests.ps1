@@ -106,7 +106,7 @@ Describe 'The package' {
             $notice | Should -Match ([regex]::Escape($version))
             @($has -match "/${name}_.*\.orig\.tar\.").Count | Should -Be 1
         }
-        foreach ($script in 'libbpf', 'sysroot', 'sysroot.lock', 'debian.sh') {
+        foreach ($script in 'libbpf', 'sysroot', 'sysroot.lock', 'debian-apt.sh') {
             $has | Should -Contain "libbpf/tools/$script"
         }
         (Get-ChildItem -Path "$modulePath/runtimes/licenses").Name | Sort-Object | Should -Be 'libbpf.txt', 'libelf-GPL-3.txt', 'libelf-LGPL-3.txt', 'README.txt', 'zlib.txt'

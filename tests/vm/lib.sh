@@ -4,8 +4,8 @@
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 vm_cache=${BINDSNOOP_VM_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/bindsnoop-vm}
 debian_state=$vm_cache/apt
-# shellcheck source=../../tools/debian.sh
-. "$vm_dir/../../tools/debian.sh"
+# shellcheck source=../../tools/debian-apt.sh
+. "$vm_dir/../../tools/debian-apt.sh"
 
 # Of the guests: x64, which have this machine's own libraries and .NET, or arm64, which have Debian's.
 vm_arch=x64
@@ -15,7 +15,7 @@ vm_set_arch() {
     x64) ;;
     arm64)
         vm_cache+=/arm64 debian_state=$vm_cache/apt
-        # shellcheck disable=SC2034 # debian.sh's
+        # shellcheck disable=SC2034 # debian-apt.sh's
         debian_architecture=arm64
         ;;
     *) say "no architecture \"$1\"; there are: x64 arm64"; exit 64 ;;
@@ -40,9 +40,9 @@ vm_need_tools() {
     [[ $(uname -m) == x86_64 ]] ||
         die "this harness boots x86-64 guests with the machine's own libraries, and arm64 ones from x86-64; it cannot run on $(uname -m)"
     if [[ $vm_arch == arm64 ]]; then
-        "$vm_dir/../../tools/packages" guests-arm64 || exit
+        "$vm_dir/../../tools/prerequisites" guests-arm64 || exit
     else
-        "$vm_dir/../../tools/packages" guests || exit
+        "$vm_dir/../../tools/prerequisites" guests || exit
     fi
     hash -r
     command -v dotnet >/dev/null || die "dotnet is not on PATH: the guests get this machine's .NET runtime, or one that it downloads"
