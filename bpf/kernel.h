@@ -393,11 +393,26 @@ struct bpf_sock_addr_kern {
 /*
  * Since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast") a program may give any address a type. What
  * calls that kernel function can only be loaded where it is, so every object is built with it and without.
+ *
+ * The call stands for bpf_rdonly_cast(), whose number the engine puts in (CastCalls). If it were a symbol, libbpf would
+ * look it up, and take in all of the kernel's type information for that.
  */
 #ifdef CAN_CAST
-void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym;
+#define CAST_CALL 0x63617374
+static __always_inline void *cast(const void *object, __u64 type_id)
+{
+	register const void *first asm("r1") = object;
+	register __u64 second asm("r2") = type_id;
+	register void *result asm("r0");
+
+	asm volatile("call %[cast]"
+		     : "=r"(result), "+r"(first), "+r"(second)
+		     : [cast] "i"(CAST_CALL)
+		     : "r3", "r4", "r5", "memory");
+	return result;
+}
 #define can_cast true
-#define CAST(type, address) ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
+#define CAST(type, address) ((type *)cast((void *)(address), bpf_core_type_id_kernel(type)))
 #else
 #define can_cast false
 #define CAST(type, address) ((type *)(address))

@@ -26,7 +26,7 @@ const volatile struct socket_config config SEC(".rodata.config") = {};
 /* What is wanted; may change between runs. */
 struct socket_request {
 	__u64 ports[1024];	     /* bit n: port n */
-	__u64 files[FILE_BITS / 64]; /* bit of file_bit(): files whose descriptors are looked for */
+	__u64 files[FILE_BITS / 64]; /* bit of a file, see looked_for(): files whose descriptors are looked for */
 	__u32 process_id;	     /* 0, or the only process that is looked at */
 	__u8 by_port;
 	__u8 connections; /* also what does not hold a port for itself */
@@ -271,7 +271,28 @@ static __always_inline void read_process(struct socket_sample *sample, struct ta
 	comm[1] = *(__u64 *)&leader->comm[8];
 }
 
-SEC("iter/task_file")
+#define SLOTS 64
+
+struct table_scan {
+	__u64 file;  /* of the descriptor under way */
+	__u64 files; /* of the task under way */
+	__u64 slots;
+	__u64 candidates; /* of the slots below: those that may be of such a file */
+	__u64 slot[SLOTS];
+	__u32 first;
+};
+
+struct table_scan scan SEC(".data.scan") = {};
+
+/* As user space has it. */
+static __always_inline bool looked_for(__u64 file)
+{
+	__u32 bit = file * 0x9e3779b97f4a7c15 >> 52;
+
+	return request.files[bit / 64] >> (bit & 63) & 1;
+}
+
+SEC("iterator/task_file")
 int files(struct bpf_iter__task_file *context)
 {
 	struct task_struct *task = context->task;
@@ -283,6 +304,11 @@ int files(struct bpf_iter__task_file *context)
 	struct sock *sk;
 
 	if (!task || !file)
+		return 0;
+	/* The verifier forbids arithmetic with the pointer, but not with what memory has of it. */
+	scan.file = (__u64)file;
+	barrier();
+	if (!looked_for(scan.file))
 		return 0;
 	inode = ((struct file___inode *)file)->f_inode;
 	if (typed) {
@@ -316,7 +342,7 @@ int files(struct bpf_iter__task_file *context)
  * Writes a byte for each task that has let go of its descriptors and has not ended: it may still be closing them, which
  * takes a while if there are many.
  */
-SEC("iter/task")
+SEC("iterator/task")
 int exiting(struct bpf_iter__task *context)
 {
 	struct task_struct *task = context->task;
@@ -333,28 +359,11 @@ int exiting(struct bpf_iter__task *context)
  * Going over all descriptors takes a look at each file, its socket and more, most of which lie in no cache. Where it is
  * known which files matter, a look at the tables of descriptors is enough.
  */
-#define SLOTS 64
-
-struct table_scan {
-	__u64 files; /* of the task under way */
-	__u64 slots;
-	__u64 candidates; /* of the slots below: those that may be of such a file */
-	__u64 slot[SLOTS];
-	__u32 first;
-};
-
-struct table_scan scan SEC(".data.scan") = {};
 
 struct owner_context {
 	struct seq_file *seq;
 	struct task_struct *task;
 };
-
-/* As user space has it. */
-static __always_inline __u32 file_bit(__u64 file)
-{
-	return file * 0x9e3779b97f4a7c15 >> 52;
-}
 
 /*
  * Nothing keeps what was read from being freed meanwhile, and put to another use: but a task lets go of its descriptors
@@ -413,18 +422,15 @@ static long scan_slots(__u32 index, void *data)
 	scan.first = index * SLOTS;
 	if (bpf_probe_read_kernel(scan.slot, sizeof(scan.slot), (void *)(scan.slots + scan.first * 8ull)))
 		return 1;
-	for (int i = 0; i < SLOTS; i++) {
-		__u32 bit = file_bit(scan.slot[i]);
-
-		candidates |= (request.files[bit / 64] >> (bit & 63) & 1) << i;
-	}
+	for (int i = 0; i < SLOTS; i++)
+		candidates |= (__u64)looked_for(scan.slot[i]) << i;
 	scan.candidates = candidates;
 	if (candidates)
 		bpf_loop(SLOTS, take_slot, data, 0);
 	return 0;
 }
 
-SEC("iter/task")
+SEC("iterator/task")
 int owners(struct bpf_iter__task *context)
 {
 	struct owner_context owner = {};

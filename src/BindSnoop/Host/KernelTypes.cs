@@ -19,6 +19,12 @@ internal sealed unsafe class KernelTypes
 
     private const string CastFunction = "bpf_rdonly_cast";
 
+    // The functions that stand for iterators (DEFINE_BPF_ITER_FUNC() of linux/bpf.h).
+    private const string IteratorPrefix = "bpf_iter_";
+
+    /// <summary>The iterators that programs are made for.</summary>
+    public static IReadOnlyList<string> Iterators { get; } = ["task", "task_file"];
+
     private static readonly byte[][] s_enumeratorNames =
     [
         "INET_FLAGS_FREEBIND\0"u8.ToArray(), "INET_FLAGS_TRANSPARENT\0"u8.ToArray(), "INET_FLAGS_BIND_ADDRESS_NO_PORT\0"u8.ToArray(),
@@ -40,7 +46,7 @@ internal sealed unsafe class KernelTypes
     /// <exception cref="TraceException"><c>BtfNotFound</c>: it is not what it should be.</exception>
     internal KernelTypes(ReadOnlySpan<byte> btf, IEnumerable<string> functions)
     {
-        _functionNames = [.. functions.Append(CastFunction).Select(n => Encoding.ASCII.GetBytes(n + '\0'))];
+        _functionNames = [.. functions.Append(CastFunction).Concat(Iterators.Select(n => IteratorPrefix + n)).Select(n => Encoding.ASCII.GetBytes(n + '\0'))];
         fixed (byte* data = btf)
         {
             Walk(new BtfTypes(data, btf.Length));
@@ -52,6 +58,9 @@ internal sealed unsafe class KernelTypes
 
     /// <summary>The number of such a function's type.</summary>
     public uint FunctionId(string name) => _functions[name];
+
+    /// <summary>The number of the type that an iterator's programs are attached to; 0 if the kernel does not have it.</summary>
+    public uint IteratorId(string name) => _functions.GetValueOrDefault(IteratorPrefix + name);
 
     /// <summary>The value of an <c>INET_FLAGS_*</c> enumerator; null before 6.6, which does not have them.</summary>
     public int? InetFlag(string name) => _enumerators.TryGetValue("INET_FLAGS_" + name, out int value) ? value : null;
@@ -96,6 +105,9 @@ internal sealed unsafe class KernelTypes
 
     /// <summary>Whether BPF programs can give an address a type: since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast").</summary>
     public bool HasCast => HasFunction(CastFunction);
+
+    /// <summary>The number of the type of the function that does so.</summary>
+    public uint CastId => FunctionId(CastFunction);
 
     // Reading is by the page, and takes as long as a tenth of a start. Possible since 6.16 (a539e2a6d51d, "btf: Allow mmap of
     // vmlinux btf"), which refuses mappings that are shared.

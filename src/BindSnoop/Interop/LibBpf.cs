@@ -24,7 +24,7 @@ internal static unsafe partial class LibBpf
         nameof(bpf_map__set_max_entries), nameof(bpf_map__reuse_fd), nameof(bpf_map__initial_value), nameof(bpf_prog_load),
         nameof(bpf_obj_get), nameof(bpf_obj_get_info_by_fd), nameof(bpf_map_update_elem), nameof(bpf_map_lookup_elem), nameof(bpf_map_get_next_key),
         nameof(bpf_map_lookup_batch), nameof(bpf_object__find_program_by_name), nameof(bpf_program__attach_iter), nameof(bpf_link__fd),
-        nameof(bpf_iter_create), nameof(bpf_prog_test_run_opts),
+        nameof(bpf_iter_create), nameof(bpf_prog_test_run_opts), nameof(bpf_program__set_type), nameof(libbpf_register_prog_handler),
     ];
 
     /// <summary>Whether it is part of this program, as in the native build of the command line. A constant there, which leaves out the search.</summary>
@@ -149,6 +149,12 @@ internal static unsafe partial class LibBpf
     public static partial int bpf_program__set_autoload(nint program, [MarshalAs(UnmanagedType.U1)] bool autoload);
 
     [LibraryImport(Library)]
+    public static partial int bpf_program__set_type(nint program, int type);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int libbpf_register_prog_handler(string section, int type, int attachType, BpfSectionOptions* options);
+
+    [LibraryImport(Library)]
     public static partial int bpf_program__fd(nint program);
 
     [LibraryImport(Library, SetLastError = true)]
@@ -244,6 +250,19 @@ internal struct BpfProgramLoadOptions
     public uint KernelVersion;
     public uint AttachBtfId;
     public uint AttachProgram;
+}
+
+/// <summary><c>struct libbpf_prog_handler_opts</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct BpfSectionOptions
+{
+    public nuint Size;
+    public nint Cookie;
+    public nint Setup;
+
+    /// <summary>Called for a program of the section before it is loaded: with the program, how it will be loaded, and the cookie.</summary>
+    public delegate* unmanaged<nint, BpfProgramLoadOptions*, nint, int> PrepareLoad;
+    public nint Attach;
 }
 
 /// <summary><c>struct bpf_test_run_opts</c>.</summary>

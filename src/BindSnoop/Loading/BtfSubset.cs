@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -35,8 +34,8 @@ internal static unsafe class BtfSubset
     // Of the types that its relocations begin with; without the flavour of names, which is behind three underscores.
     private static (uint Kind, byte[] Name)[] UsedBy(ReadOnlySpan<byte> image)
     {
-        ReadOnlySpan<byte> information = Section(image, ".BTF"u8);
-        ReadOnlySpan<byte> extension = Section(image, ".BTF.ext"u8);
+        ReadOnlySpan<byte> information = ElfImage.Section(image, ".BTF"u8);
+        ReadOnlySpan<byte> extension = ElfImage.Section(image, ".BTF.ext"u8);
         HashSet<(uint, string)> used = [];
         fixed (byte* data = information)
         {
@@ -224,27 +223,4 @@ internal static unsafe class BtfSubset
             return moved;
         }
     }
-
-    // elf(5): where the table of sections is, the size of its entries, and which section has their names.
-    private static ReadOnlySpan<byte> Section(ReadOnlySpan<byte> image, ReadOnlySpan<byte> name)
-    {
-        ReadOnlySpan<byte> table = image[(int)BinaryPrimitives.ReadUInt64LittleEndian(image[0x28..])..];
-        int size = BinaryPrimitives.ReadUInt16LittleEndian(image[0x3a..]);
-        int count = BinaryPrimitives.ReadUInt16LittleEndian(image[0x3c..]);
-        ReadOnlySpan<byte> names = Content(image, table[(size * BinaryPrimitives.ReadUInt16LittleEndian(image[0x3e..]))..]);
-        for (int i = 0; i < count; i++)
-        {
-            ReadOnlySpan<byte> section = table[(size * i)..];
-            ReadOnlySpan<byte> candidate = names[(int)BinaryPrimitives.ReadUInt32LittleEndian(section)..];
-            if (candidate.StartsWith(name) && candidate[name.Length] == 0)
-            {
-                return Content(image, section);
-            }
-        }
-
-        throw new ArgumentException($"The object has no section {Encoding.ASCII.GetString(name)}.");
-    }
-
-    private static ReadOnlySpan<byte> Content(ReadOnlySpan<byte> image, ReadOnlySpan<byte> section) => image.Slice(
-        (int)BinaryPrimitives.ReadUInt64LittleEndian(section[0x18..]), (int)BinaryPrimitives.ReadUInt64LittleEndian(section[0x20..]));
 }

@@ -21,6 +21,13 @@ internal sealed unsafe class TracerObject : IDisposable
     /// <summary>The same with the type information that its relocations go by; null for the kernel's.</summary>
     internal TracerObject(byte[] image, byte[]? types)
     {
+        KernelTypes kernel = TracerDefinition.KernelTypes;
+        IteratorSections.Register(kernel);
+        if (kernel.HasCast)
+        {
+            CastCalls.Resolve(image, kernel.CastId);
+        }
+
         _types = Hold(types);
         fixed (byte* pointer = image)
         fixed (byte* path = Encoding.ASCII.GetBytes($"/proc/self/fd/{_types?.Value}\0"))

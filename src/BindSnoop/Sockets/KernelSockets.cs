@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using BindSnoop.Abi;
 using BindSnoop.Host;
 
@@ -15,8 +16,8 @@ internal sealed class KernelSockets
     // One who closes a socket is seldom kept from it for longer.
     private const int FewestPauses = 1;
 
-    // How long to wait before each look after the first, in milliseconds: with the last only while a process exits.
-    private static readonly int[] s_pauses = [20, 125];
+    // How long to wait before each look after the first: with the last only while a process exits.
+    private static readonly TimeSpan[] s_pauses = [TimeSpan.FromMilliseconds(20), TimeSpan.FromMilliseconds(125)];
 
     private readonly SocketProgram _program;
     private readonly List<string> _unseen;
@@ -37,7 +38,7 @@ internal sealed class KernelSockets
     public static IReadOnlyList<BindSocket> Read(SocketProgram program, SocketSelection selection, List<string> unseen)
     {
         KernelSockets sockets = new(program, unseen);
-        sockets.Read(selection.Ports, selection.Connections);
+        sockets.Read(selection);
         return sockets._sockets;
     }
 
@@ -73,9 +74,9 @@ internal sealed class KernelSockets
         return sockets._sockets.Count > 0 ? sockets._sockets[0] : null;
     }
 
-    private void Read(IReadOnlyList<PortRange> ports, bool connections)
+    private void Read(SocketSelection selection)
     {
-        _program.Select(ports, connections);
+        _program.Select(selection.Ports, selection.Connections);
         using SocketHolders holders = new();
         using SocketSamples listed = new();
 
@@ -93,13 +94,13 @@ internal sealed class KernelSockets
         }
 
         holders.Join();
-        AddHeld(holders);
         if (!whole)
         {
             _unseen.Add(ListsUnread);
         }
 
-        AddOthers(Without(holders, listed), connections);
+        Dictionary<ulong, SocketSample> others = Without(holders, listed);
+        Add(holders, [.. others.Values.Where(r => selection.MayWant(r))], selection.Connections);
         if (!Processes.SeesAll)
         {
             _unseen.Add("Processes outside of this PID namespace could not be seen: sockets that only they hold are shown as held by Unknown, or not at all.");
@@ -134,29 +135,40 @@ internal sealed class KernelSockets
         }
 
         holders.Join();
-        AddHeld(holders);
-        AddOthers(Without(holders, listed), true);
+        Add(holders, [.. Without(holders, listed).Values], true);
         return true;
     }
 
-    private void AddHeld(SocketHolders holders)
+    /// <param name="others">What no process was seen to hold.</param>
+    private void Add(SocketHolders holders, SocketSample[] others, bool connections)
     {
+        SocketSample[] doubtful = LookAgain([.. others.Where(r => r.HeldBy == HeldBy.File)], connections, out bool isAnyExiting);
+        long looked = Stopwatch.GetTimestamp();
         foreach (int first in holders.Sockets)
         {
             Add(holders.Samples[first], nameof(HeldBy.Process), holders, first);
         }
-    }
 
-    private void AddOthers(Dictionary<ulong, SocketSample> others, bool connections)
-    {
-        if (others.Values.Any(r => r.HeldBy == HeldBy.File))
-        {
-            LookAgain(others, connections);
-        }
-
-        foreach (SocketSample sample in others.Values.Where(r => r.HeldBy != HeldBy.File))
+        foreach (SocketSample sample in others.Where(r => r.HeldBy != HeldBy.File))
         {
             Add(sample, sample.HeldBy.ToString(), null, 0);
+        }
+
+        for (int look = 0; doubtful.Length > 0 && (look < FewestPauses || (isAnyExiting && look < s_pauses.Length)); look++)
+        {
+            TimeSpan left = s_pauses[look] - Stopwatch.GetElapsedTime(looked);
+            if (left > TimeSpan.Zero)
+            {
+                Thread.Sleep(left);
+            }
+
+            doubtful = LookAgain(doubtful, connections, out isAnyExiting);
+            looked = Stopwatch.GetTimestamp();
+        }
+
+        foreach (SocketSample sample in doubtful)
+        {
+            Add(sample, Processes.SeesAll && !isAnyExiting ? BindSocket.InFlight : BindSocket.HeldByUnknown, null, 0);
         }
     }
 
@@ -181,35 +193,33 @@ internal sealed class KernelSockets
     /// descriptors that are under way. To find out, looks for its owner again, and after that for the socket. Who closes it
     /// has taken it out of its descriptors before, and may be kept from going on for a while.
     /// </summary>
-    private void LookAgain(Dictionary<ulong, SocketSample> others, bool connections)
+    /// <returns>Those of which that is still not known.</returns>
+    private SocketSample[] LookAgain(SocketSample[] doubtful, bool connections, out bool isAnyExiting)
     {
-        SocketSample[] doubtful = [.. others.Values.Where(r => r.HeldBy == HeldBy.File)];
-        bool isAnyExiting = false;
-        for (int look = 0; doubtful.Length > 0 && (look <= FewestPauses || (isAnyExiting && look <= s_pauses.Length)); look++)
+        isAnyExiting = false;
+        if (doubtful.Length == 0)
         {
-            if (look > 0)
-            {
-                Thread.Sleep(s_pauses[look - 1]);
-            }
-
-            _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
-            using SocketHolders holders = new();
-            _program.ReadFilesOf(doubtful.Select(r => r.File), holders.Samples);
-            holders.Join();
-            isAnyExiting = _program.IsAnyExiting();
-            using SocketSamples listed = new();
-            if (!_program.ReadTables(listed) && !_unseen.Contains(ListsUnread))
-            {
-                _unseen.Add(ListsUnread);
-            }
-
-            doubtful = StillDoubtful(doubtful, holders, Without(holders, listed));
+            return doubtful;
         }
 
-        foreach (SocketSample sample in doubtful)
+        _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
+        using SocketHolders holders = new();
+        _program.ReadFilesOf(doubtful.Select(r => r.File), holders.Samples);
+        holders.Join();
+        isAnyExiting = _program.IsAnyExiting();
+        using SocketSamples listed = new();
+        bool whole = true;
+        foreach (var table in doubtful.ToLookup(r => TableOf(r.ProtocolNumber), r => (r.NetworkNamespace, r.Port)))
         {
-            Add(sample, Processes.SeesAll && !isAnyExiting ? BindSocket.InFlight : BindSocket.HeldByUnknown, null, 0);
+            whole &= _program.ReadPorts(table.Key, [.. table.Distinct()], listed);
         }
+
+        if (!whole && !_unseen.Contains(ListsUnread))
+        {
+            _unseen.Add(ListsUnread);
+        }
+
+        return StillDoubtful(doubtful, holders, Without(holders, listed));
     }
 
     /// <summary>Adds those of which there is a holder now.</summary>
@@ -258,6 +268,9 @@ internal sealed class KernelSockets
 
         return new SocketOwner((int)sample.ProcessId, facts.Comm, (int)sample.Descriptor, facts.Start, facts.CgroupPath);
     }
+
+    private static SocketTable TableOf(ushort protocol) =>
+        Enum.IsDefined((SocketTable)protocol) ? (SocketTable)protocol : SocketTable.Tcp;
 
     /// <summary>Taken from its process, and not yet out of the table.</summary>
     private static bool IsClosing(in SocketSample sample) =>

@@ -18,7 +18,7 @@ internal sealed unsafe class SocketProgram : IDisposable
     /// <summary>How many samples the walk has room for: FOUND of bpf/sockets.bpf.c.</summary>
     private const int Found = 4096;
 
-    // FILE_BITS and file_bit() of bpf/sockets.bpf.c.
+    // FILE_BITS and looked_for() of bpf/sockets.bpf.c.
     private const ulong FileHash = 0x9e3779b97f4a7c15;
     private const int FileHashShift = 52;
 
@@ -101,10 +101,14 @@ internal sealed unsafe class SocketProgram : IDisposable
     }
 
     /// <summary>Adds a sample for each descriptor of a bound socket that a process has, of this PID namespace and those below.</summary>
-    public void ReadFiles(SocketSamples samples) => Read(_files, samples);
+    public void ReadFiles(SocketSamples samples)
+    {
+        ((Span<ulong>)((SocketRequest*)_request.Pointer)->Files).Fill(ulong.MaxValue);
+        Read(_files, samples);
+    }
 
     /// <summary>
-    /// The same of some files at least, faster if it finds owners. Before Linux 5.17 all are gone over; there the programs
+    /// The same of some files, and maybe of a few others; faster if it finds owners, and from Linux 5.17 on. Before, the programs
     /// cannot loop long enough to look into tables of descriptors.
     /// </summary>
     /// <param name="files">As samples of <see cref="ReadTables"/> and <see cref="ReadPorts"/> have them.</param>

@@ -1,3 +1,4 @@
+using BindSnoop.Abi;
 using BindSnoop.Host;
 using BindSnoop.Interop;
 using BindSnoop.Names;
@@ -36,13 +37,17 @@ internal sealed class SocketSelection
     /// <summary>Whether sockets are asked for that do not hold a port for themselves.</summary>
     public bool Connections => _states.Except(HolderStates).Any();
 
+    /// <summary>Whether it may be wanted, before it is known who holds it.</summary>
+    public bool MayWant(in SocketSample sample) =>
+        (_filter.Protocol.Count == 0 || _filter.Protocol.Contains(sample.ProtocolNumber)) &&
+        (_filter.AddressFamily.Count == 0 || _filter.AddressFamily.Contains((IPFamily)sample.AddressFamily)) &&
+        (_filter.NetworkNamespace.Count == 0 || _filter.NetworkNamespace.Contains(sample.NetworkNamespace));
+
     public bool Wants(BindSocket socket) =>
+        MayWant(socket.Sample) &&
         _states.Contains(socket.State) &&
         (_filter.Port.Count == 0 || _filter.Port.Any(p => p.Contains(socket.Port))) &&
-        (_filter.Protocol.Count == 0 || _filter.Protocol.Contains((ushort)socket.ProtocolNumber)) &&
-        (_filter.AddressFamily.Count == 0 || _filter.AddressFamily.Contains((IPFamily)socket.Sample.AddressFamily)) &&
         (_filter.Uid.Count == 0 || (socket.Uid is { } uid && _filter.Uid.Contains(uid))) &&
-        (_filter.NetworkNamespace.Count == 0 || _filter.NetworkNamespace.Contains(socket.NetworkNamespace)) &&
         (_filter.Address.Count == 0 || WantsAddress(socket.AddressValue)) &&
         (_filter.ProcessId.Count == 0 || socket.Owners.Any(o => _filter.ProcessId.Contains((uint)o.ProcessId))) &&
         (_comms.Count == 0 || socket.Owners.Any(o => _comms.Contains(o.Comm))) &&
