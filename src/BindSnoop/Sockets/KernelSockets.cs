@@ -244,17 +244,17 @@ internal sealed class KernelSockets
 
     private void Add(in SocketSample sample, string heldBy, SocketHolders? holders, int first)
     {
-        List<SocketOwner> owners = [];
-        foreach (int place in holders?.Of(first) ?? [])
-        {
-            owners.Add(OwnerOf(holders!.Samples[place]));
-        }
+        SocketOwner[] owners = holders is null ? [] : OwnersOf(holders, first);
 
         // What is left of a closed connection has no user.
         SocketFacts known = sample.HeldBy is not (HeldBy.TimeWait or HeldBy.Orphan) ? SocketFacts.All : SocketFacts.All & ~SocketFacts.Uid;
-        string interfaceName = NetworkInterfaces.NameOf(sample.InterfaceIndex, sample.NetworkNamespace, owners.Count > 0 ? (uint)owners[0].ProcessId : 0);
-        _sockets.Add(new BindSocket(sample, known, heldBy, owners.ToArray(), interfaceName, _time, "Kernel"));
+        string interfaceName = NetworkInterfaces.NameOf(sample.InterfaceIndex, sample.NetworkNamespace, owners.Length > 0 ? (uint)owners[0].ProcessId : 0);
+        _sockets.Add(new BindSocket(sample, known, heldBy, owners, interfaceName, _time, "Kernel"));
     }
+
+    private SocketOwner[] OwnersOf(SocketHolders holders, int first) => holders.IsOnly(first)
+        ? [OwnerOf(holders.Samples[first])]
+        : [.. holders.Of(first).Select(place => OwnerOf(holders.Samples[place]))];
 
     private SocketOwner OwnerOf(in SocketSample sample)
     {

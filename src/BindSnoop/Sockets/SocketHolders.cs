@@ -39,6 +39,9 @@ internal sealed class SocketHolders : IDisposable
         : protocol == Names.Protocols.Mptcp && _firsts.Keys.FirstOrDefault(k => k.Socket == socket) is { Inode: not 0 } key ? _firsts[key]
         : null;
 
+    /// <summary>Whether a socket has no other descriptor.</summary>
+    public bool IsOnly(int first) => _next[first] < 0;
+
     /// <summary>The places of a socket's descriptors: each once, those of the process that has run longest first.</summary>
     public List<int> Of(int first)
     {
