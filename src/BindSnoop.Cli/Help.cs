@@ -19,20 +19,20 @@ internal sealed class HelpWithExamples(Command root) : SynchronousCommandLineAct
 
         Examples:
           bindsnoop                          every successful bind
-          bindsnoop -E -P 8080               who binds port 8080, and who fails to
+          bindsnoop -E -P 8080               binds of port 8080, including failed ones
           bindsnoop -Uu www-data             binds of a user, with the user id
           bindsnoop -tw --address ::/0       IPv6 addresses in full, with times
-          bindsnoop --count --duration 60    which addresses and ports, how often, in a minute
-          bindsnoop --json | jq .Address     for programs
+          bindsnoop --count --duration 60    binds per address and port in a minute
+          bindsnoop --json | jq .Address     JSON for other programs
           bindsnoop --quiet --metrics FILE   metrics for Prometheus' node exporter
-          bindsnoop --prometheus 9435        metrics for Prometheus, by HTTP
+          bindsnoop --prometheus 9435        metrics for Prometheus, over HTTP
           bindsnoop --quiet --otlp URL       events and metrics for OpenTelemetry
-          bindsnoop accept -P 80,443         connections to a web server, as it accepts them
-          bindsnoop listen                   who listens on which port, with which backlog
-          bindsnoop release -P 8080          who releases port 8080, and how long it was bound
-          bindsnoop top                      a live screen: who binds, fails, listens, accepts
+          bindsnoop accept -P 80,443         connections that a web server accepts
+          bindsnoop listen                   which processes listen on which ports
+          bindsnoop release -P 8080          who releases port 8080, and after how long
+          bindsnoop top                      a live view of the busiest programs
           bindsnoop sockets -P 8080          who holds port 8080 now, in any container
-          bindsnoop report FILE -o R.html    a page with charts of what --json printed
+          bindsnoop report FILE -o R.html    a page with charts of --json output
           bindsnoop record FILE              record events in a file
           bindsnoop find FILE -P 8080 --at 03:12  who held port 8080 last night
 

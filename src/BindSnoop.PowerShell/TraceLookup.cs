@@ -22,7 +22,7 @@ internal static class TraceLookup
                 {
                     ErrorDetails = new ErrorDetails($"There is no trace named '{DisplayText.Escape(name)}'.")
                     {
-                        RecommendedAction = known.Length > 0 ? $"The traces are {known}." : "There is no trace; Start-BindTrace starts one.",
+                        RecommendedAction = known.Length > 0 ? $"The traces are {known}." : "No traces exist; Start-BindTrace starts one.",
                     },
                 });
             }
@@ -38,7 +38,7 @@ internal static class TraceLookup
         new(
             "TraceRemoved",
             TraceErrorKind.InvalidOperation,
-            $"The trace '{DisplayText.Escape(trace.Name)}' was removed, together with what it had collected.",
+            $"The trace '{DisplayText.Escape(trace.Name)}' was removed with everything it had collected.",
             "Fetch what a trace has collected before you remove it.",
             trace.Name);
 
@@ -47,7 +47,7 @@ internal static class TraceLookup
         new(
             "NotCollecting",
             TraceErrorKind.InvalidOperation,
-            $"The trace '{DisplayText.Escape(trace.Name)}' counts, and collects no events.",
+            $"The trace '{DisplayText.Escape(trace.Name)}' counts calls and collects no events.",
             "Read its counts with Get-BindCount -Trace, or start it with -Mode Event.",
             trace.Name);
 }

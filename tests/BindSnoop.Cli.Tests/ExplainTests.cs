@@ -65,7 +65,7 @@ public sealed class ExplainTests
     {
         using Tool tool = Tool.Run([.. command, "--explain", "--count"]);
         Assert.Equal(2, tool.WaitForEnd());
-        Assert.Contains("--explain does not go together with --count", tool.Errors, StringComparison.Ordinal);
+        Assert.Contains("--explain cannot be combined with --count", tool.Errors, StringComparison.Ordinal);
     }
 
     private static void Fail(int port)

@@ -138,7 +138,7 @@ public sealed class RecordTests : IDisposable
         Assert.StartsWith("The record begins at ", before.Errors, StringComparison.Ordinal);
         using Tool nothing = Tool.Run("find", FilePath, "-P", port, "--at", held, "--protocol", "sctp");
         Assert.Equal(0, nothing.WaitForEnd());
-        Assert.StartsWith("Nothing was found, and the record has no gap there.", nothing.Errors, StringComparison.Ordinal);
+        Assert.StartsWith("Nothing was found, and the record has no gap in that period.", nothing.Errors, StringComparison.Ordinal);
     }
 
     /// <summary>A record is read as it is, and what it does not know is said on the page and by the status.</summary>

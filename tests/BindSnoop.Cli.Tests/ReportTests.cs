@@ -200,7 +200,7 @@ public sealed class ReportTests(Chromium chromium) : IClassFixture<Chromium>, ID
 
     [Theory]
     [InlineData("{\"RequestedPort\":0,\"Comm\":\"a\",\"Port\":1}\n{\"Requ", 1, "cannot be read after its object 1")]
-    [InlineData("{\"Comm\":\"a\"}\n[]\n{\"RequestedPort\":0}", 1, "is not an event, count, socket or violation: it does not have the properties of any of them. The same is true of 1 more.")]
+    [InlineData("{\"Comm\":\"a\"}\n[]\n{\"RequestedPort\":0}", 1, "is not an event, count, socket or violation: it has the properties of none of them. The same is true of 1 more.")]
     [InlineData("\"RequestedPort\",\"Comm\"\n\"0\",\"a\n", 0, "cannot be read after its object 0: a quotation mark is not closed")]
     [InlineData("\"RequestedPort\",\"Comm\"\r\n\"0\",\"say \"\"hi\"\", a\nb\"\r\n\r\n0,x", 2, null)]
     public void What_is_wrong_with_a_file_is_said_there_too(string content, int expected, string? problem)
@@ -264,7 +264,7 @@ public sealed class ReportTests(Chromium chromium) : IClassFixture<Chromium>, ID
         Assert.Equal(0, tool.WaitForEnd());
         await using OpenedPage opened = await chromium.OpenAsync(path);
         Assert.Equal(["denied by rule 'no <b>ssh'"], await opened.TextsAsync("#violations td:first-child"));
-        Assert.Equal([$"2 binds were judged by the policy {policy}.", "1 could not be judged: the policy checks something that they do not record."], await opened.TextsAsync("#violations p"));
+        Assert.Equal([$"2 binds were judged by the policy {policy}.", "1 could not be judged: the policy checks values that they do not have."], await opened.TextsAsync("#violations p"));
     }
 
     /// <summary>A page of so many binds by three programs, a tenth of which fail.</summary>

@@ -90,7 +90,7 @@ public sealed class TopTests
     {
         using Tool tool = Tool.Run("top");
         Assert.Equal(2, tool.WaitForEnd());
-        Assert.StartsWith("bindsnoop: A live screen needs a terminal", tool.Errors, StringComparison.Ordinal);
+        Assert.StartsWith("bindsnoop: The live screen requires a terminal", tool.Errors, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -306,7 +306,7 @@ public sealed class TraceTests
         Assert.Equal(0, tool.WaitForEnd());
         Assert.InRange(tool.Lines.Count, 1, Binds - 1);
         Assert.EndsWith(
-            $"bindsnoop: warning: {Binds - tool.Lines.Count} calls were lost in all, of {Binds}: they came faster than they were read. A larger --buffer-size or a narrower filter helps.\n",
+            $"bindsnoop: warning: {Binds - tool.Lines.Count} calls were lost in all, of {Binds}: they arrived faster than they were read. A larger --buffer-size or a narrower filter helps.\n",
             tool.Errors,
             StringComparison.Ordinal);
     }

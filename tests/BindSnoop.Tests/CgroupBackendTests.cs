@@ -37,7 +37,7 @@ public sealed unsafe partial class CgroupBackendTests
         {
             TraceException exception = Assert.Throws<TraceException>(() => new BindTracer(new TraceOptions { Backend = Backend.Cgroup }));
             Assert.Equal("CgroupTaken", exception.ErrorId);
-            Assert.Equal("Another program is attached to the root of the cgroup hierarchy in a way that allows no second one.", exception.Message);
+            Assert.Equal("Another program is attached exclusively to the root of the cgroup hierarchy.", exception.Message);
 
             // By itself a trace takes the next one.
             using BindTracer other = new(new TraceOptions());

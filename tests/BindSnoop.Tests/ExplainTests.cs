@@ -58,7 +58,7 @@ public sealed class ExplainTests
         BindSocket holder = Assert.Single(events[1].Holders!);
         Assert.Equal((Environment.ProcessId, (long)Inode(first), "Listen"), (holder.ProcessId, holder.Inode, holder.State));
         Assert.Contains($"listens on TCP 127.0.0.1:{port}; ", events[1].Explanation, StringComparison.Ordinal);
-        Assert.Equal("Sockets of the type DGRAM cannot listen; a server of datagrams receives without listen().", events[2].Explanation);
+        Assert.Equal("Sockets of the type DGRAM cannot listen; a datagram server receives without listen().", events[2].Explanation);
         Assert.Contains($"connected to 127.0.0.1:{port} (Established)", events[3].Explanation, StringComparison.Ordinal);
         Assert.All(events.Where(e => e.ErrorCode == 0), e => Assert.Null(e.Holders));
         Assert.Equal(0, tracer.NotExplained);

@@ -285,7 +285,7 @@ public sealed unsafe partial class FuzzTests
     public void TypeInformationOfTheKernel()
     {
         const string Path = "/sys/kernel/btf/vmlinux";
-        Assert.SkipUnless(File.Exists(Path), "This kernel gives no type information.");
+        Assert.SkipUnless(File.Exists(Path), "This kernel provides no type information.");
         byte[] whole = File.ReadAllBytes(Path);
         byte[] sockets = TracerDefinition.LoadObject("sockets", "x64");
         using Guarded memory = new(whole.Length);

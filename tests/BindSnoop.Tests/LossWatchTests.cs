@@ -70,8 +70,8 @@ public sealed class LossWatchTests
     }
 
     [Theory]
-    [InlineData(1, 0, true, "1 call was lost in all, of 101: it came faster than it was read.")]
-    [InlineData(2, 0, false, "2 calls were lost so far: they came faster than they were read.")]
+    [InlineData(1, 0, true, "1 call was lost in all, of 101: it arrived faster than it was read.")]
+    [InlineData(2, 0, false, "2 calls were lost so far: they arrived faster than they were read.")]
     [InlineData(5, 4, true, "5 calls were lost in all, of 105: the kernel did not run the program that reports calls.")]
     public void Words(long dropped, long missed, bool isTotal, string message) =>
         Assert.Equal(message, LossReport.OfEvents(new TraceStatistics(100, dropped, 0) { Missed = missed }, isTotal)!.Message);

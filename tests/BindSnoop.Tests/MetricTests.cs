@@ -250,10 +250,10 @@ public sealed class MetricTests : IDisposable
             # HELP bindsnoop_binds_total Calls of bind() by protocol, IP version and result.
             # TYPE bindsnoop_binds_total counter
             bindsnoop_binds_total{network_transport="tcp"} 11
-            # HELP bindsnoop_received_total Calls that the kernel handed over or counted.
+            # HELP bindsnoop_received_total Calls that the kernel delivered or counted.
             # TYPE bindsnoop_received_total counter
             bindsnoop_received_total 4
-            # HELP bindsnoop_queued Events that wait to be fetched from a background trace.
+            # HELP bindsnoop_queued Events in a background trace that wait to be fetched.
             # TYPE bindsnoop_queued gauge
             bindsnoop_queued{bindsnoop_trace="a\"b\\c\nd"} 3
 

@@ -25,7 +25,7 @@ public sealed class MissingPiecesTests
         Requires.Tracing();
         (int status, string output) = RunWith("mount -t tmpfs none /sys/kernel/btf");
         Assert.Equal(PrivilegeTests.Refused, status);
-        Assert.StartsWith("BtfNotFound: This kernel gives no type information (/sys/kernel/btf/vmlinux): ", output);
+        Assert.StartsWith("BtfNotFound: This kernel provides no type information (/sys/kernel/btf/vmlinux): ", output);
     }
 
     /// <summary>A library that lacks one of them is refused at once, so the list must have them all.</summary>

@@ -226,7 +226,7 @@ public sealed class PolicyTests
         judged.Add(BindPolicyCall.Listen);
         judged.Add(BindPolicyCall.Listen);
         judged.Add(BindPolicyCall.Bind);
-        Assert.Equal(["2 calls of listen() were not judged: no rule of the policy is about listen()."], judged.Left);
+        Assert.Equal(["2 calls of listen() were not judged: the policy has no rules for listen()."], judged.Left);
         Assert.Equal("1 binds", judged.ToString());
         Assert.Equal("0 binds and 0 listens", new JudgedCalls(Policy("""{"Rules": [{"Name": "one", "Action": "Deny", "Call": ["Listen", "Bind"]}]}""")).ToString());
     }

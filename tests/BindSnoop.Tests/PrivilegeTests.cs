@@ -72,7 +72,7 @@ public sealed class PrivilegeTests
         Requires.Tracing();
         (int status, string output) = RunAsUser(Backend.Auto, capability.Length > 0 ? [capability] : []);
         Assert.Equal(Refused, status);
-        Assert.Equal("NotPrivileged: Tracing takes the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.", output);
+        Assert.Equal("NotPrivileged: Tracing requires the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.", output);
     }
 
     [Fact]

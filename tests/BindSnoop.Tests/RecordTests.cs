@@ -366,7 +366,7 @@ public sealed class RecordTests : IDisposable
         report.AddRecord(FilePath);
         string page = System.Text.Encoding.UTF8.GetString(new ReportPage(report).Write());
         Assert.DoesNotContain("There are none.", page, StringComparison.Ordinal);
-        Assert.Contains("None was found, but not all binds are known and judged", page, StringComparison.Ordinal);
+        Assert.Contains("None was found, but some binds are unknown or were not judged", page, StringComparison.Ordinal);
     }
 
     /// <summary>What a row refers to may be missing from a damaged file; that is not root's then.</summary>

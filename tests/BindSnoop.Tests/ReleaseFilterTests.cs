@@ -135,7 +135,7 @@ public sealed class ReleaseFilterTests
         Array.ForEach(sockets, s => s.Dispose());
         Bound().Dispose();
         ReleaseEvent[] events = [.. collector.Finish().Where(e => e.ProcessId == Environment.ProcessId)];
-        Assert.Equal("More sockets are bound than a trace can remember: for some, how long they were bound will be unknown.", Assert.Single(warnings));
+        Assert.Equal("More sockets are bound than a trace can remember: for some, it will be unknown how long they were bound.", Assert.Single(warnings));
         Assert.Equal(151, events.Length);
         Assert.InRange(events.Count(e => e.BoundFor is not null), 1, 101);
         Assert.NotNull(events[^1].BoundFor);

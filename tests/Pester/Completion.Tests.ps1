@@ -20,7 +20,7 @@ Describe 'Completion' {
         $found.CompletionText | Should -Not -Contain 'nobody'
     }
 
-    It 'Protocols: usual ones first, all of them once there is a letter' {
+    It 'Protocols: common ones first, all of them after the first letter' {
         (Complete 'Get-BindEvent -Protocol ').CompletionText | Should -Be TCP, UDP, MPTCP, SCTP, UDPLITE, ICMP, ICMPV6, DCCP
         (Complete 'Get-BindCount -Duration 1 -Protocol mp').CompletionText[0] | Should -BeExactly MPTCP
         (Complete 'Get-BindEvent -Protocol os').CompletionText | Should -Contain OSPFIGP
@@ -41,7 +41,7 @@ Describe 'Completion' {
         (Complete 'Start-BindTrace -Id pws').CompletionText | Should -Contain "$PID"
     }
 
-    It 'Names of processes that run' {
+    It 'Names of running processes' {
         $comm = [IO.File]::ReadAllText("/proc/$PID/comm").TrimEnd("`n")
         $found = Complete "Get-BindEvent -Comm $($comm.Substring(0, 2))"
         $found.ListItemText | Should -Contain $comm
@@ -93,7 +93,7 @@ Describe 'Completion' {
             (Complete "${_}pl").CompletionText | Should -BeExactly 'plain'
         }
 
-        It 'What is completed to finds the trace' {
+        It 'Completed names find the trace' {
             (Invoke-Expression "Get-BindTrace $((Complete 'Get-BindTrace a').CompletionText)").Name | Should -BeExactly 'a[1]'
         }
     }
@@ -126,7 +126,7 @@ Describe 'Completion' {
             (Complete "Get-BindEvent -Cgroup '/bstest$PID/i").CompletionText | Should -BeExactly "'/bstest$PID/in ner'"
         }
 
-        It 'Units and containers that there are' {
+        It 'Existing units and containers' {
             (Complete 'Get-BindEvent -Unit bstest').CompletionText | Should -Be "bstest$PID.service"
             (Complete 'Get-BindSocket -Unit bstest').CompletionText | Should -Be "bstest$PID.service"
             (Complete 'Get-AcceptEvent -Container 000').CompletionText | Should -Be $id

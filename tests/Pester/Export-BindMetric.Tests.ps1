@@ -53,7 +53,7 @@ Describe 'Export-BindMetric' {
             ($metrics.Keys -like 'bindsnoop_binds_total*' | ForEach-Object { $metrics[$_] } | Measure-Object -Sum).Sum | Should -Be $truth.Count
         }
 
-        It 'Are counted by port only if asked, and then for those ports alone' {
+        It 'Are counted by port only on request, and only for the given ports' {
             $trace = Start-BindTrace -Mode Count -Comm $truthComm
             $truth = Invoke-Truth five-ports tcp4-loopback
             $port = $truth[0].port
@@ -68,7 +68,7 @@ Describe 'Export-BindMetric' {
             @($metrics.Keys).Count | Should -Be 2
         }
 
-        It 'Of none are an empty file, in place of what was there' {
+        It 'Become an empty file if there are none' {
             '# HELP bindsnoop_binds_total Of an earlier run.' > $path
             Get-BindCount -Duration 0.1 -Comm nobody | Export-BindMetric -Path $path
             [IO.File]::ReadAllText($path) | Should -BeExactly ''
@@ -98,7 +98,7 @@ Describe 'Export-BindMetric' {
             $metrics['bindsnoop_binds_total{bindsnoop_trace="oth\\x1b[31m\"er",network_transport="tcp",network_type="ipv4",result="success"}'] | Should -Be 5
         }
 
-        It 'Are written anew with -Interval, until they stop' {
+        It 'Are rewritten with -Interval until they stop' {
             $result = Invoke-Traced {
                 param($Comm, $Path)
                 $trace = Start-BindTrace -Name many -Comm $Comm -IncludeError
@@ -153,7 +153,7 @@ Describe 'Export-BindMetric' {
             @($metrics.Keys -like 'bindsnoop_privileged*').Count | Should -Be 2
         }
 
-        It 'Says that events were not counted by port' {
+        It 'Reports that events were not counted by port' {
             $null = Start-BindTrace -Name events
             Export-BindMetric -Path $path -Name events -Port 80 -WarningVariable warnings -WarningAction SilentlyContinue
             "$warnings" | Should -Match "'events'.*-Mode Count.*-Interval"
@@ -161,7 +161,7 @@ Describe 'Export-BindMetric' {
     }
 
     Context 'Files of others' {
-        It 'Leaves the file alone where no trace fits <_>' -ForEach 'nosuch*', 'nosuch' {
+        It 'Leaves the file unchanged if no trace matches <_>' -ForEach 'nosuch*', 'nosuch' {
             $name = $_
             '# HELP bindsnoop_binds_total Of an earlier run.' > $path
             $before = [IO.File]::ReadAllText($path)
@@ -170,13 +170,13 @@ Describe 'Export-BindMetric' {
             "$warnings" | Should -Match "'$([regex]::Escape($name))'.*was not changed"
         }
 
-        It 'Refuses to replace what is no metrics of BindSnoop' {
+        It 'Refuses to replace a file that does not hold BindSnoop''s metrics' {
             'precious' > $path
             Assert-Error (Get-OnlyError { @() | Export-BindMetric -Path $path }) -Id MetricFileNotOurs -Category ResourceExists -Target $path -Advice 'another path'
             [IO.File]::ReadAllText($path) | Should -BeExactly "precious`n"
         }
 
-        It 'Follows no link in a directory that others may write to' {
+        It 'Follows no link in a directory that others can write to' {
             $open = (New-Item -ItemType Directory -Path (Join-Path $TestDrive "open-$([guid]::NewGuid())")).FullName
             chmod 1777 $open
             $link = Join-Path $open a.prom
@@ -190,17 +190,17 @@ Describe 'Export-BindMetric' {
         It 'Refuses <What>' -TestCases @(
             @{ What = 'a directory'; To = { "$TestDrive" }; Id = 'InvalidMetricPath'; Category = 'InvalidArgument'; Advice = 'path of a file' }
             @{ What = 'a device'; To = { '/dev/null' }; Id = 'InvalidMetricPath'; Category = 'InvalidArgument'; Advice = 'path of a file' }
-            @{ What = 'a directory that is not there'; To = { "$TestDrive/no/such.prom" }; Id = 'MetricPathNotFound'; Category = 'ObjectNotFound'; Advice = 'Make the directory' }
+            @{ What = 'a directory that is not there'; To = { "$TestDrive/no/such.prom" }; Id = 'MetricPathNotFound'; Category = 'ObjectNotFound'; Advice = 'Create the directory' }
         ) {
             $target = & $To
             Assert-Error (Get-OnlyError { @() | Export-BindMetric -Path $target }) -Id $Id -Category $Category -Target $target -Advice $Advice
         }
 
-        It 'Refuses what is no path in the file system' {
+        It 'Refuses a path outside the file system' {
             Assert-Error (Get-OnlyError { @() | Export-BindMetric -Path Env:metrics }) -Id InvalidMetricPath -Category InvalidArgument -Target 'Env:metrics' -Advice 'path of a file'
         }
 
-        It 'Says where it may not write' {
+        It 'Reports a directory that it cannot write to' {
             $record = Get-OnlyError { @() | Export-BindMetric -Path /sys/kernel/a.prom }
             $record.FullyQualifiedErrorId | Should -Be 'MetricFileNotWritten,BindSnoop.PowerShell.ExportBindMetricCommand'
         }

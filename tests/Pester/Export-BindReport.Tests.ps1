@@ -64,7 +64,7 @@ Describe 'Export-BindReport' {
         [IO.File]::ReadAllText($path) | Should -Match "<dt>binds counted in the kernel</dt><dd>$($truth.Count)</dd>"
     }
 
-    It 'Shows the sockets there are now, and who has them' {
+    It 'Shows the current sockets and their holders' {
         $listener = [Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
         $listener.Start()
         try {
@@ -81,7 +81,7 @@ Describe 'Export-BindReport' {
         }
     }
 
-    It 'Shows what a policy does not allow, of violations and by itself' {
+    It 'Shows violations, passed in or found by a policy' {
         $bind = [pscustomobject]@{
             Comm = 'web'; Uid = 33; Gid = 33; Protocol = 'TCP'; AddressFamily = 'IPv4'; Address = '0.0.0.0'; Port = 80; RequestedAddress = '0.0.0.0'; RequestedPort = 80
             ErrorCode = 0; Unit = 'web.service'; ContainerId = ''
@@ -97,7 +97,7 @@ Describe 'Export-BindReport' {
         [IO.File]::ReadAllText($path) | Should -Match '1 binds were judged by the policy .*\s*<p>There are none\.'
     }
 
-    It 'Shows the rest where an object is nothing to show, and says so' {
+    It 'Reports an object that it cannot show, and shows the rest' {
         $socket = Get-BindSocket -All | Select-Object -First 1
         5, $socket | Export-BindReport $path -ErrorVariable said -ErrorAction SilentlyContinue
         Assert-Error $said[0] -Id InvalidReportObject -Category InvalidArgument -Target 5 -Advice 'output of BindSnoop'
@@ -111,7 +111,7 @@ Describe 'Export-BindReport' {
         [IO.File]::ReadAllText($path) | Should -Match '<h1>a &lt;b&gt; c</h1>'
     }
 
-    It 'Replaces reports alone' {
+    It 'Replaces only reports' {
         Set-Content $path 'precious'
         $said = Get-OnlyError { Export-BindReport $path }
         Assert-Error $said -Id ReportFileNotOurs -Category ResourceExists -Target $path -Advice 'another path'

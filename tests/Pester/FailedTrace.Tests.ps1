@@ -20,7 +20,7 @@ BeforeAll {
     function Assert-Failed {
         param($Record)
         Assert-Error $Record -Id TraceFailed -Category InvalidOperation -Target $trace.Name -Advice 'another'
-        "$Record" | Should -BeLike "The trace '$($trace.Name)' failed, and has collected nothing since: $($trace.Error.Message)"
+        "$Record" | Should -BeLike "The trace '$($trace.Name)' failed and no longer collects anything: $($trace.Error.Message)"
     }
 }
 
@@ -35,7 +35,7 @@ Describe 'A background trace that has failed' {
         Assert-NothingAttached
     }
 
-    It 'Is not in order for Test-BindPolicy: by <_>' -ForEach 'parameter', 'pipeline' {
+    It 'Fails Test-BindPolicy: by <_>' -ForEach 'parameter', 'pipeline' {
         $by = $_
         $output = @(if ($by -eq 'parameter') { Test-BindPolicy -Policy $anything -Trace $trace -Quiet -ErrorVariable failure -ErrorAction SilentlyContinue }
             else { $trace | Test-BindPolicy -Policy $anything -Quiet -ErrorVariable failure -ErrorAction SilentlyContinue })
@@ -43,7 +43,7 @@ Describe 'A background trace that has failed' {
         Assert-Failed $failure[0]
     }
 
-    It 'Is an error of <What>' -TestCases @(
+    It 'Is an error for <What>' -TestCases @(
         @{ What = 'Test-BindPolicy'; Run = { Test-BindPolicy -Policy $anything -Trace $trace } }
         @{ What = 'New-BindPolicy'; Run = { $null = New-BindPolicy -Trace $trace } }
         @{ What = 'Get-BindEvent'; Run = { $null = Get-BindEvent -Trace $trace } }
@@ -55,13 +55,13 @@ Describe 'A background trace that has failed' {
         Assert-Failed (Get-OnlyError $Run)
     }
 
-    It 'Still gives what it had collected' {
+    It 'Still returns what it has collected' {
         @(Get-BindEvent -Trace $trace -ErrorAction SilentlyContinue).Port | Should -Be (20510..20514)
     }
 }
 
 Describe 'A background trace that was removed' {
-    It 'Is not in order' {
+    It 'Fails Test-BindPolicy' {
         Skip-WithoutTracing
         $trace = Start-BindTrace -Comm $truthComm
         $trace | Remove-BindTrace

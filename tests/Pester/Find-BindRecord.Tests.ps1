@@ -44,7 +44,7 @@ AfterAll {
 }
 
 Describe 'Find-BindRecord' {
-    It 'Finds who held a port at a moment, and how it came to be' {
+    It 'Finds who held a port at a moment, and how it was bound' {
         $held = Find-BindRecord $record $port -At $moment
         $held.GetType().FullName | Should -BeExactly BindSnoop.RecordedBind
         $held.Kind, $held.Held, $held.ProcessId, $held.Address | Should -Be 'Bind', 'Yes', $PID, '127.0.0.1'
@@ -54,7 +54,7 @@ Describe 'Find-BindRecord' {
         (Find-BindRecord $record $port -At $moment.ToString('yyyy-MM-dd HH:mm:ss.fff')).Inode | Should -Be $held.Inode
     }
 
-    It 'Finds what was refused, with the holders' {
+    It 'Finds failed binds, with the holders' {
         $failure = Get-Item $record | Find-BindRecord -Port $port -Failed -Cause Listening -Comm (Get-Content /proc/$PID/comm), '.NET TP Worker'
         foreach ($one in $failure) { $one.ErrorName | Should -BeExactly EADDRINUSE }
         $failure = Find-BindRecord $record $port -Failed
@@ -63,7 +63,7 @@ Describe 'Find-BindRecord' {
         $failure.Explanation | Should -Match "pid $PID"
     }
 
-    It 'Says what it does not know, as a warning and as an object' {
+    It 'Reports gaps as a warning and as an object' {
         $gap = Find-BindRecord $record $port -At '2020-01-01' -WarningVariable said -WarningAction SilentlyContinue
         $gap.Kind, $gap.Cause | Should -Be 'Gap', 'Begin'
         "$said" | Should -Match '^The record begins at '
@@ -79,7 +79,7 @@ Describe 'Find-BindRecord' {
         $held | Test-BindPolicy -Policy (New-BindPolicy -InputObject $held) -Quiet | Should -BeTrue
     }
 
-    It 'Is judged by a policy, and so is what it does not know' {
+    It 'Is judged by a policy, including gaps' {
         $everything = @{ Default = 'Allow'; Rules = @() }
         Test-BindPolicy -Policy $everything -RecordPath $record -Quiet | Should -BeTrue
         $violations = Test-BindPolicy -Policy @{ Default = 'Allow'; Rules = @{ Name = 'one'; Action = 'Deny'; Port = $port } } -RecordPath $record
@@ -98,7 +98,7 @@ Describe 'Find-BindRecord' {
         (New-BindPolicy -RecordPath $record).Rules.Count | Should -BeGreaterThan 0
     }
 
-    It 'Is shown by a report, with what it does not know' {
+    It 'Is shown in a report, with its gaps' {
         $page = Join-Path $TestDrive report.html
         Export-BindReport $page -RecordPath $record -WarningVariable said
         $said | Should -BeNullOrEmpty
@@ -113,7 +113,7 @@ Describe 'Find-BindRecord' {
         (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be Listening
     }
 
-    It 'Ends in one error for <What>' -ForEach $wrong {
+    It 'Ends with one error for <What>' -ForEach $wrong {
         $parameters = $Parameter.Clone()
         $parameters.Path ??= $record
         $fault = { Find-BindRecord @parameters } | Should -Throw -PassThru
@@ -123,7 +123,7 @@ Describe 'Find-BindRecord' {
         $fault.ErrorDetails.RecommendedAction | Should -Match $Advice
     }
 
-    It 'Ends in one error for a time that is none' {
+    It 'Ends with one error for an invalid time' {
         { Find-BindRecord $record -At yesterday } | Should -Throw "*'yesterday' is not a time.*"
     }
 }

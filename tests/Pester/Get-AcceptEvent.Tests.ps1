@@ -49,7 +49,7 @@ Describe 'Get-AcceptEvent' {
             $results = Invoke-LiveFilter -Command Get-AcceptEvent -Case $cases -Calls $calls -Verb accept
         }
 
-        It 'Passes and stops what it should: <Name>' -TestCases $acceptCases {
+        It 'Shows matching calls and no others: <Name>' -TestCases $acceptCases {
             $result = $results[$Name]
             $including = $Parameter.IncludeError
             $expected = @($result.Truth | Where-Object { $including -or $_.error -eq 0 } | Where-Object $Wanted | Format-Accept)
@@ -63,7 +63,7 @@ Describe 'Get-AcceptEvent' {
         }
     }
 
-    It 'Reports what is true of every accept' {
+    It 'Reports the right values for every accept' {
         $result = Invoke-Traced { param($Comm, $Seconds) Get-AcceptEvent -Comm $Comm -IncludeError -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
             Invoke-Truth accept-tcp4 accept-mapped accept-any accept-device accept-other-user accept-einval -Verb accept
         }
@@ -118,7 +118,7 @@ Describe 'Get-AcceptEvent' {
         $clock.Elapsed.TotalSeconds | Should -BeLessThan 15
     }
 
-    It 'Takes processes from the pipeline, and none of others' {
+    It 'Takes processes from the pipeline, and traces no others' {
         $result = Invoke-Traced { param($Id) Get-Process -Id $Id | Get-AcceptEvent -MaxEvents 1 } -Parameter @{ Id = $PID } {
             $null = Invoke-Truth accept-tcp4 -Verb accept
             $listener = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
@@ -138,7 +138,7 @@ Describe 'Get-AcceptEvent' {
         $clock.Elapsed.TotalSeconds | Should -BeLessThan 20
     }
 
-    It 'Says through what it traces, with -Verbose, and takes a back end by name' {
+    It 'Shows the back end with -Verbose, and takes one by name' {
         # Programs of the cgroup see binds alone.
         foreach ($support in $global:BindSnoopTests.Backends | Where-Object { $_.Usable -and $_.Backend -ne 'Cgroup' }) {
             $result = Invoke-Traced { param($Backend) Get-AcceptEvent -Backend $Backend -Comm nobody -Duration 0.1 } -Parameter @{ Backend = $support.Backend } { }
@@ -146,7 +146,7 @@ Describe 'Get-AcceptEvent' {
         }
     }
 
-    It 'Comes out of CSV and JSON flat' {
+    It 'Is flat in CSV and JSON' {
         $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -MaxEvents 1 } -Parameter @{ Comm = $truthComm } {
             Invoke-Truth accept-tcp4 -Verb accept
         }
@@ -154,7 +154,7 @@ Describe 'Get-AcceptEvent' {
         $result.Output | ConvertTo-Csv | ConvertFrom-Csv | Format-Accept | Should -Be @($result.Truth | Format-Accept)
     }
 
-    Context 'Together with binds' {
+    Context 'Beside binds' {
         # Which bind a connection came in by: of the same network, family and port, bound to the address that was
         # connected to or, failing that, to any; and of several the latest before it.
         It 'Finds the bind of every accept' {
@@ -221,7 +221,7 @@ Describe 'Get-AcceptEvent' {
             )
         }
 
-        It 'Has the result in front with -IncludeError' {
+        It 'Has the result in the first column with -IncludeError' {
             $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm -IncludeError -MaxEvents 2 } -Parameter @{ Comm = $truthComm } {
                 Invoke-Truth accept-tcp4 accept-emfile -Verb accept
             }
@@ -231,7 +231,7 @@ Describe 'Get-AcceptEvent' {
             $lines[-1] | Should -Be ('24 {0} {1} 4 0 127.0.0.1 20827' -f $result.Truth[1].pid, $truthComm)
         }
 
-        It 'Never sends what a process has put into its name' {
+        It 'Escapes control characters in names' {
             $result = Invoke-Traced { Get-AcceptEvent -Port 20816 -MaxEvents 1 } { Invoke-Truth accept-comm -Verb accept }
             $result.Output.Count | Should -Be 1
             $result.Output[0].Comm | Should -BeExactly '\x1b[31m"\\\xff\x0a'

@@ -58,7 +58,7 @@ Describe 'Get-BindCount' {
             $results = Invoke-LiveFilter -Command Get-BindCount -Case $cases
         }
 
-        It 'Counts what it should: <Name>' -TestCases $liveCases {
+        It 'Counts matching calls and no others: <Name>' -TestCases $liveCases {
             $result = $results[$Name]
             $case = $_
             $wanted = @(Select-Visible $result.Truth $case |
@@ -116,7 +116,7 @@ Describe 'Get-BindCount' {
             @($result.Output | ForEach-Object Port) | Should -Be 20024, 20305, 20021
         }
 
-        It 'Counts every one of 40000 binds by 4 threads' {
+        It 'Counts all 40000 binds of 4 threads' {
             Invoke-Exact {
                 $result = Invoke-Traced { param($Comm, $Seconds) Get-BindCount -Comm $Comm -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 2 {
                     Invoke-Load -Count 40000 -Threads 4
@@ -128,7 +128,7 @@ Describe 'Get-BindCount' {
             }
         }
 
-        It 'Shows its progress if it takes longer than two seconds, and clears it' {
+        It 'Shows progress after two seconds, and clears it' {
             $result = Invoke-Traced { Get-BindCount -Comm nobody -Duration 2.1; Get-BindCount -Comm nobody -Duration 0.5 } { }
             $mine = @($result.Progress | Where-Object Activity -EQ 'Counting binds')
             $mine.Count | Should -BeGreaterThan 2
@@ -136,7 +136,7 @@ Describe 'Get-BindCount' {
             $mine[-1].RecordType | Should -Be 'Completed'
         }
 
-        It 'Warns of calls for which there was no room, with their number' {
+        It 'Warns of calls beyond -Capacity, with their number' {
             Invoke-Exact {
                 $result = Invoke-Traced { param($Comm, $Seconds) Get-BindCount -Comm $Comm -Capacity 4 -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
                     Invoke-Truth five-ports tcp4-loopback udp4-loopback tcp6-loopback udp6-loopback
@@ -149,7 +149,7 @@ Describe 'Get-BindCount' {
             }
         }
 
-        It 'Counts on in what there was room for' {
+        It 'Continues to count known combinations' {
             $result = Invoke-Traced { param($Comm, $Seconds) Get-BindCount -Comm $Comm -Capacity 1 -Duration $Seconds -WarningAction SilentlyContinue } -Parameter @{ Comm = $truthComm } -Seconds 1 {
                 Invoke-Truth tcp4-loopback udp4-loopback
                 Invoke-Truth tcp4-loopback
@@ -158,13 +158,13 @@ Describe 'Get-BindCount' {
             ($result.Output | Where-Object Port -EQ 20021).Count | Should -Be 3
         }
 
-        It 'Says through what it counts, with -Verbose' {
+        It 'Shows the back end with -Verbose' {
             $result = Invoke-Traced { Get-BindCount -Duration 0.1 -Comm nobody } { }
             $used = $global:BindSnoopTests.Backends | Where-Object Usable | Select-Object -First 1
             "$($result.Verbose[-1])" | Should -Be "Tracing through the $($used.Backend) back end."
         }
 
-        It 'Uses the back end asked for: <_>' -ForEach 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint' {
+        It 'Uses the requested back end: <_>' -ForEach 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint' {
             $backend = $_
             $support = $global:BindSnoopTests.Backends | Where-Object { "$($_.Backend)" -eq $backend }
             if (-not $support.Usable) {
@@ -177,13 +177,13 @@ Describe 'Get-BindCount' {
             "$($result.Verbose[-1])" | Should -Be "Tracing through the $backend back end."
         }
 
-        It 'Counts nothing, rather than everything, where the pipeline names no process' {
+        It 'Counts nothing, rather than everything, if the pipeline names no process' {
             $clock = [System.Diagnostics.Stopwatch]::StartNew()
             Get-Process -Id 2147483647 -ErrorAction Ignore | Get-BindCount -Duration 20 | Should -BeNullOrEmpty
             $clock.Elapsed.TotalSeconds | Should -BeLessThan 20
         }
 
-        It 'Ends at once when its pipeline is stopped, and gives nothing' {
+        It 'Ends at once when its pipeline is stopped, and returns nothing' {
             $traced = Start-Traced { Get-BindCount -Duration 60 }
             $clock = [System.Diagnostics.Stopwatch]::StartNew()
             $result = $traced | Complete-Traced -Stop
@@ -205,7 +205,7 @@ Describe 'Get-BindCount' {
             Format-Count (& $Read) | Should -Be (Format-Count $truth)
         }
 
-        It 'Reads while the trace runs, which goes on counting' {
+        It 'Reads while the trace continues to count' {
             $trace = Start-BindTrace -Mode Count -Comm $truthComm
             $null = Invoke-Truth five-ports
             @($trace | Get-BindCount | ForEach-Object Count) | Should -Be 1, 1, 1, 1, 1
@@ -215,7 +215,7 @@ Describe 'Get-BindCount' {
             $trace.State | Should -Be 'Running'
         }
 
-        It 'Is right at any time while binds go on' {
+        It 'Is right at any time during binds' {
             $trace = Start-BindTrace -Mode Count -Comm $truthComm
             $process = Start-Program $global:BindSnoopTests.Truth, load, --count, 60000, --threads, 2
             $sums = [System.Collections.Generic.List[long]]::new()
@@ -254,7 +254,7 @@ Describe 'Get-BindCount' {
             Measure-Count ($without | Get-BindCount) | Should -BeLessOrEqual 1
         }
 
-        It 'Warns of calls for which there was no room, each time' {
+        It 'Warns of calls beyond -Capacity each time' {
             $trace = Start-BindTrace -Mode Count -Comm $truthComm -Capacity 4
             $made = (Invoke-Load -Count 1000).made
             $counts = $trace | Get-BindCount -WarningVariable warnings -WarningAction SilentlyContinue
@@ -269,13 +269,13 @@ Describe 'Get-BindCount' {
             "$again" | Should -Match '^\d+ calls are not in the counts'
         }
 
-        It 'Says that a trace in Event mode has no counts' {
+        It 'Reports that a trace in Event mode has no counts' {
             $trace = Start-BindTrace -Name events
             $record = Get-OnlyError { $trace | Get-BindCount }
             Assert-Error $record -Id NotCounting -Category InvalidOperation -Target 'events' -Advice '-Mode Count'
         }
 
-        It 'Goes on to the next after such a one' {
+        It 'Continues with the next trace after that' {
             $null = Start-BindTrace -Name events
             $null = Start-BindTrace -Name counts -Mode Count -Comm $truthComm
             $null = Invoke-Truth five-ports
@@ -305,12 +305,12 @@ Describe 'Get-BindCount' {
             Assert-BackendsRefused { param($p) Get-BindCount @p -Duration 5 }
         }
 
-        It 'Refuses a trace that is not there' {
+        It 'Refuses a trace that does not exist' {
             $record = Get-OnlyError { Get-BindCount -Name nobody }
             Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice 'Start-BindTrace'
         }
 
-        It 'Wants to know for how long' {
+        It 'Requires a duration' {
             $duration = (Get-Command Get-BindCount).ParameterSets | Where-Object IsDefault | ForEach-Object Parameters | Where-Object Name -EQ Duration
             $duration.IsMandatory | Should -BeTrue
         }

@@ -30,14 +30,14 @@ Describe 'Get-BindEvent' {
             }
         }
 
-        It 'Passes and stops what it should: <Name>' -TestCases $liveCases {
+        It 'Shows matching calls and no others: <Name>' -TestCases $liveCases {
             $result = $results[$Name]
             Assert-Filter -Truth $result.Truth -Case $_ -Seen (Format-Event -Event $result.Output -Truth $result.Truth)
         }
     }
 
     Context 'Namespaces' {
-        It 'Gives ids that Get-Process knows, inside a PID namespace' {
+        It 'Returns ids that Get-Process knows inside a PID namespace' {
             $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
             $script = "Import-Module '$modulePath'" + @'
 
@@ -71,7 +71,7 @@ Describe 'Get-BindEvent' {
             $result.Warnings | Should -BeNullOrEmpty
         }
 
-        It 'Names who is in the way, in its own view, in CSV and in JSON' {
+        It 'Names the holder, in its own view, in CSV and in JSON' {
             $listener = [Net.Sockets.Socket]::new('InterNetwork', 'Stream', 'Tcp')
             try {
                 $listener.Bind([Net.IPEndPoint]::new([ipaddress]::Loopback, 0))
@@ -99,7 +99,7 @@ Describe 'Get-BindEvent' {
             }
         }
 
-        It 'Says how many failures were not explained' {
+        It 'Reports how many failures were not explained' {
             $result = Invoke-Traced { param($Comm) Get-BindEvent -Explain -Comm $Comm -MaxEvents 20001 } -Parameter @{ Comm = $truthComm } {
                 Invoke-Load -Count 20000 -Fail
             }
@@ -111,7 +111,7 @@ Describe 'Get-BindEvent' {
     }
 
     Context 'Properties' {
-        It 'Reports what is true of every call' {
+        It 'Reports the right values for every call' {
             $result = Invoke-Traced { param($Comm, $Seconds) Get-BindEvent -IncludeError -Comm $Comm -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
                 Invoke-Truth tcp4-loopback udp6-loopback eaddrinuse-tcp4 tcp4-port-zero option4-all other-user device4-lo tcp6-v6only mptcp4 other-mntns
             }
@@ -153,7 +153,7 @@ Describe 'Get-BindEvent' {
             }
         }
 
-        It 'Has strings for addresses, families and back ends, so that they come out of any export readably' {
+        It 'Has strings for addresses, families and back ends, so every export is readable' {
             $result = Invoke-Traced { param($Comm) Get-BindEvent -Comm $Comm -MaxEvents 1 } -Parameter @{ Comm = $truthComm } {
                 Invoke-Truth tcp4-loopback
             }
@@ -202,7 +202,7 @@ Describe 'Get-BindEvent' {
         }
     }
 
-    Context 'Its end' {
+    Context 'End of a trace' {
         It 'Comes after -MaxEvents' {
             $result = Invoke-Traced { param($Comm) Get-BindEvent -Comm $Comm -MaxEvents 3 } -Parameter @{ Comm = $truthComm } {
                 Invoke-Truth five-ports
@@ -231,7 +231,7 @@ Describe 'Get-BindEvent' {
             }
         }
 
-        It 'Shows its progress if it takes longer than two seconds, and gives the same events' {
+        It 'Shows progress after two seconds, with the same events' {
             $result = Invoke-Traced { param($Id) Get-BindEvent -ProcessId $Id -Duration 3 } -Parameter @{ Id = $PID } {
                 1..4 | ForEach-Object {
                     1..100 | ForEach-Object {
@@ -258,7 +258,7 @@ Describe 'Get-BindEvent' {
             $result.Output.Count | Should -Be 0
         }
 
-        It 'Comes at once where the pipeline was to name processes and named none' {
+        It 'Comes at once if the pipeline names no process' {
             $clock = [System.Diagnostics.Stopwatch]::StartNew()
             @() | Get-BindEvent -Duration 20 | Should -BeNullOrEmpty
             Get-Process -Id 2147483647 -ErrorAction Ignore | Get-BindEvent -Duration 20 | Should -BeNullOrEmpty
@@ -289,7 +289,7 @@ Describe 'Get-BindEvent' {
             Format-Event $result.Output $truth | Should -Be @($truth[1, 3] | Format-Call)
         }
 
-        It 'Hands events on as they come, not at its end' {
+        It 'Emits events as they happen, not at the end' {
             $traced = Start-Traced { param($Comm) Get-BindEvent -Comm $Comm -MaxEvents 10 } -Parameter @{ Comm = $truthComm }
             try {
                 $null = Invoke-Truth five-ports
@@ -370,7 +370,7 @@ Describe 'Get-BindEvent' {
             $result.Output[0].Port | Should -Be $result.Truth[0]
         }
 
-        It 'Gives processes: Get-BindEvent … | Get-Process' {
+        It 'Returns processes: Get-BindEvent … | Get-Process' {
             $held = @{}
             try {
                 $result = Invoke-Traced { param($Comm) Get-BindEvent -Comm $Comm -MaxEvents 1 | Get-Process } -Parameter @{ Comm = $truthComm } {
@@ -451,7 +451,7 @@ Describe 'Get-BindEvent' {
     }
 
     Context 'From background traces' {
-        It 'Hands over what was collected, once' {
+        It 'Returns what was collected, once' {
             $trace = Start-BindTrace -Comm $truthComm
             $truth = Invoke-Truth five-ports
             $trace | Stop-BindTrace
@@ -483,7 +483,7 @@ Describe 'Get-BindEvent' {
             ($trace | Get-BindEvent).Port | Should -Be 20512, 20513, 20514
         }
 
-        It 'Gives what is there of a trace that goes on' {
+        It 'Returns what a running trace has collected' {
             $trace = Start-BindTrace -Comm $truthComm
             $null = Invoke-Truth five-ports
             Wait-Until { $trace.Received -eq 5 }
@@ -494,7 +494,7 @@ Describe 'Get-BindEvent' {
             ($trace | Get-BindEvent).Port | Should -Be 20021
         }
 
-        It 'Ends under a steady load, with what was there' {
+        It 'Ends under steady load, with the events so far' {
             $trace = Start-BindTrace -Comm $truthComm -MaxQueued 2000
             $load = Start-Program $global:BindSnoopTests.Truth, load, --seconds, 600
             try {
@@ -539,7 +539,7 @@ Describe 'Get-BindEvent' {
             @($result.Output | Where-Object Port -NE 20021).Port | Should -Be (@(20510..20514) * 3)
         }
 
-        It '-Wait ends with -MaxEvents, and the trace goes on' {
+        It '-Wait ends with -MaxEvents, and the trace continues' {
             $trace = Start-BindTrace -Comm $truthComm
             $traced = Start-Traced -Traces 0 -Parameter @{ Trace = $trace } { param($Trace) $Trace | Get-BindEvent -Wait -MaxEvents 3 }
             $null = Invoke-Truth five-ports
@@ -568,15 +568,15 @@ Describe 'Get-BindEvent' {
             $trace.Queued | Should -Be 4
         }
 
-        It 'Says that a trace in Count mode has no events' {
+        It 'Reports that a trace in Count mode has no events' {
             $trace = Start-BindTrace -Name counts -Mode Count
             $record = Get-OnlyError { $trace | Get-BindEvent }
             Assert-Error $record -Id NotCollecting -Category InvalidOperation -Target 'counts' -Advice 'Get-BindCount'
         }
     }
 
-    Context 'What it says besides' {
-        It '-Verbose names the back end, and why the others were not taken' {
+    Context 'Other messages' {
+        It '-Verbose shows the back end, and why others were not used' {
             $result = Invoke-Traced { Get-BindEvent -Duration 0.1 -Verbose } { }
             $backends = $global:BindSnoopTests.Backends
             $said = @($result.Verbose | ForEach-Object { "$_" } | Where-Object { $_ -match 'back end' })
@@ -595,7 +595,7 @@ Describe 'Get-BindEvent' {
             @($said | Select-Object -Unique) | Should -HaveCount $said.Count
         }
 
-        It 'Uses the back end asked for: <_>' -ForEach 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint' {
+        It 'Uses the requested back end: <_>' -ForEach 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint' {
             $backend = $_
             $support = $global:BindSnoopTests.Backends | Where-Object { "$($_.Backend)" -eq $backend }
             if (-not $support.Usable) {
@@ -638,7 +638,7 @@ Describe 'Get-BindEvent' {
             }
         }
 
-        It 'Says how many were lost in all after <How>' -TestCases @(
+        It 'Reports the total of lost events after <How>' -TestCases @(
             @{ How = 'Select-Object -First'; Script = { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 | Select-Object -First 3000 } }
             @{ How = 'an exception downstream'; Script = { param($Comm) $n = 0; Get-BindEvent -Comm $Comm -BufferSize 4096 | ForEach-Object { if (++$n -eq 3000) { throw 'enough' } } } }
             @{ How = 'an error downstream that stops'; Script = { param($Comm) $n = 0; Get-BindEvent -Comm $Comm -BufferSize 4096 | ForEach-Object { if (++$n -eq 3000) { Write-Error enough -ErrorAction Stop } } } }
@@ -656,7 +656,7 @@ Describe 'Get-BindEvent' {
             @($result.Warnings -like '*in all*') | Should -HaveCount 1
         }
 
-        It 'Does not warn where warnings are not wanted, even when it is stopped' {
+        It 'Does not warn if warnings are off, even when stopped' {
             $traced = Start-Traced { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 -WarningAction SilentlyContinue } -Parameter @{ Comm = $truthComm }
             try {
                 $null = Invoke-Load -Count 20000
@@ -667,7 +667,7 @@ Describe 'Get-BindEvent' {
             $result.Warnings | Should -BeNullOrEmpty
         }
 
-        It 'Warns of lost events while a trace without an end goes on, and again when more were lost' {
+        It 'Warns of lost events while the trace runs, and again when more are lost' {
             $traced = Start-Traced { param($Comm) Get-BindEvent -Comm $Comm -BufferSize 4096 } -Parameter @{ Comm = $truthComm }
             try {
                 foreach ($number in 1..2) {
@@ -688,7 +688,7 @@ Describe 'Get-BindEvent' {
             $numbers[1] | Should -BeGreaterThan $numbers[0]
         }
 
-        It 'Loses nothing though the pipeline is slower than the binds' {
+        It 'Loses nothing if the pipeline is slower than the binds' {
             Invoke-Exact {
                 $traced = Start-Traced { param($Comm) $n = 0; Get-BindEvent -Comm $Comm -Verbose | ForEach-Object { $n++; if ($n -le 400) { Start-Sleep -Milliseconds 10 } ; if ($n -eq 200000) { $n } } | Select-Object -First 1 } -Parameter @{ Comm = $truthComm }
                 $made = (Invoke-Load -Count 200000 -Threads 2).made
@@ -702,7 +702,7 @@ Describe 'Get-BindEvent' {
             }
         }
 
-        It 'Ends where the documentation says that PowerShell ends it: <Form>' -TestCases @(
+        It 'Ends as documented: <Form>' -TestCases @(
             @{ Form = 'Get-BindEvent -Comm COMM | Select-Object -First 1 | head -n 1' }
             @{ Form = 'Get-BindEvent -Comm COMM -MaxEvents 1 | head -n 1' }
             @{ Form = 'Get-BindEvent -Comm COMM | Select-Object -First 1' }
@@ -712,7 +712,7 @@ Describe 'Get-BindEvent' {
             ($traced | Complete-Traced).Failure | Should -BeNullOrEmpty
         }
 
-        It 'Does not warn where nothing was lost' {
+        It 'Does not warn if nothing was lost' {
             Invoke-Exact {
                 $result = Invoke-Traced -Parameter @{ Comm = $truthComm } { param($Comm) Get-BindEvent -Comm $Comm -MaxEvents 5000 } {
                     Invoke-Load -Count 5000
@@ -744,7 +744,7 @@ Describe 'Get-BindEvent' {
             $record.ErrorDetails.RecommendedAction | Should -Match 'at most 24 days'
         }
 
-        It 'Refuses a duration that is none' {
+        It 'Refuses an invalid duration' {
             $record = Get-OnlyError { Get-BindEvent -Duration soon }
             $record.FullyQualifiedErrorId | Should -BeLike 'CannotConvertArgumentNoMessage,BindSnoop.PowerShell.*'
         }
@@ -758,12 +758,12 @@ Describe 'Get-BindEvent' {
             Assert-BackendsRefused { param($p) Get-BindEvent @p -Duration 5 }
         }
 
-        It 'Refuses a trace that is not there' {
+        It 'Refuses a trace that does not exist' {
             $record = Get-OnlyError { Get-BindEvent -Name nobody }
             Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice 'Start-BindTrace'
         }
 
-        It 'Gives its error to -ErrorVariable, and stops the statement only' {
+        It 'Passes its error to -ErrorVariable, and stops only the statement' {
             $after = $false
             try {
                 Get-BindEvent -Port 65536 -ErrorVariable kept

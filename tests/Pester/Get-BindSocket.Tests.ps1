@@ -34,12 +34,12 @@ Describe 'Get-BindSocket' {
         Assert-NothingAttached
     }
 
-    Context 'What there is' {
+    Context 'Sockets' {
         BeforeEach {
             Skip-WithoutRoot
         }
 
-        It 'Lists what holds a port for itself' {
+        It 'Lists sockets that hold a port' {
             $own = Get-BindSocket -ProcessId $PID
             $own | ForEach-Object { $_.GetType().FullName | Should -BeExactly BindSnoop.BindSocket }
             $own.Where{ $_.Port -in $ports }.State | Sort-Object | Should -Be Bound, Listen, Unconnected
@@ -53,7 +53,7 @@ Describe 'Get-BindSocket' {
             (Get-Item "/proc/$PID/fd/$($listener.Handle)").Target | Should -BeExactly "socket:[$($one.Inode)]"
         }
 
-        It 'Lists connections if asked for' {
+        It 'Lists connections on request' {
             $connection = Get-BindSocket -State established -ProcessId $PID | Where-Object RemotePort -EQ $ports[0]
             $connection.RemoteEndpoint | Should -BeExactly "$($listener.LocalEndPoint)"
             (Get-BindSocket -All -ProcessId $PID).Where{ $_.Inode -eq $connection.Inode } | Should -HaveCount 1
@@ -78,7 +78,7 @@ Describe 'Get-BindSocket' {
             Get-Process -Name 'no such process' -ErrorAction Ignore | Get-BindSocket | Should -BeNullOrEmpty
         }
 
-        It 'Gives processes' {
+        It 'Returns processes' {
             (Get-BindSocket -Port $ports[0] -State Listen -ProcessId $PID | Get-Process).Id | Should -Be $PID
         }
 
@@ -87,7 +87,7 @@ Describe 'Get-BindSocket' {
             $one.LocalPort, $one.LocalAddress, $one.OwningProcess | Should -Be $ports[0], '127.0.0.1', $PID
         }
 
-        It 'Ends when nobody wants more' {
+        It 'Ends when the pipeline wants no more' {
             Get-BindSocket -All | Select-Object -First 1 | Should -HaveCount 1
         }
     }
@@ -118,7 +118,7 @@ Describe 'Get-BindSocket' {
         }
     }
 
-    It 'Ends in one error for <What>' -ForEach $wrong {
+    It 'Ends with one error for <What>' -ForEach $wrong {
         $parameters = $Parameter
         $fault = { Get-BindSocket @parameters } | Should -Throw -PassThru
         $fault.FullyQualifiedErrorId | Should -BeExactly "$Id,BindSnoop.PowerShell.GetBindSocketCommand"

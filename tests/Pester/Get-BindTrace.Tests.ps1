@@ -10,12 +10,12 @@ Describe 'Get-BindTrace' {
         Assert-NothingAttached
     }
 
-    It 'Gives nothing where there is no trace' {
+    It 'Returns nothing if there is no trace' {
         Get-BindTrace | Should -BeNullOrEmpty
         Get-BindTrace -Name '*' | Should -BeNullOrEmpty
     }
 
-    It 'Says that there is no such trace, and which there are' {
+    It 'Reports that a trace does not exist, and lists those that do' {
         $record = Get-OnlyError { Get-BindTrace -Name nobody }
         Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice 'Start-BindTrace'
         Skip-WithoutTracing
@@ -24,13 +24,13 @@ Describe 'Get-BindTrace' {
         Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice "'somebody'"
     }
 
-    It 'Shows no control characters of a name that is not there' {
+    It 'Escapes control characters in a name that does not exist' {
         $record = Get-OnlyError { Get-BindTrace -Name "red`a" }
         Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target "red`a" -Advice 'Start-BindTrace'
         "$record" | Should -BeLike '*red\x07*'
     }
 
-    It 'Gives an error for each name that is not there, and the traces that are' {
+    It 'Writes an error for each missing name, and returns the existing traces' {
         Skip-WithoutTracing
         $null = Start-BindTrace -Name somebody
         $traces = Get-BindTrace -Name nobody, somebody, noone -ErrorAction SilentlyContinue -ErrorVariable missing
@@ -38,7 +38,7 @@ Describe 'Get-BindTrace' {
         $missing.TargetObject | Should -Be 'nobody', 'noone'
     }
 
-    It 'Finds no trace by a pattern without an error' {
+    It 'Writes no error if a pattern matches no trace' {
         Get-BindTrace -Name 'nobody*' | Should -BeNullOrEmpty
     }
 
@@ -68,7 +68,7 @@ Describe 'Get-BindTrace' {
             ('db', 'web' | Get-BindTrace).Name | Should -BeExactly 'db', 'web'
         }
 
-        It 'Gives the trace itself' {
+        It 'Returns the trace itself' {
             [object]::ReferenceEquals((Get-BindTrace web), $web) | Should -BeTrue
             $web | Should -BeOfType ([BindSnoop.BindTrace])
         }
@@ -94,7 +94,7 @@ Describe 'Get-BindTrace' {
             $db.Filter.Uid[0] | Should -Be 0
         }
 
-        It 'Has the same traces in another runspace, which may close' {
+        It 'Sees the same traces from another runspace, which may close' {
             $result = Start-Traced -Traces 0 { (Get-BindTrace).Name; $null = Start-BindTrace -Name other -Comm nobody } | Complete-Traced
             $result.Output | Should -Be 'web', 'DNS', 'db'
             Get-BindTrace | ForEach-Object State | Should -Be (@('Running') * 4)

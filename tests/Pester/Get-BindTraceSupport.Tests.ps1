@@ -11,7 +11,7 @@ Describe 'Get-BindTraceSupport' {
         Assert-NothingAttached
     }
 
-    It 'Gives one object' {
+    It 'Returns one object' {
         @($support).Count | Should -Be 1
         $support | Should -BeOfType ([BindSnoop.TraceSupport])
     }
@@ -45,7 +45,7 @@ Describe 'Get-BindTraceSupport' {
         $support.Usable | Should -Be (@($support.Backends | Where-Object Usable).Count -gt 0)
     }
 
-    It 'Says why a back end cannot be used and what to do about it, or neither: <_>' -ForEach 0, 1, 2 {
+    It 'Explains why a back end is not usable and how to fix it, or neither: <_>' -ForEach 0, 1, 2 {
         $backend = $support.Backends[$_]
         if ($backend.Usable) {
             $backend.Proven | Should -BeTrue
@@ -61,7 +61,7 @@ Describe 'Get-BindTraceSupport' {
         "$backend" | Should -Be ($backend.Usable ? "$($backend.Backend): usable" : "$($backend.Backend): $($backend.Reason)")
     }
 
-    It 'Is right about what can be used' {
+    It 'Is right about which back ends are usable' {
         foreach ($backend in $support.Backends) {
             $trace = try { Start-BindTrace -Backend $backend.Backend } catch { $null }
             [bool]$trace | Should -Be $backend.Usable -Because "that is what it says of $($backend.Backend)"
@@ -71,7 +71,7 @@ Describe 'Get-BindTraceSupport' {
         }
     }
 
-    It 'Is right about what is tried first' {
+    It 'Is right about which back end is tried first' {
         Skip-WithoutTracing
         $trace = Start-BindTrace
         $usable = @($support.Backends | Where-Object Usable | ForEach-Object { "$($_.Backend)" })
@@ -85,7 +85,7 @@ Describe 'Get-BindTraceSupport' {
         }
     }
 
-    It 'Comes out of JSON readably' {
+    It 'Is readable in JSON' {
         $json = $support | ConvertTo-Json -Depth 4 -EnumsAsStrings | ConvertFrom-Json
         $json.Backends.Backend | Should -Be 'Fentry', 'Kprobe', 'Cgroup', 'Tracepoint'
         $json.Backends.Usable | Should -Be $support.Backends.Usable

@@ -53,7 +53,7 @@ Describe 'Get-BindViolation' {
             Skip-WithoutTracing
         }
 
-        It 'Judges binds and listens, those without bind() too' {
+        It 'Judges binds and listens, including those without bind()' {
             $result = Invoke-Traced -Parameter @{ Policy = $policy; Comm = $truthComm } -Traces 2 -Seconds 2 $watch { Invoke-Truth $calls -Verb listen }
             $result.Errors | Should -BeNullOrEmpty
             $result.Warnings | Should -BeNullOrEmpty
@@ -69,7 +69,7 @@ Describe 'Get-BindViolation' {
             $binds.Reason | Should -BeExactly "denied by rule 'denied'"
         }
 
-        It 'Traces nothing that the rules are not about' {
+        It 'Traces only calls that the rules apply to' {
             $result = Invoke-Traced -Parameter @{ Policy = $listensAlone; Comm = $truthComm } -Seconds 2 $watch { Invoke-Truth $calls -Verb listen }
             @($result.Verbose -like 'Tracing through*').Count | Should -Be 1
             $result.Output | Format-Violation | Should -BeExactly @($result.Truth | Where-Object port -NE 21200 | Format-Violation) -Because 'failed ones are judged, too'
@@ -77,7 +77,7 @@ Describe 'Get-BindViolation' {
             "$($result.Verbose)" | Should -Match "$($result.Truth.Count) listens judged, $($result.Output.Count) violations\."
         }
 
-        It 'Ends after so many violations, and when it is stopped' {
+        It 'Ends after -MaxEvents violations, and when stopped' {
             $result = Invoke-Traced -Parameter @{ Policy = $policy; Comm = $truthComm; Most = 1 } -Traces 2 $watch { Invoke-Truth $calls -Verb listen }
             $result.Output.Count | Should -Be 1
             $stopped = Start-Traced $watch -Parameter @{ Policy = $policy; Comm = $truthComm } -Traces 2
@@ -89,14 +89,14 @@ Describe 'Get-BindViolation' {
             $first.Output.Count | Should -Be 1
         }
 
-        It 'Explains failures where a rule asks for causes' {
+        It 'Explains failures if a rule has the condition Cause' {
             $cause = @{ Default = 'Allow'; Rules = @{ Name = 'busy'; Action = 'Deny'; Call = 'Bind'; Cause = 'Listening', 'Bound', 'HolderGone' } }
             $result = Invoke-Traced -Parameter @{ Policy = $cause; Comm = $truthComm } -Seconds 3 $watch { Invoke-Truth eaddrinuse-tcp4 }
             $result.Output | Format-Violation | Should -BeExactly @($result.Truth | Where-Object errorName -EQ EADDRINUSE | Format-Violation)
         }
     }
 
-    Context 'Listens that were recorded' {
+    Context 'Saved listens' {
         BeforeAll {
             if (-not $global:BindSnoopTests.WhyNot) {
                 $seen = Get-ListenTruth $calls
@@ -116,7 +116,7 @@ Describe 'Get-BindViolation' {
             $violations | Format-Violation | Should -BeExactly @($seen.Truth | Where-Object port -NE 21200 | Format-Violation)
         }
 
-        It 'Make a policy that allows them, and no others' {
+        It 'Create a policy that allows only them' {
             $learnt = $seen.Output | New-BindPolicy
             $learnt.Calls | Should -Be 'Listen'
             $seen.Output | Test-BindPolicy -Policy $learnt -Quiet | Should -BeTrue
@@ -129,12 +129,12 @@ Describe 'Get-BindViolation' {
             @($other | Test-BindPolicy -Path $path).Port | Should -BeExactly $other.Port
         }
 
-        It 'Are not in order where nobody looked for them' {
+        It 'Are an error if the input has none' {
             $both = @{ Default = 'Allow'; Rules = @{ Name = 'none'; Action = 'Deny'; Call = 'Bind', 'Listen'; Port = 1 } }
             New-Row | Test-BindPolicy -Policy $both -Quiet -ErrorAction SilentlyContinue | Should -BeFalse
             $record = Get-OnlyError { New-Row | Test-BindPolicy -Policy $both }
             Assert-Error $record -Id CallsMissing -Category InvalidOperation -Target 'Listen' -Advice 'Get-BindViolation'
-            "$record" | Should -BeLike '*rules for listen(), but was given no such call: whether there were violations is unknown.'
+            "$record" | Should -BeLike '*rules for listen(), but the input has no such call: it is unknown whether there were violations.'
             $record = Get-OnlyError { $seen.Output | Test-BindPolicy -Policy $both }
             Assert-Error $record -Id CallsMissing -Category InvalidOperation -Target 'Bind' -Advice 'Get-BindEvent'
             @(New-Row) + $seen.Output | Test-BindPolicy -Policy $both -Quiet | Should -BeTrue
@@ -142,14 +142,14 @@ Describe 'Get-BindViolation' {
             Test-BindPolicy -Policy $both -Trace $trace -Quiet -ErrorAction SilentlyContinue | Should -BeFalse
         }
 
-        It 'Are left alone by a policy that is not about them, which says so' {
+        It 'Are not judged by a policy without rules for them, with a warning' {
             $binds = @{ Rules = @{ Name = 'web'; Action = 'Allow'; Port = 80 } }
             @(New-Row) + $seen.Output | Test-BindPolicy -Policy $binds -WarningVariable warning -WarningAction SilentlyContinue | Should -BeNullOrEmpty
-            "$warning" | Should -BeExactly "$($seen.Output.Count) calls of listen() were not judged: no rule of the policy is about listen()."
+            "$warning" | Should -BeExactly "$($seen.Output.Count) calls of listen() were not judged: the policy has no rules for listen()."
             @(New-Row) + $seen.Output | Test-BindPolicy -Policy $binds -Quiet -WarningAction SilentlyContinue | Should -BeFalse
         }
 
-        It 'Are refused where they cannot be: <Name> is <Value>' -TestCases @(
+        It 'Are refused if impossible: <Name> is <Value>' -TestCases @(
             @{ Name = 'PortChosen'; Value = 'perhaps'; Says = 'PortChosen is neither true nor false' }
             @{ Name = 'Port'; Value = '65536'; Says = "Port is '65536'" }
         ) {
@@ -172,12 +172,12 @@ Describe 'Get-BindViolation' {
             "$record" | Should -BeLike "*rule 'one', Call: 'Accept' is not a call*"
         }
 
-        It 'Refuses a policy that is not there' {
+        It 'Refuses a policy that does not exist' {
             $record = Get-OnlyError { Get-BindViolation /no/such/policy.psd1 -Duration 5 }
             Assert-Error $record -Id PolicyNotFound -Category ObjectNotFound -Target /no/such/policy.psd1 -Advice 'New-BindPolicy'
         }
 
-        It 'Refuses the Cgroup back end where a rule is about listen(), and leaves nothing of binds attached' {
+        It 'Refuses the Cgroup back end if a rule applies to listen(), and leaves nothing attached' {
             Skip-WithoutTracing
             $record = Get-OnlyError { Get-BindViolation -Policy $policy -Backend Cgroup -Duration 5 }
             $record.FullyQualifiedErrorId | Should -BeLike '*,BindSnoop.PowerShell.GetBindViolationCommand'

@@ -49,7 +49,7 @@ Describe 'Get-ListenEvent' {
             $results = Invoke-LiveFilter -Command Get-ListenEvent -Case $cases -Calls $calls -Verb listen
         }
 
-        It 'Passes and stops what it should: <Name>' -TestCases $listenCases {
+        It 'Shows matching calls and no others: <Name>' -TestCases $listenCases {
             $result = $results[$Name]
             $including = $Parameter.IncludeError
             $expected = @($result.Truth | Where-Object { $including -or $_.error -eq 0 } | Where-Object $Wanted | Format-Listen)
@@ -61,7 +61,7 @@ Describe 'Get-ListenEvent' {
         }
     }
 
-    It 'Reports what is true of every listen' {
+    It 'Reports the right values for every listen' {
         $result = Invoke-Traced { param($Comm, $Seconds) Get-ListenEvent -Comm $Comm -IncludeError -Duration $Seconds } -Parameter @{ Comm = $truthComm } -Seconds 1 {
             Invoke-Truth listen-tcp4 listen-any listen-device listen-implicit4 listen-backlogs listen-again listen-other-user listen-eaddrinuse -Verb listen
         }
@@ -91,7 +91,7 @@ Describe 'Get-ListenEvent' {
         $result.Truth[-1].errorName | Should -Be 'EADDRINUSE'
     }
 
-    It 'Follows a server from its bind to its accepts by the inode' {
+    It 'Follows a server from bind to accept by the inode' {
         $trace = Start-BindTrace -ProcessId $PID
         $result = Invoke-Traced { param($Id) Get-ListenEvent -ProcessId $Id -MaxEvents 1 } -Parameter @{ Id = $PID } {
             $listener = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
@@ -123,20 +123,20 @@ Describe 'Get-ListenEvent' {
         $clock.Elapsed.TotalSeconds | Should -BeLessThan 15
     }
 
-    It 'Takes processes from the pipeline, and none of others' {
+    It 'Takes processes from the pipeline, and traces no others' {
         $clock = [System.Diagnostics.Stopwatch]::StartNew()
         @() | Get-ListenEvent -Duration 20 | Should -BeNullOrEmpty
         $clock.Elapsed.TotalSeconds | Should -BeLessThan 20
     }
 
-    It 'Says through what it traces, with -Verbose, and takes a back end by name' {
+    It 'Shows the back end with -Verbose, and takes one by name' {
         foreach ($support in $global:BindSnoopTests.Backends | Where-Object { $_.Usable -and $_.Backend -ne 'Cgroup' }) {
             $result = Invoke-Traced { param($Backend) Get-ListenEvent -Backend $Backend -Comm nobody -Duration 0.1 } -Parameter @{ Backend = $support.Backend } { }
             "$($result.Verbose)" | Should -BeLike "*Tracing through the $($support.Backend) back end.*"
         }
     }
 
-    It 'Comes out of CSV and JSON flat' {
+    It 'Is flat in CSV and JSON' {
         $result = Invoke-Traced { param($Comm) Get-ListenEvent -Comm $Comm -MaxEvents 1 } -Parameter @{ Comm = $truthComm } {
             Invoke-Truth listen-tcp4 -Verb listen
         }
@@ -164,7 +164,7 @@ Describe 'Get-ListenEvent' {
             )
         }
 
-        It 'Has the result in front with -IncludeError' {
+        It 'Has the result in the first column with -IncludeError' {
             $result = Invoke-Traced { param($Comm) Get-ListenEvent -Comm $Comm -IncludeError -MaxEvents 2 } -Parameter @{ Comm = $truthComm } {
                 Invoke-Truth listen-eaddrinuse -Verb listen
             }
@@ -174,7 +174,7 @@ Describe 'Get-ListenEvent' {
             $lines[-1] | Should -Be ('98 {0} {1} {2} TCP 70000 21236 127.0.0.1' -f $result.Truth[1].pid, $truthComm, $result.Truth[1].socketNetns)
         }
 
-        It 'Never sends what a process has put into its name' {
+        It 'Escapes control characters in names' {
             $result = Invoke-Traced { Get-ListenEvent -Port 21232 -MaxEvents 1 } { Invoke-Truth listen-comm -Verb listen }
             $shown = $result.Output | Out-String -Width 200
             $shown.Contains(' \x1b[31m"\\\x') | Should -BeTrue -Because $shown
@@ -187,7 +187,7 @@ Describe 'Get-ListenEvent' {
             Skip-WithoutTracing
         }
 
-        It 'Names who listens already, in its own view, in CSV and in JSON' {
+        It 'Names the listening socket, in its own view, in CSV and in JSON' {
             # With SO_REUSEADDR, which .NET sets, both may bind.
             $first, $second = 1..2 | ForEach-Object { [Net.Sockets.Socket]::new('InterNetwork', 'Stream', 'Tcp') }
             try {

@@ -44,7 +44,7 @@ Describe 'Get-ReleaseEvent' {
             $results = Invoke-LiveFilter -Command Get-ReleaseEvent -Case $cases -Calls release-tcp4, release-tcp6, release-implicit-mptcp, release-other-user, release-exit -Verb release
         }
 
-        It 'Passes and stops what it should: <Name>' -TestCases $releaseCases {
+        It 'Shows matching calls and no others: <Name>' -TestCases $releaseCases {
             $result = $results[$Name]
             $expected = @($result.Truth | Where-Object $Wanted | Format-Release)
             $expected.Count | Should -BeGreaterThan 0
@@ -55,7 +55,7 @@ Describe 'Get-ReleaseEvent' {
         }
     }
 
-    It 'Says for how long a socket was bound, and by whom it is let go of' {
+    It 'Reports how long a socket was bound, and which process released it' {
         $result = Invoke-Traced { param($Comm) Get-ReleaseEvent -Comm $Comm -MaxEvents 1 } -Parameter @{ Comm = $truthComm } {
             Invoke-Truth release-tcp4 -Verb release
         }
@@ -75,7 +75,7 @@ Describe 'Get-ReleaseEvent' {
         }
     }
 
-    It 'Follows a server from its bind to its end by the inode' {
+    It 'Follows a server from bind to release by the inode' {
         $listener = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
         $listener.Start()
         $port = $listener.LocalEndpoint.Port
@@ -110,20 +110,20 @@ Describe 'Get-ReleaseEvent' {
         }
     }
 
-    It 'Says through what it traces, with -Verbose, and takes a back end by name' {
+    It 'Shows the back end with -Verbose, and takes one by name' {
         foreach ($support in $global:BindSnoopTests.Backends | Where-Object Usable) {
             $result = Invoke-Traced { param($Backend) Get-ReleaseEvent -Backend $Backend -Comm nobody -Duration 0.1 } -Parameter @{ Backend = $support.Backend } { }
             "$($result.Verbose)" | Should -BeLike "*Tracing through the $($support.Backend) back end.*"
         }
     }
 
-    It 'Takes processes from the pipeline, and none of others' {
+    It 'Takes processes from the pipeline, and traces no others' {
         $clock = [System.Diagnostics.Stopwatch]::StartNew()
         @() | Get-ReleaseEvent -Duration 20 | Should -BeNullOrEmpty
         $clock.Elapsed.TotalSeconds | Should -BeLessThan 20
     }
 
-    It 'Comes out of CSV, JSON and views' {
+    It 'Appears in CSV, JSON and views' {
         $result = Invoke-Traced { param($Comm) Get-ReleaseEvent -Comm $Comm -MaxEvents 1 } -Parameter @{ Comm = $truthComm } {
             Invoke-Truth release-tcp4 -Verb release
         }
@@ -138,7 +138,7 @@ Describe 'Get-ReleaseEvent' {
             Out-String -Width 80 | Should -Match '192\.168\.100\.200' -Because 'a terminal has 80 columns'
     }
 
-    It 'Never sends what a process has put into its name' {
+    It 'Escapes control characters in names' {
         $result = Invoke-Traced { Get-ReleaseEvent -Port 21324 -MaxEvents 1 } { Invoke-Truth release-comm -Verb release }
         $shown = $result.Output | Out-String -Width 200
         $shown.Contains(' \x1b[31m"\\\x') | Should -BeTrue -Because $shown

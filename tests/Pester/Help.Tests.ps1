@@ -63,11 +63,11 @@ BeforeAll {
 }
 
 Describe 'Help' {
-    It 'There is a page for each command, and none for what is not there' {
+    It 'Has a page for each command, and no others' {
         (Get-ChildItem -Path $source -Filter *-*.md).BaseName | Sort-Object | Should -Be ((Get-Command -Module $moduleName).Name | Sort-Object)
     }
 
-    It 'What makes it is no part of the module' {
+    It 'Its builder is not part of the module' {
         Get-ChildItem -Path $modulePath -Recurse -Filter HelpBuilder* | Should -BeNullOrEmpty
         Get-ChildItem -Path $modulePath -Recurse -Filter Markdig* | Should -BeNullOrEmpty
     }
@@ -80,7 +80,7 @@ Describe 'Help' {
             $help = Get-Help -Name $_ -Full
         }
 
-        It 'Describes exactly the parameters that there are' {
+        It 'Describes exactly the existing parameters' {
             $facts.Keys | Sort-Object | Should -Be @((Get-Parameter $command.Name).Name | Sort-Object)
         }
 
@@ -109,7 +109,7 @@ Describe 'Help' {
             }
         }
 
-        It 'Gives the defaults' {
+        It 'Shows the defaults' {
             $instance = $command.ImplementingType::new()
             foreach ($name in $facts.Keys) {
                 if ($name -in 'WhatIf', 'Confirm') { continue }
@@ -127,7 +127,7 @@ Describe 'Help' {
             if ($instance -is [IDisposable]) { $instance.Dispose() }
         }
 
-        It 'Has the syntax that PowerShell makes of it' {
+        It 'Has PowerShell''s syntax' {
             $written = [regex]::Matches((Get-Section $page SYNTAX), '(?ms)^```\n(.*?)```') | ForEach-Object { $_.Groups[1].Value -replace '\s+', ' ' }
             $written.Trim() | Should -BeExactly @($command.ParameterSets | ForEach-Object { "$($command.Name) $_" })
             $titles = [regex]::Matches((Get-Section $page SYNTAX), '(?m)^### (.+)$') | ForEach-Object { $_.Groups[1].Value }
@@ -136,7 +136,7 @@ Describe 'Help' {
             }
         }
 
-        It 'Names the types that come out, with all their properties' {
+        It 'Names the output types and all their properties' {
             $outputs = Get-Section $page OUTPUTS
             $types = @($command.OutputType.Type)
             $told = @([regex]::Matches($outputs, '(?m)^### (.+)$') | ForEach-Object { $_.Groups[1].Value })
@@ -153,7 +153,7 @@ Describe 'Help' {
             }
         }
 
-        It 'Links only to what is there' {
+        It 'Links only to existing files' {
             foreach ($match in [regex]::Matches($page, '\]\(([^)]+)\)')) {
                 if ($match.Groups[1].Value -notmatch '^https://') {
                     Join-Path $source $match.Groups[1].Value | Should -Exist
@@ -161,7 +161,7 @@ Describe 'Help' {
             }
         }
 
-        It 'Comes out of Get-Help in full' {
+        It 'Is complete in Get-Help' {
             $help.Synopsis | Should -BeExactly (Get-Section $page SYNOPSIS).Trim()
             $help.Description.Text.Count | Should -BeGreaterThan 0
             @($help.Examples.Example).Count | Should -BeGreaterOrEqual 2
@@ -181,7 +181,7 @@ Describe 'Help' {
         }
     }
 
-    It 'Is found whatever the language is: <_>' -ForEach 'C', 'de_DE.UTF-8' {
+    It 'Is found in every language: <_>' -ForEach 'C', 'de_DE.UTF-8' {
         $old = $env:LC_ALL
         try {
             $env:LC_ALL = $_
@@ -213,7 +213,7 @@ Describe 'Help' {
 }
 
 Describe 'Examples' {
-    It 'Parse, and name parameters that go together: <Page> <Number>' -TestCases $examples {
+    It 'Are valid PowerShell: <Page> <Number>' -TestCases $examples {
         $errors = $null
         $ast = [System.Management.Automation.Language.Parser]::ParseInput($Code, [ref]$null, [ref]$errors)
         $errors | Should -BeNullOrEmpty

@@ -22,8 +22,8 @@ BeforeAll {
     }
 }
 
-Describe 'Times in records' {
-    It 'Come through CSV to the microsecond: <_>' -ForEach 'en-US', 'de-DE', 'th-TH', 'ar-SA', 'fa-IR', 'ja-JP' {
+Describe 'Times in files' {
+    It 'Survive CSV to the microsecond: <_>' -ForEach 'en-US', 'de-DE', 'th-TH', 'ar-SA', 'fa-IR', 'ja-JP' {
         Skip-WithoutTracing
         if ([System.Globalization.CultureInfo]::GetCultureInfo('th-TH').Calendar -isnot [System.Globalization.ThaiBuddhistCalendar]) {
             Skip-Test -Because 'this PowerShell knows no cultures (invariant globalization)'
@@ -48,7 +48,7 @@ Describe 'Times in records' {
         }
     }
 
-    It 'Timestamp says the same as Time, to the microsecond' {
+    It 'Timestamp equals Time to the microsecond' {
         Skip-WithoutTracing
         foreach ($event in $events + $accepts) {
             $event.Timestamp | Should -Match '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d$'
@@ -56,19 +56,19 @@ Describe 'Times in records' {
         }
     }
 
-    It 'A Time that can be read in more than one way is none: <_>' -ForEach '05.11.2026 10:11:12', '11/5/2026 10:11:12 AM', '5/11/2569 10:11:12', '1448/05/25 10:11:12', '2026-11-05T10:11:12', '', 'yesterday' {
+    It 'An ambiguous Time is ignored: <_>' -ForEach '05.11.2026 10:11:12', '11/5/2026 10:11:12 AM', '5/11/2569 10:11:12', '1448/05/25 10:11:12', '2026-11-05T10:11:12', '', 'yesterday' {
         (New-Row @{ Time = $_ } | Test-BindPolicy -Policy $nothing).Time | Should -BeNullOrEmpty
         (New-Row @{ Time = $_; Timestamp = '2026-11-05T10:11:12.345678+00:00' } | Test-BindPolicy -Policy $nothing).Time.ToUniversalTime() |
             Should -Be ([datetime]::new(2026, 11, 5, 10, 11, 12, 345, 678))
     }
 
-    It 'A Time without a doubt is read: <_>' -ForEach '2026-11-05T10:11:12.5+00:00', '2026-11-05T10:11:12.5Z', '2026-11-05T12:11:12.5000000+02:00' {
+    It 'An unambiguous Time is read: <_>' -ForEach '2026-11-05T10:11:12.5+00:00', '2026-11-05T10:11:12.5Z', '2026-11-05T12:11:12.5000000+02:00' {
         (New-Row @{ Time = $_ } | Test-BindPolicy -Policy $nothing).Time.ToUniversalTime() | Should -Be ([datetime]::new(2026, 11, 5, 10, 11, 12, 500))
     }
 }
 
 Describe 'Properties' {
-    It 'Of <What> come in the order of the command line''s JSON' -TestCases @(
+    It '<What> have their properties in the order of the command line''s JSON' -TestCases @(
         @{ What = 'events'; Objects = { $events }; Arguments = @('--max-events', '1') }
         @{ What = 'accepts'; Objects = { $accepts }; Arguments = @('accept', '--max-events', '1') }
         @{ What = 'counts'; Objects = { $counts }; Arguments = @('--count') }

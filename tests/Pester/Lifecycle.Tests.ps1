@@ -195,7 +195,7 @@ Describe 'Nothing is left' {
             Assert-Gone $objects
         }
 
-        It 'Remove-Module frees all there are, running or not, and the module can be loaded again' {
+        It 'Remove-Module frees all traces, running or not, and the module can be loaded again' {
             $result = Start-Traced -Traces 0 {
                 $traces = @(
                     Start-BindTrace -Name a
@@ -212,7 +212,7 @@ Describe 'Nothing is left' {
             $result.Output | Should -Be 'Removed', 'Removed', 'Removed', 0, 'Running'
         }
 
-        It 'The thread that collects ends with it' {
+        It 'The collecting thread ends with it' {
             function Get-Collector {
                 [IO.Directory]::GetDirectories('/proc/self/task') | ForEach-Object { try { [IO.File]::ReadAllText("$_/comm").Trim() } catch { '' } } | Where-Object { $_ -eq 'event reader' }
             }
@@ -222,7 +222,7 @@ Describe 'Nothing is left' {
             Wait-Until { -not (Get-Collector) }
         }
 
-        It 'After twenty of them, no descriptors and no mappings either' {
+        It 'After twenty traces, no descriptors and no mappings remain' {
             function Invoke-All {
                 $trace = Start-BindTrace -Comm $truthComm
                 $count = Start-BindTrace -Mode Count -Comm $truthComm
@@ -274,7 +274,7 @@ Describe 'Nothing is left' {
             Get-MappedObject | Should -BeNullOrEmpty
         }
 
-        It 'Stopping wakes whoever waits, however many' {
+        It 'Stopping wakes all waiting readers' {
             $trace = Start-BindTrace -Comm $truthComm
             $waiting = 1..3 | ForEach-Object { Start-Traced -Traces 0 -Parameter @{ Trace = $trace } { param($Trace) 'begins'; $Trace | Get-BindEvent -Wait } }
             foreach ($one in $waiting) {
@@ -289,7 +289,7 @@ Describe 'Nothing is left' {
     }
 
     Context 'of a process' {
-        It 'That ended by itself, with traces running' {
+        It 'That exited, with traces running' {
             $child = Start-Child "`$null = Start-BindTrace; `$null = Start-BindTrace -Mode Count; [Console]::In.ReadLine(); exit 3"
             $child.Process.StandardInput.WriteLine('end')
             Wait-Child $child | Should -Be 3
@@ -337,7 +337,7 @@ Describe 'Nothing is left' {
             Wait-Until { -not (Get-LeftObject $child.Objects) }
         }
 
-        It 'At whose prompt Ctrl-C was pressed, and which goes on' {
+        It 'That continues after Ctrl-C at its prompt' {
             $tmux = Get-Command -Name tmux -CommandType Application -ErrorAction Ignore | Select-Object -First 1
             if (-not $tmux) {
                 Skip-Test -Because 'there is no tmux on this machine'

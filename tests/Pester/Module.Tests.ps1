@@ -48,7 +48,7 @@ Describe 'The module' {
         @($classes).Count | Should -Be $module.ExportedCmdlets.Count
     }
 
-    It 'Says beforehand what it exports, so that PowerShell finds it by a command' {
+    It 'Declares its exports, so PowerShell finds it by a command' {
         $manifest = Import-PowerShellDataFile -Path $manifestPath
         $manifest.CmdletsToExport | Should -Not -Contain '*'
         $manifest.FunctionsToExport | Should -BeNullOrEmpty
@@ -56,12 +56,12 @@ Describe 'The module' {
         $manifest.VariablesToExport | Should -BeNullOrEmpty
     }
 
-    It 'Is loaded by the use of a command' {
+    It 'Is loaded when a command is used' {
         $script = "`$env:PSModulePath = '$(Split-Path $modulePath)'; (Get-BindTraceSupport).Kernel"
         & $pwsh -NoLogo -NoProfile -NonInteractive -Command $script | Should -Be (uname -r)
     }
 
-    It 'Comes without what PowerShell has' {
+    It 'Does not include PowerShell''s assemblies' {
         $files = Get-ChildItem -LiteralPath $modulePath -Recurse -File
         $files.Name | Should -Not -Contain 'System.Management.Automation.dll'
         $files.Name | Should -Not -BeLike 'Microsoft.*'
@@ -69,7 +69,7 @@ Describe 'The module' {
         @($files | Where-Object Extension -EQ '.dll').Name | Sort-Object | Should -Be @('BindSnoop.PowerShell.dll', 'BindSnoop.dll' | Sort-Object)
     }
 
-    It 'Loads, unloads and loads again without a word' {
+    It 'Loads, unloads and loads again silently' {
         $script = @"
             `$said = & {
                 foreach (`$i in 1..3) {
@@ -91,7 +91,7 @@ Describe 'The module' {
         $noun | Should -Match '^(Bind|Accept|Listen|Release)(Event|Trace|Count|Metric|Report|Record|Socket|TraceSupport|Policy|Port|Violation)$'
     }
 
-    It 'Says what it gives: <Name>' -TestCases $commands {
+    It 'Declares its output type: <Name>' -TestCases $commands {
         $command = Get-Command -Name $Name -Module $moduleName
         if ($command.Verb -in 'Export', 'Remove') {
             $command.OutputType | Should -BeNullOrEmpty
@@ -110,7 +110,7 @@ Describe 'The module' {
         $command.Parameters.ContainsKey('Confirm') | Should -Be ($command.Verb -notin 'Find', 'Get', 'Test')
     }
 
-    It 'Has a default parameter set wherever it has several: <Name>' -TestCases $commands {
+    It 'Has a default parameter set if it has several: <Name>' -TestCases $commands {
         $command = Get-Command -Name $Name -Module $moduleName
         if ($command.ParameterSets.Count -gt 1) {
             @($command.ParameterSets | Where-Object IsDefault).Count | Should -Be 1
@@ -138,7 +138,7 @@ Describe 'The module' {
         $parameters.ProcessId.Aliases | Should -Contain 'PID'
     }
 
-    It 'Has nothing that PSScriptAnalyzer would say of <Path>' -TestCases $analyzed {
+    It 'Passes PSScriptAnalyzer: <Path>' -TestCases $analyzed {
         $target = [IO.Path]::Combine($repository, $Path)
         if (-not (Test-Path $target)) {
             Skip-Test -Because "there is no $Path"

@@ -50,7 +50,7 @@ Describe 'New-BindPolicy' {
             Skip-WithoutTracing
         }
 
-        It 'Allows all that was seen, and nothing else' {
+        It 'Allows exactly what was seen' {
             $seen = Get-TruthEvent $filterTruth
             $others = Get-TruthEvent 'udp4-any', 'tcp4-port-1'
             foreach ($form in (New-PolicyForm $seen.Events).Values) {
@@ -64,7 +64,7 @@ Describe 'New-BindPolicy' {
             }
         }
 
-        It 'Takes neighbouring ports together' {
+        It 'Combines adjacent ports' {
             $seen = Get-TruthEvent five-ports
             $policy = $seen.Events | New-BindPolicy
             $policy.Default | Should -Be 'Deny'
@@ -75,7 +75,7 @@ Describe 'New-BindPolicy' {
             $policy.Rules[0].Action | Should -Be 'Allow'
         }
 
-        It 'Takes ports that the kernel chose for what was asked: any' {
+        It 'Writes ports that the kernel chose as port 0' {
             $policy = (Get-TruthEvent tcp4-port-zero).Events | New-BindPolicy
             "$($policy.Rules.Port)" | Should -BeExactly '0'
             $again = Get-TruthEvent tcp4-port-zero
@@ -85,7 +85,7 @@ Describe 'New-BindPolicy' {
             $asked | Test-BindPolicy -Policy $policy -Quiet | Should -BeFalse -Because 'it did not ask for that port'
         }
 
-        It 'Learns from a trace, and from a record' {
+        It 'Learns from a trace, and from a file' {
             $trace = Start-BindTrace -Comm $truthComm
             $null = Invoke-Truth five-ports
             $trace | Stop-BindTrace
@@ -102,7 +102,7 @@ Describe 'New-BindPolicy' {
             $trace | Remove-BindTrace
         }
 
-        It 'Writes what a thread calls itself as text: <_>' -ForEach $comms {
+        It 'Writes a thread''s name as text: <_>' -ForEach $comms {
             $seen = Get-TruthEvent $_
             $forms = New-PolicyForm $seen.Events
             foreach ($form in $forms.Values) {
@@ -141,7 +141,7 @@ Describe 'New-BindPolicy' {
             }
         }
 
-        It 'Writes a file that people can read' {
+        It 'Writes a readable file' {
             $path = Join-Path $TestDrive readable.psd1
             $null = (New-Row), (New-Row @{ Port = 443; RequestedPort = 443 }) | New-BindPolicy -Path $path
             Get-Content -LiteralPath $path | Should -BeExactly @(
@@ -169,7 +169,7 @@ Describe 'New-BindPolicy' {
             $policy.Rules.Count | Should -Be 0
         }
 
-        It 'Overwrites only if asked to' {
+        It 'Overwrites only with -Force' {
             $path = Join-Path $TestDrive mine.json
             Set-Content -LiteralPath $path -Value 'mine'
             $record = Get-OnlyError { New-Row | New-BindPolicy -Path $path }
@@ -190,7 +190,7 @@ Describe 'New-BindPolicy' {
             Assert-Error $record -Id $Id -Category $Category -Target $Path -Advice $Advice
         }
 
-        It 'Wants something to learn from' {
+        It 'Requires input' {
             $record = Get-OnlyError { New-BindPolicy }
             Assert-Error $record -Id NoInput -Category InvalidArgument -Target $null -Advice 'Get-BindEvent'
         }

@@ -63,7 +63,7 @@ AfterAll {
 }
 
 Describe 'The package' {
-    It 'Has all of the module in it, and nothing else' {
+    It 'Contains the whole module and nothing else' {
         $expected = @(Get-ChildItem -LiteralPath $modulePath -Recurse -File | ForEach-Object { [IO.Path]::GetRelativePath($modulePath, $_.FullName) })
         foreach ($file in 'BindSnoop.psd1', 'BindSnoop.dll', 'BindSnoop.PowerShell.dll', 'BindSnoop.Format.ps1xml', 'BindSnoop.Types.ps1xml',
             'LICENSE', 'en-US/BindSnoop.PowerShell.dll-Help.xml', 'en-US/about_BindSnoop.help.txt') {
@@ -95,7 +95,7 @@ Describe 'The package' {
         (& (Find-Program llvm-readelf) --needed-libs $library) -match '\.so' -notmatch '^ *(libc\.so\.6|ld-linux-\S+)$' | Should -BeNullOrEmpty
     }
 
-    It 'Has the licences of its libraries, with their versions, and their sources beside it' {
+    It 'Has the licences and versions of its libraries, and their sources beside it' {
         Skip-WithoutOwnLibrary
         $notice = Get-Content -LiteralPath "$modulePath/runtimes/licenses/README.txt" -Raw
         $notice | Should -Not -Match '@[A-Z]+@'
@@ -112,7 +112,7 @@ Describe 'The package' {
         (Get-ChildItem -Path "$modulePath/runtimes/licenses").Name | Sort-Object | Should -Be 'libbpf.txt', 'libelf-GPL-3.txt', 'libelf-LGPL-3.txt', 'README.txt', 'zlib.txt'
     }
 
-    It 'Is described as the manifest says' {
+    It 'Has the description of the manifest' {
         $reader = [IO.StreamReader]::new($archive.GetEntry('BindSnoop.nuspec').Open())
         $metadata = ([xml]$reader.ReadToEnd()).package.metadata
         $reader.Dispose()
@@ -127,8 +127,8 @@ Describe 'The package' {
     }
 }
 
-Describe 'What the package says of itself' {
-    It 'Lists every file with its sums' {
+Describe 'The package''s SPDX list' {
+    It 'Lists every file with its checksums' {
         $sbom.files.fileName | Sort-Object |
             Should -Be (Get-ChildItem -LiteralPath $modulePath -Recurse -File | ForEach-Object { './' + [IO.Path]::GetRelativePath($modulePath, $_.FullName) } | Sort-Object)
         foreach ($file in $sbom.files) {
@@ -141,7 +141,7 @@ Describe 'What the package says of itself' {
         }
     }
 
-    It 'Lists what it was built with, as the lock files have it' {
+    It 'Lists the build dependencies of the lock files' {
         $locked = foreach ($project in 'BindSnoop', 'BindSnoop.PowerShell') {
             $lock = Get-Content -LiteralPath ([IO.Path]::Combine($repository, 'src', $project, 'packages.lock.json')) -Raw | ConvertFrom-Json -AsHashtable
             $lock.dependencies.'net10.0'.GetEnumerator() | Where-Object { $_.Value.type -ne 'Project' } | ForEach-Object { "$($_.Key) $($_.Value.resolved)" }
@@ -153,7 +153,7 @@ Describe 'What the package says of itself' {
         $names | Should -Be ((Test-Path -Path "$modulePath/runtimes") ? ('elfutils', 'libbpf', 'uPlot', 'zlib' -replace '^', 'SPDXRef-Bundled-') : ('SPDXRef-Bundled-uPlot', 'SPDXRef-Runtime-libbpf'))
     }
 
-    It 'Is what SPDX 2.3 asks for' {
+    It 'Is valid SPDX 2.3' {
         $sbom.spdxVersion | Should -Be 'SPDX-2.3'
         $sbom.dataLicense | Should -Be 'CC0-1.0'
         $sbom.SPDXID | Should -Be 'SPDXRef-DOCUMENT'
@@ -181,7 +181,7 @@ Describe 'What the package says of itself' {
 }
 
 Describe 'Installed into an empty profile' {
-    It 'Is found by its name, from there' {
+    It 'Is found by name' {
         $found = Invoke-Fresh 'Import-Module BindSnoop -ErrorAction Stop; $module = Get-Module BindSnoop; "$($module.Version)"; $module.ModuleBase; $module.ExportedCmdlets.Count'
         $found[0] | Should -BeExactly $manifest.ModuleVersion
         $found[1] | Should -BeLike "$profilePath/*/$moduleName/$($manifest.ModuleVersion)"
@@ -201,7 +201,7 @@ Describe 'Installed into an empty profile' {
         $told | Should -Contain Wide
     }
 
-    It 'Uses the libbpf it has, or that of the system if asked for' {
+    It 'Uses its own libbpf, or the system''s on request' {
         Skip-WithoutOwnLibrary
         $told = Invoke-Fresh '(Get-BindTraceSupport).LibBpfPath; $env:BINDSNOOP_LIBBPF = "system"; (Get-BindTraceSupport).LibBpfPath'
         $told[0] | Should -BeLike "$profilePath/*/runtimes/linux-*/native/libbpf.so.1"
@@ -213,7 +213,7 @@ Describe 'Installed into an empty profile' {
         Invoke-Fresh '$env:BINDSNOOP_LIBBPF = "system"; (Get-BindTraceSupport).LibBpfPath' | Should -BeExactly (Get-Item -LiteralPath $systemLibrary).ResolvedTarget
     }
 
-    It 'Says where the libbpf in use was, though an upgrade replaced the file' {
+    It 'Reports the path of the libbpf in use, even after an upgrade replaced the file' {
         Skip-WithoutOwnLibrary
         $told = Invoke-Fresh '$path = (Get-BindTraceSupport).LibBpfPath; $path; Copy-Item $path "$path.new"; Move-Item -Force "$path.new" $path; (Get-BindTraceSupport).LibBpfPath'
         $told[0] | Should -BeLike '*/libbpf.so.1'
@@ -222,10 +222,10 @@ Describe 'Installed into an empty profile' {
 
     It 'Refuses any other choice' {
         Invoke-Fresh '$env:BINDSNOOP_LIBBPF = "mine"; try { Get-BindEvent -Duration 0.1 -ErrorAction Stop } catch { $_.FullyQualifiedErrorId; "$_" }' |
-            Should -Be 'LibBpfChoiceInvalid,BindSnoop.PowerShell.GetBindEventCommand', "The value of the environment variable BINDSNOOP_LIBBPF is not 'system', which is all it can be."
+            Should -Be 'LibBpfChoiceInvalid,BindSnoop.PowerShell.GetBindEventCommand', "The environment variable BINDSNOOP_LIBBPF can only be 'system'."
     }
 
-    It 'Traces, also where there is no other libbpf' {
+    It 'Traces without any other libbpf' {
         Skip-WithoutTracing
         Install-Truth $TestDrive
         $output = Join-Path $TestDrive traced
@@ -256,7 +256,7 @@ Describe 'Installed into an empty profile' {
         $event.Address | Should -BeExactly $truth[0].address
         $event.Protocol | Should -BeExactly TCP
     }
-    It 'Is upgraded and removed by the installer of PowerShell' {
+    It 'Is upgraded and removed by PowerShell''s installer' {
         if ((Invoke-Fresh '[bool] (Get-Command -Name Install-PSResource -ErrorAction Ignore)') -ne 'True') {
             Skip-Test -Because 'this PowerShell has no installer'
         }

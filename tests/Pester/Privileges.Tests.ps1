@@ -52,7 +52,7 @@ BeforeAll {
 }
 
 Describe 'Without privileges' {
-    It 'Says so, and what to do: <Name>' -TestCases $commands {
+    It 'Explains the error and how to fix it: <Name>' -TestCases $commands {
         $said = Invoke-Unprivileged @"
             `$records = @(try { $Command 2>&1 } catch { `$_ })
             ConvertTo-Json -Depth 3 @{
@@ -74,12 +74,12 @@ Describe 'Without privileges' {
         $said.Traces | Should -Be 0
     }
 
-    It 'Finds a wrong parameter first' {
+    It 'Reports a wrong parameter first' {
         $said = Invoke-Unprivileged "try { Get-BindEvent -Port 65536 } catch { @{ Id = `$_.FullyQualifiedErrorId } | ConvertTo-Json }"
         $said.Id | Should -BeLike 'InvalidPort,*'
     }
 
-    It 'Lists and stops traces, of which there are none' {
+    It 'Lists and stops traces, even if there are none' {
         $said = Invoke-Unprivileged "Get-BindTrace; 'x*' | Get-BindTrace; Stop-BindTrace *; Remove-BindTrace *; @{ Count = @(Get-BindTrace).Count } | ConvertTo-Json"
         $said.Count | Should -Be 0
     }
@@ -97,7 +97,7 @@ Describe 'Without privileges' {
         }
     }
 
-    It 'Writes its error as text that helps' {
+    It 'Writes a helpful error text' {
         $said = Invoke-Unprivileged "`$text = try { Get-BindEvent } catch { `$_ | Out-String -Width 500 }; @{ Text = `$text } | ConvertTo-Json"
         $said.Text | Should -Match 'CAP_BPF'
         $said.Text | Should -Match 'sudo'

@@ -158,7 +158,7 @@ BeforeAll {
 }
 
 Describe 'Commands on the pages' {
-    It 'Is PowerShell, with parameters that there are: <Page>, <Title>' -ForEach $blocks {
+    It 'Is valid PowerShell with existing parameters: <Page>, <Title>' -ForEach $blocks {
         $errors = $null
         $tree = [Management.Automation.Language.Parser]::ParseInput($Code, [ref] $null, [ref] $errors)
         $errors | Should -BeNullOrEmpty
@@ -174,12 +174,12 @@ Describe 'Commands on the pages' {
         }
     }
 
-    It 'Is all there' -TestCases @{ Untold = $untold } {
+    It 'Has no section without a recipe' -TestCases @{ Untold = $untold } {
         $Untold | Should -BeNullOrEmpty
     }
 }
 
-Describe 'What the pages show' {
+Describe 'Output on the pages' {
     BeforeEach {
         Skip-WithoutTracing
         Skip-WithoutRoot
@@ -193,7 +193,7 @@ Describe 'What the pages show' {
         Assert-NothingAttached
     }
 
-    It 'Is what comes out: <Page>, <Title>' -ForEach $recipes {
+    It 'Matches the real output: <Page>, <Title>' -ForEach $recipes {
         $world = $worlds[$Title]
         $world | Should -Not -BeNullOrEmpty -Because 'each recipe is run'
         if ($world.Before) {

@@ -132,7 +132,7 @@ Describe 'Remoting over SSH' {
             $job | Remove-Job
         }
 
-        It 'Come back as events' {
+        It 'Return as events' {
             $events | Should -HaveCount 6
             foreach ($event in $events) {
                 $event.PSTypeNames | Should -Contain 'Deserialized.BindSnoop.BindEvent'
@@ -145,7 +145,7 @@ Describe 'Remoting over SSH' {
             }
         }
 
-        It 'Are shown in the same view, with the machine' {
+        It 'Have the same view, with the machine' {
             $lines = $events | Format-View
             $lines[0] | Should -Match '^ RC +PID COMM +PROT +ADDR +PORT OPTS  IF +PSComputerName *$'
             $lines.Where{ $_ -match " $PID .+ 127\.0\.0\.1 +2830[01] \.\.\.R\. 0 +(localhost|127\.0\.0\.1) *$" } | Should -HaveCount 6
@@ -153,7 +153,7 @@ Describe 'Remoting over SSH' {
             ($events | Format-View -View Time)[0] | Should -Match '^ +TIME\(s\) +UID +RC +PID COMM '
         }
 
-        It 'Fit 80 columns even then' {
+        It 'Fit 80 columns with the machine' {
             $lines = $events | Format-View -Width 79
             $lines[0] | Should -Match 'PORT OPTS'
             $lines.Where{ $_ -match " $PID .+ 127\.0\.0\.1 +2830[01] \.\.\.R\." } | Should -HaveCount 6
@@ -170,7 +170,7 @@ Describe 'Remoting over SSH' {
         }
     }
 
-    It 'Events come while the trace goes on, and stopping ends it over there' {
+    It 'Events arrive while the trace runs, and stopping ends it remotely' {
         $job = Invoke-Command -Session $sessions[0] -AsJob -ScriptBlock { Get-BindEvent -ProcessId $using:PID -Port 28310 }
         Wait-Until {
             Invoke-Bind 28310
@@ -185,7 +185,7 @@ Describe 'Remoting over SSH' {
         Wait-Until { -not (Get-BpfObject -ProcessId $there) }
     }
 
-    It 'Traces in the background live on in the session' {
+    It 'Background traces persist in the session' {
         $started = Invoke-Command -Session $sessions[0] -ScriptBlock { Start-BindTrace -Name far -ProcessId $using:PID -Port 28320 }
         $started.PSTypeNames | Should -Contain 'Deserialized.BindSnoop.BindTrace'
         Invoke-Bind 28320
@@ -197,13 +197,13 @@ Describe 'Remoting over SSH' {
         $events.Endpoint | Should -BeExactly '127.0.0.1:28320'
     }
 
-    It 'What a machine can do looks as it does there' {
+    It 'The support report looks the same as on the machine' {
         $support = Invoke-Command -Session $sessions[0] -ScriptBlock { Get-BindTraceSupport }
         $support.Backends.Backend | Should -Be Fentry, Kprobe, Cgroup, Tracepoint
         ($support | Format-View) -join "`n" | Should -Match '(?m)^Tracepoint +(yes|no)'
     }
 
-    It 'An error over there is an error here, with the same id' {
+    It 'A remote error is an error here, with the same id' {
         $failure = $null
         $null = Invoke-Command -Session $sessions[0] -ScriptBlock { Get-BindEvent -Port 99999 } -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure | Should -HaveCount 1
@@ -211,7 +211,7 @@ Describe 'Remoting over SSH' {
         "$($failure[0])" | Should -Match '99999'
     }
 
-    It 'Works in one line, without a session made before' {
+    It 'Works in one line, without an existing session' {
         $events = Invoke-Command -HostName localhost @connection -ScriptBlock {
             Import-Module -Name $using:modulePath
             $trace = Start-BindTrace -ProcessId $PID

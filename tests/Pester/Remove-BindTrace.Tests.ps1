@@ -32,7 +32,7 @@ Describe 'Remove-BindTrace' {
         (Get-BindTrace).Name | Should -Be 'left'
     }
 
-    It 'Frees all that it had in the kernel: <Mode>' -TestCases @{ Mode = 'Event' }, @{ Mode = 'Count' } {
+    It 'Frees everything in the kernel: <Mode>' -TestCases @{ Mode = 'Event' }, @{ Mode = 'Count' } {
         $trace = Start-BindTrace -Comm $truthComm -Mode $Mode
         $objects = Get-BpfObject
         Get-LeftObject $objects | Should -Not -BeNullOrEmpty
@@ -42,7 +42,7 @@ Describe 'Remove-BindTrace' {
         Wait-Until { -not (Get-LeftObject $objects) }
     }
 
-    It 'Empties the queue, and keeps the numbers' {
+    It 'Empties the queue, and keeps the counters' {
         $trace = Start-BindTrace -Comm $truthComm
         $null = Invoke-Truth five-ports
         $trace | Stop-BindTrace
@@ -53,7 +53,7 @@ Describe 'Remove-BindTrace' {
         Get-BindEvent -Trace $trace | Should -BeNullOrEmpty
     }
 
-    It 'Leaves no counts to be read' {
+    It 'Leaves no counts to read' {
         $trace = Start-BindTrace -Name a -Comm $truthComm -Mode Count
         $null = Invoke-Truth five-ports
         $trace | Remove-BindTrace
@@ -76,7 +76,7 @@ Describe 'Remove-BindTrace' {
         (Get-BindTrace).Name | Should -Be 'a'
     }
 
-    It 'Only says what it would do, with -WhatIf' {
+    It 'Only shows what it would do with -WhatIf' {
         $trace = Start-BindTrace -Name a
         $trace | Remove-BindTrace -WhatIf
         Remove-BindTrace -Name a -WhatIf
@@ -85,7 +85,7 @@ Describe 'Remove-BindTrace' {
         $trace.State | Should -Be 'Removed'
     }
 
-    It 'Says that there is no such trace' {
+    It 'Reports that a trace does not exist' {
         $record = Get-OnlyError { Remove-BindTrace -Name nobody }
         Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice 'Start-BindTrace'
     }

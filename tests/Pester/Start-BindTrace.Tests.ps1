@@ -48,13 +48,13 @@ Describe 'Start-BindTrace' {
             }
         }
 
-        It 'Passes and stops what it should: <Name>' -TestCases $filterCases {
+        It 'Shows matching calls and no others: <Name>' -TestCases $filterCases {
             $result = $results[$Name]
             Assert-Filter -Truth $result.Truth -Case $_ -Seen $result.Seen
         }
     }
     Context 'Processes from the pipeline' {
-        It 'Traces those only' {
+        It 'Traces only these' {
             $trace = Get-Process -Id $PID | Start-BindTrace
             $null = Invoke-Truth five-ports
             $socket = [System.Net.Sockets.UdpClient]::new([System.Net.IPEndPoint]::new([ipaddress]::Loopback, 0))
@@ -66,7 +66,7 @@ Describe 'Start-BindTrace' {
             $events.Port | Should -Be $port
         }
 
-        It 'Traces nothing, rather than everything, where there are none' {
+        It 'Traces nothing, rather than everything, if there are none' {
             Get-Process -Id 2147483647 -ErrorAction Ignore | Start-BindTrace | Should -BeNullOrEmpty
             Get-BindTrace | Should -BeNullOrEmpty
         }
@@ -84,7 +84,7 @@ Describe 'Start-BindTrace' {
             $result.Trace | Remove-BindTrace
         }
 
-        It 'Lets Prometheus read its metrics until it is removed: <_>' -ForEach 'Event', 'Count' {
+        It 'Serves metrics to Prometheus until it is removed: <_>' -ForEach 'Event', 'Count' {
             $free = [Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
             $free.Start()
             $port = $free.LocalEndpoint.Port
@@ -101,7 +101,7 @@ Describe 'Start-BindTrace' {
             { Invoke-WebRequest "http://127.0.0.1:$port/metrics" } | Should -Throw
         }
 
-        It 'Counts what it could not look into' {
+        It 'Counts failures that were not explained' {
             $trace = Start-BindTrace -Explain -Comm $truthComm
             $load = Invoke-Load -Count 20000 -Fail
             $trace | Stop-BindTrace
@@ -114,8 +114,8 @@ Describe 'Start-BindTrace' {
         }
     }
 
-    Context 'What is bound already' {
-        It 'Comes first, once, and marked; also if it is bound while the trace begins' {
+    Context 'Existing sockets' {
+        It 'Come first, once, and marked, even if bound while the trace starts' {
             $address = [Net.IPEndPoint]::new([ipaddress]::Loopback, 0)
             $before = [Net.Sockets.UdpClient]::new($address)
             try {
@@ -135,7 +135,7 @@ Describe 'Start-BindTrace' {
             $events.IndexOf($old[0]) | Should -BeLessThan $events.IndexOf($new[0])
         }
 
-        It 'Is not asked for by itself' {
+        It 'Are not included by default' {
             $before = [Net.Sockets.UdpClient]::new([Net.IPEndPoint]::new([ipaddress]::Loopback, 0))
             try {
                 $trace = Start-BindTrace -ProcessId $PID
@@ -148,7 +148,7 @@ Describe 'Start-BindTrace' {
         }
 
         It 'Cannot be counted' {
-            { Start-BindTrace -IncludeExisting -Mode Count } | Should -Throw '-IncludeExisting does not go together with -Mode Count.'
+            { Start-BindTrace -IncludeExisting -Mode Count } | Should -Throw '-IncludeExisting cannot be combined with -Mode Count.'
         }
     }
 
@@ -157,7 +157,7 @@ Describe 'Start-BindTrace' {
             Remove-Cgroup
         }
 
-        It 'Takes a cgroup with all below it, and none beside: <How>' -TestCases @(
+        It 'Traces a cgroup with all below it, and no others: <How>' -TestCases @(
             @{ How = 'path in the hierarchy'; Path = { $cgroup.Root + '/outer' }; Wanted = 'outer', 'inner' }
             @{ How = 'path in the file system'; Path = { $cgroup.Mount + $cgroup.Root + '/outer' }; Wanted = 'outer', 'inner' }
             @{ How = 'the inner one'; Path = { $cgroup.Root + '/outer/inner' }; Wanted = @('inner') }
@@ -205,7 +205,7 @@ Describe 'Start-BindTrace' {
             Assert-Error $record -Id ContainerWithCount -Category InvalidArgument -Target $null -Advice 'cgroup'
         }
 
-        It 'Refuses units that do not run' {
+        It 'Refuses units that are not running' {
             $record = Get-OnlyError { Start-BindTrace -Unit no-such }
             Assert-Error $record -Id UnitNotFound -Category ObjectNotFound -Target 'no-such' -Advice 'systemctl'
         }
@@ -311,7 +311,7 @@ Describe 'Start-BindTrace' {
             Format-Event $events $with | Should -Be @($with[1] | Format-Call)
         }
 
-        It 'Leaves the map where it is, with what it holds' {
+        It 'Leaves the map and its contents unchanged' {
             $map = "$pins/stays"
             Invoke-BpfTool map create $map type hash key 8 value 8 entries 4 name stays
             Invoke-BpfTool map update pinned $map key @(ConvertTo-HexByte 4711) value @(ConvertTo-HexByte 1)
@@ -319,7 +319,7 @@ Describe 'Start-BindTrace' {
             @(Invoke-BpfTool -j map dump pinned $map | ConvertFrom-Json | ForEach-Object { $_ }).Count | Should -Be 1
         }
 
-        It 'Refuses a map that does not fit: -<Parameter>, <What>' -TestCases @(
+        It 'Refuses a map with the wrong layout: -<Parameter>, <What>' -TestCases @(
             @{ Parameter = 'CgroupMap'; What = 'an array'; Type = 'array'; Key = 4; Value = 8 }
             @{ Parameter = 'CgroupMap'; What = 'keys of 4 bytes'; Type = 'hash'; Key = 4; Value = 8 }
             @{ Parameter = 'CgroupMap'; What = 'values of 4 bytes'; Type = 'hash'; Key = 8; Value = 4 }
@@ -333,7 +333,7 @@ Describe 'Start-BindTrace' {
             Assert-Error $record -Id PinnedMapMismatch -Category InvalidArgument -Target $map -Advice 'bpftool map create'
         }
 
-        It 'Refuses what is no map: <What>' -TestCases @(
+        It 'Refuses anything but a map: <What>' -TestCases @(
             @{ What = 'a directory'; Path = { $pins } }
             @{ What = 'a file'; Path = { $null = New-Item $beside -Force; $beside } }
             @{ What = 'nothing'; Path = { "$pins/nothing" } }
@@ -380,7 +380,7 @@ Describe 'Start-BindTrace' {
     }
 
     Context 'In the background' {
-        It 'Gives a trace that is attached' {
+        It 'Returns a trace that is attached' {
             $trace = Start-BindTrace -Name a -Comm $truthComm
             $trace | Should -BeOfType ([BindSnoop.BindTrace])
             $trace.State | Should -Be 'Running'
@@ -390,7 +390,7 @@ Describe 'Start-BindTrace' {
             $trace | Get-BindEvent | Format-Call | Should -Be @($truth | Format-Call)
         }
 
-        It 'Counts what it got, and what waits to be fetched' {
+        It 'Counts received and queued events' {
             Invoke-Exact {
                 $trace = Start-BindTrace -Comm $truthComm
                 $null = Invoke-Truth five-ports
@@ -454,7 +454,7 @@ Describe 'Start-BindTrace' {
             }
         }
 
-        It 'Keeps everything where there is room: 4 threads at full speed' {
+        It 'Keeps everything if the queue is large enough: 4 threads at full speed' {
             Invoke-Exact {
                 $trace = Start-BindTrace -Comm $truthComm
                 $made = (Invoke-Load -Count 40000 -Threads 4).made
@@ -465,18 +465,18 @@ Describe 'Start-BindTrace' {
             }
         }
 
-        It 'Says through what it traces, with -Verbose' {
+        It 'Shows the back end with -Verbose' {
             $said = Start-BindTrace -Verbose 4>&1 | Where-Object { $_ -is [System.Management.Automation.VerboseRecord] }
             "$($said[-1])" | Should -Be "Tracing through the $((Get-BindTrace).Backend) back end."
         }
 
-        It 'Uses the back end asked for' {
+        It 'Uses the requested back end' {
             foreach ($support in $global:BindSnoopTests.Backends | Where-Object Usable) {
                 (Start-BindTrace -Backend $support.Backend).Backend | Should -Be $support.Backend
             }
         }
 
-        It 'Only says what it would do, with -WhatIf' {
+        It 'Only shows what it would do with -WhatIf' {
             Start-BindTrace -Name a -WhatIf | Should -BeNullOrEmpty
             Get-BindTrace | Should -BeNullOrEmpty
             Get-BpfObject | Should -BeNullOrEmpty
@@ -507,7 +507,7 @@ Describe 'Start-BindTrace' {
             Get-BindTrace | Should -BeNullOrEmpty
         }
 
-        It 'Refuses a mode that is none' {
+        It 'Refuses an unknown mode' {
             $record = Get-OnlyError { Start-BindTrace -Mode Both }
             $record.FullyQualifiedErrorId | Should -BeLike 'CannotConvertArgumentNoMessage,*'
         }
@@ -516,7 +516,7 @@ Describe 'Start-BindTrace' {
             Assert-BackendsRefused { param($p) Start-BindTrace @p }
         }
 
-        It 'Keeps no name for what it could not start' {
+        It 'Reserves no name for a trace that could not start' {
             $null = Get-OnlyError { Start-BindTrace -Name a -BufferSize 5000 }
             (Start-BindTrace -Name a).State | Should -Be 'Running'
         }

@@ -35,7 +35,7 @@ Describe 'Stop-BindTrace' {
         $left.Received | Should -Be 1
     }
 
-    It 'Stops several, and hands them on with -PassThru' {
+    It 'Stops several, and passes them on with -PassThru' {
         $a = Start-BindTrace -Name a
         $b = Start-BindTrace -Name b
         $stopped = Get-BindTrace | Stop-BindTrace -PassThru
@@ -45,7 +45,7 @@ Describe 'Stop-BindTrace' {
         $b.State | Should -Be 'Stopped'
     }
 
-    It 'Keeps what was collected, all that happened before included' {
+    It 'Keeps everything that happened before' {
         $trace = Start-BindTrace -Comm $truthComm
         $load = Invoke-Load -Count 5000
         $trace | Stop-BindTrace
@@ -56,7 +56,7 @@ Describe 'Stop-BindTrace' {
         $trace.Received | Should -Be $load.made
     }
 
-    It 'Keeps what happened just before, and no reader had time for' {
+    It 'Keeps calls made just before that were not read yet' {
         $any = [System.Net.IPEndPoint]::new([ipaddress]::Loopback, 0)
         foreach ($i in 1..10) {
             $trace = Start-BindTrace -ProcessId $PID
@@ -88,7 +88,7 @@ Describe 'Stop-BindTrace' {
         @(Get-BpfObject) -match '^(link|perf_event)' | Should -BeNullOrEmpty
     }
 
-    It 'Does nothing to one that is stopped or removed already' {
+    It 'Does nothing if the trace is already stopped or removed' {
         $trace = Start-BindTrace
         $trace | Stop-BindTrace
         $trace | Stop-BindTrace
@@ -98,7 +98,7 @@ Describe 'Stop-BindTrace' {
         $trace.State | Should -Be 'Removed'
     }
 
-    It 'Only says what it would do, with -WhatIf' {
+    It 'Only shows what it would do with -WhatIf' {
         $trace = Start-BindTrace -Name a
         $trace | Stop-BindTrace -WhatIf
         Stop-BindTrace -Name a -WhatIf
@@ -107,25 +107,25 @@ Describe 'Stop-BindTrace' {
         $trace.State | Should -Be 'Stopped'
     }
 
-    It 'Says that there is no such trace' {
+    It 'Reports that a trace does not exist' {
         $record = Get-OnlyError { Stop-BindTrace -Name nobody }
         Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice 'Start-BindTrace'
     }
 
-    It 'Stops those that are there, whichever are not' {
+    It 'Stops existing traces even if others do not exist' {
         $trace = Start-BindTrace -Name a
         Stop-BindTrace -Name nobody, a -ErrorAction SilentlyContinue -ErrorVariable missing
         $missing.Count | Should -Be 1
         $trace.State | Should -Be 'Stopped'
     }
 
-    It 'Stops nothing by a pattern that fits none' {
+    It 'Stops nothing if a pattern matches none' {
         $trace = Start-BindTrace -Name a
         Stop-BindTrace -Name 'x*'
         $trace.State | Should -Be 'Running'
     }
 
-    It 'Wants to know what to stop' {
+    It 'Requires a trace' {
         (Get-Command Stop-BindTrace).ParameterSets | ForEach-Object { @($_.Parameters | Where-Object IsMandatory).Count | Should -Be 1 }
         $null | Stop-BindTrace -ErrorAction SilentlyContinue -ErrorVariable refused
         $refused.Count | Should -Be 1

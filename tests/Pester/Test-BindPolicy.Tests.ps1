@@ -2,10 +2,10 @@ BeforeDiscovery {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
 
     $wrongFiles = @(
-        @{ What = 'no hashtable'; Text = ''; Says = 'not one hashtable' }
-        @{ What = 'more than a hashtable'; Text = '$x = 1; @{ Rules = @() }'; Says = 'not one hashtable' }
-        @{ What = 'a hashtable in a pipeline'; Text = '@{ Rules = @() } | Out-String'; Says = 'not one hashtable' }
-        @{ What = 'parameters'; Text = 'param($x) @{ Rules = @() }'; Says = 'not one hashtable' }
+        @{ What = 'no hashtable'; Text = ''; Says = 'must be one hashtable' }
+        @{ What = 'more than a hashtable'; Text = '$x = 1; @{ Rules = @() }'; Says = 'must be one hashtable' }
+        @{ What = 'a hashtable in a pipeline'; Text = '@{ Rules = @() } | Out-String'; Says = 'must be one hashtable' }
+        @{ What = 'parameters'; Text = 'param($x) @{ Rules = @() }'; Says = 'must be one hashtable' }
         @{ What = 'what is not finished'; Text = "@{`n Rules = @("; Says = 'line 2: ' }
         @{ What = 'a variable'; Text = "@{`n Rules = `$rules }"; Says = 'line 2: \$rules is not a constant' }
         @{ What = 'a variable in a text'; Text = '@{ Rules = @{ Name = "$home"; Action = "Deny"; Port = 1 } }'; Says = 'line 1: "\$home" is not a constant' }
@@ -110,7 +110,7 @@ Describe 'Test-BindPolicy' {
             }
         }
 
-        It 'Judges them while they come' {
+        It 'Judges them as they happen' {
             $result = Invoke-Traced -Parameter @{ Policy = $policy; Comm = $truthComm } {
                 param($Policy, $Comm)
                 Get-BindEvent -Comm $Comm -IncludeError | Test-BindPolicy -Path $Policy | Select-Object -First 1
@@ -129,7 +129,7 @@ Describe 'Test-BindPolicy' {
             $trace | Remove-BindTrace
         }
 
-        It 'Reports what a trace has lost' {
+        It 'Reports what a trace lost' {
             $trace = Start-BindTrace -Comm $truthComm -MaxQueued 2
             $null = Invoke-Truth five-ports
             $trace | Stop-BindTrace
@@ -148,7 +148,7 @@ Describe 'Test-BindPolicy' {
             $trace | Remove-BindTrace
         }
 
-        It 'Judges a record in <_>' -ForEach 'csv', 'clixml', 'json', 'jsonl' {
+        It 'Judges a file in <_>' -ForEach 'csv', 'clixml', 'json', 'jsonl' {
             $record = Join-Path $TestDrive "record.$_"
             switch ($_) {
                 csv { $seen.Events | Export-Csv -LiteralPath $record }
@@ -169,7 +169,7 @@ Describe 'Test-BindPolicy' {
             Test-BindPolicy -Policy @{ Default = 'Allow'; Rules = @() } -RecordPath $record -Quiet | Should -BeTrue
         }
 
-        It 'Reads no further than is wanted of a record in <_>' -ForEach 'csv', 'clixml', 'json' {
+        It 'Reads only as much of a file in <_> as needed' -ForEach 'csv', 'clixml', 'json' {
             $record = Join-Path $TestDrive "wanted.$_"
             $rows = 1..3 | ForEach-Object { New-Row @{ Port = $_; RequestedPort = $_ } }
             switch ($_) {
@@ -182,7 +182,7 @@ Describe 'Test-BindPolicy' {
             & $pwsh -NoProfile -NonInteractive -Command $script | Should -BeExactly '1', '2', 'goes on'
         }
 
-        It 'Judges what the command line has recorded' {
+        It 'Judges output of the command line' {
             $bindsnoop = [IO.Path]::Combine($repository, 'output', 'bin', 'bindsnoop')
             if (-not (Test-Path -LiteralPath $bindsnoop)) {
                 Skip-Test -Because 'the command line has not been built'
@@ -210,7 +210,7 @@ Describe 'Test-BindPolicy' {
             $copies | Test-BindPolicy -Path $policy | Format-Violation | Should -BeExactly $expected
         }
 
-        It 'Says how many it has judged, and how many it has not' {
+        It 'Reports how many calls it judged, and how many not' {
             $said = $seen.Events | Test-BindPolicy -Path $policy -Quiet -Verbose 4>&1 | Where-Object { $_ -is [System.Management.Automation.VerboseRecord] }
             $empty = @($seen.Events | Where-Object { -not $_.Address -or -not $_.Protocol }).Count
             $empty | Should -BeGreaterThan 0
@@ -226,8 +226,8 @@ Describe 'Test-BindPolicy' {
         }
     }
 
-    Context 'What is not known' {
-        It 'Is never in order: a cgroup, <What>' -TestCases @(
+    Context 'Unknown values' {
+        It 'Never count as allowed: a cgroup, <What>' -TestCases @(
             @{ What = 'of an object'; As = { $_ } }
             @{ What = 'in CSV'; As = { $_ | ConvertTo-Csv | ConvertFrom-Csv } }
             @{ What = 'in JSON'; As = { $_ | ConvertTo-Json | ConvertFrom-Json } }
@@ -242,7 +242,7 @@ Describe 'Test-BindPolicy' {
             ($none | Test-BindPolicy -Policy $allow).Reason | Should -BeExactly 'not allowed'
         }
 
-        It 'Is said when a policy is made of it' {
+        It 'Cause a warning when a policy is created' {
             $policy = New-Row @{ CgroupPath = '' } | New-BindPolicy -WarningVariable warning -WarningAction SilentlyContinue
             "$warning" | Should -Match '^The cgroups of 1 binds are unknown'
             $policy.Rules[0].Conditions | Should -Not -Match 'Unit'
@@ -263,7 +263,7 @@ Describe 'Test-BindPolicy' {
             $many = @($row) * 5000
         }
 
-        It 'Comes as it is read: <What>' -TestCases @(
+        It 'Is judged as it is read: <What>' -TestCases @(
             @{ What = 'lines'; Text = { ($many -join "`n") + "`nno JSON" } }
             @{ What = 'an array'; Text = { '[' + ($many -join ",`n") + ', no JSON' } }
             @{ What = 'an array after a mark and blanks'; Text = { "`u{feff} `n[" + ($many -join ',') + ', no JSON' } }
@@ -341,7 +341,7 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             $lines[2] | Should -BeExactly '04:05:06    1234 fifteen-letters 100000 TCP   255.255.255.255:65535 not allowed'
         }
 
-        It 'Lets no control character of a file through' {
+        It 'Escapes control characters of a file' {
             $row = New-Row @{ Comm = "`e[2J"; UserName = "`e[31m"; Unit = "`u{202e}.service"; ContainerId = "`a" }
             $violation = $row | Test-BindPolicy -Policy @{ Rules = @() }
             $violation | Out-String | Should -Not -Match '[\x07\x1b\u202e]'
@@ -371,7 +371,7 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             $mark | Should -Not -Exist
         }
 
-        It 'Refuses <What> for an event, and goes on' -TestCases $wrongRows {
+        It 'Refuses <What> for an event, and continues' -TestCases $wrongRows {
             $wrong = if ($_.ContainsKey('Row')) { $Row } else { New-Row ($With ?? @{}) }
             if ($Without) { $wrong.PSObject.Properties.Remove($Without) }
             $rest = New-Row @{ Port = 81; RequestedPort = 81 }
@@ -386,14 +386,14 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             $wrong, (New-Row) | Test-BindPolicy -Policy $web -Quiet -ErrorAction SilentlyContinue | Should -BeFalse -Because 'what could not be judged is not in order'
         }
 
-        It 'Names the row of a record that is no event' {
+        It 'Names the row of a file that is not an event' {
             $path = Join-Path $TestDrive wrong.csv
             (New-Row), (New-Row @{ Port = 'x' }) | Export-Csv -LiteralPath $path
             $record = Get-OnlyError { Test-BindPolicy -Policy $web -RecordPath $path }
             "$record" | Should -BeLike "Object 2 of '$path' is no event of bind(): Port is 'x'*"
         }
 
-        It 'Wants something to judge' {
+        It 'Requires something to judge' {
             $record = Get-OnlyError { Test-BindPolicy -Policy $web }
             Assert-Error $record -Id NoInput -Category InvalidArgument -Target $null -Advice 'RecordPath'
         }
@@ -406,13 +406,13 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             Assert-Error $record -Id $Id -Category $Category -Target $Path -Advice $Advice
         }
 
-        It 'Refuses an object that is no policy: <_>' -ForEach 5, 'policy.psd1', @(1, 2) {
+        It 'Refuses an object that is not a policy: <_>' -ForEach 5, 'policy.psd1', @(1, 2) {
             $given = $_
             $record = Get-OnlyError { New-Row | Test-BindPolicy -Policy $given }
             Assert-Error $record -Id InvalidPolicy -Category InvalidArgument -Target '-Policy' -Advice 'Default, Rules'
         }
 
-        It 'Refuses a record: <What>' -TestCases @(
+        It 'Refuses a file: <What>' -TestCases @(
             @{ What = 'that is not there'; Path = '/no/such/record.csv'; Id = 'RecordNotFound'; Category = 'ObjectNotFound'; Advice = 'Export-Csv' }
             @{ What = 'of another kind'; Path = '/etc/passwd'; Id = 'UnknownRecordFormat'; Category = 'InvalidArgument'; Advice = '\.csv' }
         ) {
@@ -420,7 +420,7 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             Assert-Error $record -Id $Id -Category $Category -Target $Path -Advice $Advice
         }
 
-        It 'Refuses a record that is not what it says: <_>' -ForEach 'json', 'clixml' {
+        It 'Refuses a file whose content does not match its name: <_>' -ForEach 'json', 'clixml' {
             $path = Join-Path $TestDrive "broken.$_"
             Set-Content -LiteralPath $path -Value '{ "Port":'
             $record = Get-OnlyError { Test-BindPolicy -Policy $web -RecordPath $path }

@@ -56,7 +56,7 @@ Describe 'Test-BindPort' {
         $copy.Holders[0].Owners[0].ProcessId | Should -Be $PID
     }
 
-    It 'Ends in one error for <What>' -ForEach $wrong {
+    It 'Ends with one error for <What>' -ForEach $wrong {
         $parameters = $Parameter
         $fault = { Test-BindPort @parameters } | Should -Throw -PassThru
         $fault.FullyQualifiedErrorId | Should -BeExactly "$Id,BindSnoop.PowerShell.TestBindPortCommand"

@@ -33,13 +33,13 @@ Describe 'Test-BindTrace' {
         $trace.Proof.Proven | Should -BeTrue
     }
 
-    It 'Says yes or no with -Quiet' {
+    It 'Returns true or false with -Quiet' {
         $null = Start-BindTrace -Name a
         Test-BindTrace a -Quiet | Should -BeOfType ([bool])
         Test-BindTrace a -Quiet | Should -BeTrue
     }
 
-    It 'Has one error for a trace that has ended, and goes on' {
+    It 'Writes one error for a trace that has ended, and continues' {
         $stopped = Start-BindTrace -Name a
         $null = Start-BindTrace -Name b
         $stopped | Stop-BindTrace
@@ -53,7 +53,7 @@ Describe 'Test-BindTrace' {
         Assert-Error $record -Id TraceNotFound -Category ObjectNotFound -Target 'nobody' -Advice "The traces are 'b'"
     }
 
-    It 'Counts in the metrics of the trace' {
+    It 'Appears in the trace''s metrics' {
         $trace = Start-BindTrace -Name a
         $null = $trace | Test-BindTrace
         $path = [IO.Path]::Combine($TestDrive, 'proofs.prom')

@@ -86,7 +86,7 @@ Describe 'Views' {
             $lines[2] | Should -BeExactly '125 4194304 fifteen-letters UDPLITE 255.255.255.255           65535 FTNRr 9999'
         }
 
-        It 'The name of the machine is left out rather than squeezed in: <Name>' -TestCases @(
+        It 'The machine''s name is left out if it does not fit: <Name>' -TestCases @(
             @{ Name = 'successes only'; IncludeError = $false }
             @{ Name = 'IncludeError'; IncludeError = $true }
         ) {
@@ -135,7 +135,7 @@ Describe 'Views' {
                 'EAFNOSUPPORT: Address family not supported by protocol fifteen-letter0 web')
         }
 
-        It 'Wide shows the number of an interface whose name is not known, and nothing of none' {
+        It 'Wide shows the number of an interface without a name, and nothing if there is none' {
             (New-Event -With @{ InterfaceName = '' } | Format-View -View Wide -Width 180)[2].TrimEnd() | Should -Match ' FTNRr +99$'
             (New-Event -With @{ InterfaceName = ''; InterfaceIndex = 0 } | Format-View -View Wide -Width 180)[2].TrimEnd() |
                 Should -BeLike '*FTNRr'
@@ -149,13 +149,13 @@ Describe 'Views' {
             $text | Should -Not -Match 'Error|Requested|Service|Container|Unit|IPv6Only'
         }
 
-        It 'Leave out what is not known of a descriptor that is no socket' {
+        It 'Leave out what is unknown about a descriptor that is not a socket' {
             $text = (New-Event -With @{ Protocol = ''; SocketType = '' } | Format-View -List) -join "`n"
             $text | Should -Not -Match 'Protocol|SocketType'
             (New-Event | Format-View -List) -join "`n" | Should -Match '(?m)^Protocol +: UDPLITE$'
         }
 
-        It 'Say what does' {
+        It 'Show what applies' {
             $event = New-Event -With @{
                 ErrorCode = 98; ErrorName = 'EADDRINUSE'; ErrorMessage = 'Address already in use'; RequestedPort = 0; AddressFamily = 'IPv6'
                 IPv6Only = $true; ServiceName = 'http'; Unit = 'nginx.service'; ContainerId = 'c0ffee'
@@ -167,7 +167,7 @@ Describe 'Views' {
         }
     }
 
-    Context 'Objects of this session and from elsewhere' {
+    Context 'Live and deserialized objects' {
         BeforeAll {
             if (-not $global:BindSnoopTests.WhyNot) {
                 $events = @(Get-OwnEvent -IncludeError)
@@ -267,13 +267,13 @@ Describe 'Views' {
             }
         }
 
-        It 'Looks the same from elsewhere' {
+        It 'Looks the same deserialized' {
             $copy = Import-Clixml -LiteralPath $path
             $copy.PSTypeNames[0] | Should -BeExactly 'Deserialized.BindSnoop.TraceSupport'
             $copy | Format-View | Should -BeExactly ($support | Format-View)
         }
 
-        It 'Shows the facts as a list if one is wanted' {
+        It 'Shows the facts as a list on request' {
             ($support | Format-View -List) -join "`n" | Should -Match '(?m)^Kernel +: '
         }
     }
@@ -311,7 +311,7 @@ Describe 'Views' {
             ($failed | Format-View)[2] | Should -BeExactly $coloured
         }
 
-        It 'Follow what the user has made of them' {
+        It 'Follow the user''s settings' {
             try {
                 $PSStyle.OutputRendering = 'Ansi'
                 $PSStyle.Formatting.Error = $PSStyle.Foreground.BrightMagenta
@@ -322,12 +322,12 @@ Describe 'Views' {
             }
         }
 
-        It 'Are not there when plain text is wanted' {
+        It 'Are absent in plain text' {
             $PSStyle.OutputRendering = 'PlainText'
             $failed, (New-Event -With @{ Port = 1 }) | Format-View | Should -Not -Match '\x1b'
         }
 
-        It 'Are not there in files and strings' {
+        It 'Are absent in files and strings' {
             $PSStyle.OutputRendering = 'Host'
             $path = Join-Path $TestDrive plain.txt
             $failed | Out-File -LiteralPath $path
@@ -336,7 +336,7 @@ Describe 'Views' {
             $failed | Format-View | Should -Not -Match '\x1b'
         }
 
-        It 'Are not there when the output of pwsh is redirected' {
+        It 'Are absent if pwsh''s output is redirected' {
             $failed | Export-Clixml -LiteralPath (Join-Path $TestDrive failed.clixml)
             # The headers are PowerShell's own affair.
             $rows = pwsh -NoProfile -NonInteractive -Command "Import-Module '$modulePath'; Import-Clixml '$TestDrive/failed.clixml'" |
@@ -362,7 +362,7 @@ Describe 'Views' {
             Skip-WithoutTracing
         }
 
-        It 'Never reaches the terminal as it is: <_>' -ForEach $commCases {
+        It 'Never reaches the terminal unescaped: <_>' -ForEach $commCases {
             $event = $traced[$_].Event
             $event | Should -HaveCount 1
             foreach ($view in @{}, @{ View = 'Wide' }, @{ View = 'Time' }, @{ List = $true }) {
@@ -371,11 +371,11 @@ Describe 'Views' {
             "$event" | Should -Not -Match $control
         }
 
-        It 'Can be read to the byte: <_>' -ForEach $commCases {
+        It 'Can be unescaped to the byte: <_>' -ForEach $commCases {
             [Convert]::ToHexString([BindSnoop.DisplayText]::Unescape($traced[$_].Event.Comm)) | Should -Be $traced[$_].Truth.commHex
         }
 
-        It 'The path of a program neither' {
+        It 'Nor does the path of a program' {
             $program = Join-Path $TestDrive "a`e2Jb`u{202e}c"
             Copy-Item -LiteralPath $global:BindSnoopTests.Truth -Destination $program
             $trace = Start-BindTrace -Port 28123
@@ -418,7 +418,7 @@ Describe 'Members' {
         $events.Endpoint | Should -BeExactly @("127.0.0.1:$($events[0].Port)", '192.0.2.1:8080', '127.0.0.1:1', "[::1]:$($events[3].Port)")
     }
 
-    It 'ServiceName is what the services database says' {
+    It 'ServiceName comes from the services database' {
         $known = "$(getent services 1/tcp)".Split(' ', 2)[0]
         $events[2].ServiceName | Should -BeExactly $known
         $events[1].ServiceName | Should -BeExactly "$(getent services 8080/tcp)".Split(' ', 2)[0]
@@ -456,7 +456,7 @@ Describe 'Members' {
         }
     }
 
-    It 'Aliases work wherever a property is named' {
+    It 'Aliases work like the properties' {
         $event = $events[0]
         $event.Id, $event.PID, $event.LocalAddress, $event.LocalPort | Should -Be @($PID, $PID, '127.0.0.1', $event.Port)
         ($event | Get-Process).Id | Should -Be $PID
@@ -466,7 +466,7 @@ Describe 'Members' {
         $event | Get-Member -Name LocalPort -Force | Should -HaveCount 1
     }
 
-    It 'Aliases do not say everything twice in CSV and JSON' {
+    It 'Aliases do not appear in CSV and JSON' {
         foreach ($names in @(
                 ($events[0] | ConvertTo-Csv | ConvertFrom-Csv).PSObject.Properties.Name
                 ($events[0] | ConvertTo-Json | ConvertFrom-Json).PSObject.Properties.Name
@@ -475,13 +475,13 @@ Describe 'Members' {
         }
     }
 
-    It 'JSON comes out flat' {
+    It 'JSON is flat' {
         foreach ($property in ($events[0] | ConvertTo-Json | ConvertFrom-Json).PSObject.Properties) {
             $property.Value -is [pscustomobject] | Should -BeFalse -Because "$($property.Name) is one value"
         }
     }
 
-    It 'Every property that a view shows is there' {
+    It 'Every property in a view exists' {
         $types = @{
             BindEvent = $events[0]; AcceptEvent = [BindSnoop.AcceptEvent]; ListenEvent = [BindSnoop.ListenEvent]; ReleaseEvent = [BindSnoop.ReleaseEvent]; BindCount = [BindSnoop.BindCount]; BindTrace = [BindSnoop.BindTrace]
         }
@@ -567,7 +567,7 @@ Describe 'A real terminal' {
         (Get-Screen -Colour).Where{ $_ -match '[ m]900\b' } | Should -Match '\x1b\[1m\x1b\[33m900\x1b\['
     }
 
-    It 'Has no colours where they are not wanted: <Name>' -TestCases @(
+    It 'Has no colours if they are turned off: <Name>' -TestCases @(
         @{ Name = 'NO_COLOR'; Environment = @{ NO_COLOR = '1' } }
         @{ Name = 'a dumb terminal'; Environment = @{ TERM = 'dumb' } }
     ) {

@@ -8,9 +8,9 @@ internal sealed class AcceptCommand
 {
     private readonly Option<bool> _time = new("--time", "-T") { Description = "Print the time of day (HH:MM:SS)" };
     private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
-    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with what they returned" };
+    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with their results" };
     private readonly Option<bool> _wouldBlock = new("--would-block") { Description = "With -E: also calls that found no connection waiting (EAGAIN)" };
-    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object per line" };
     private readonly FilterOptions _filter = new(FilteredCall.Accept);
     private readonly RunOptions _run = new();
     private readonly ExportOptions _export = new();

@@ -8,12 +8,12 @@ internal sealed class BindCommand
 {
     private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
     private readonly Option<bool> _wide = new("--wide", "-w") { Description = "Wide columns, for IPv6 addresses and error texts" };
-    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with what they returned" };
+    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with their results" };
     private readonly Option<bool> _printUid = new("--print-uid", "-U") { Description = "Print the user id" };
-    private readonly Option<bool> _count = new("--count") { Description = "Count per address and port in the kernel; print the counts at the end" };
+    private readonly Option<bool> _count = new("--count") { Description = "Count per address and port, in the kernel; print the counts at the end" };
     private readonly Option<bool> _existing = new("--existing") { Description = "First show the sockets that are already bound" };
     private readonly Option<bool> _explain = new("--explain") { Description = "Explain failures: who is in the way, and what would help (implies -E)" };
-    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object per line" };
     private readonly FilterOptions _filter = new(FilteredCall.Bind);
     private readonly RunOptions _run = new();
     private readonly ExportOptions _export = new();
@@ -25,7 +25,7 @@ internal sealed class BindCommand
     public static Command Create(string name)
     {
         BindCommand bind = new();
-        Command command = new(name, "Trace calls of bind(): who bound which address and port, who failed to.");
+        Command command = new(name, "Trace calls of bind(): which process bound which address and port, and which failed");
         foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._existing, bind._explain, bind._json })
         {
             command.Add(option);
@@ -55,8 +55,8 @@ internal sealed class BindCommand
                 throw new UsageException(new TraceException(
                     "ExistingWithCount",
                     TraceErrorKind.InvalidArgument,
-                    "--existing does not go together with --count.",
-                    "'bindsnoop sockets' lists what is bound already."));
+                    "--existing cannot be combined with --count.",
+                    "'bindsnoop sockets' lists the sockets that are already bound."));
             }
 
             RunOptions.RefuseExplainedCounts(explain);

@@ -16,10 +16,10 @@ internal sealed class ExportOptions
     private static readonly TimeSpan s_defaultInterval = TimeSpan.FromSeconds(15);
 
     private readonly Option<string?> _metrics = RunOptions.Value("--metrics", "FILE", "Write metrics to this file, for Prometheus");
-    private readonly Option<string?> _interval = RunOptions.Value("--metrics-interval", "SECONDS", "How often to write or send metrics (default 15)");
-    private readonly Option<string?> _prometheus = RunOptions.Value("--prometheus", "[ADDRESS:]PORT", "Serve metrics to Prometheus by HTTP (by default on 127.0.0.1)");
+    private readonly Option<string?> _interval = RunOptions.Value("--metrics-interval", "SECONDS", "Write or send metrics this often (default 15)");
+    private readonly Option<string?> _prometheus = RunOptions.Value("--prometheus", "[ADDRESS:]PORT", "Serve metrics to Prometheus over HTTP (by default on 127.0.0.1)");
     private readonly Option<string?> _otlp = RunOptions.Value("--otlp", "URL", "Send events and metrics to this OpenTelemetry receiver");
-    private readonly Option<string?> _otlpProtocol = RunOptions.Value("--otlp-protocol", "NAME", "Send by http (the default) or grpc", "http", "grpc");
+    private readonly Option<string?> _otlpProtocol = RunOptions.Value("--otlp-protocol", "NAME", "Send through http (the default) or grpc", "http", "grpc");
     private readonly Option<string?> _otlpOnly = RunOptions.Value("--otlp-only", "NAME", "Send only logs (events) or only metrics", "logs", "metrics");
     private readonly Option<string?> _otlpQueue = RunOptions.Value("--otlp-queue", "NUMBER", "How many events may wait while the receiver is away (default 16384)");
     private readonly Option<bool> _quiet = new("--quiet") { Description = "Print no events" };

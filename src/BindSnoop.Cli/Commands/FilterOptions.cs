@@ -113,7 +113,7 @@ internal sealed class FilterOptions(FilteredCall call)
                 "InvalidProcessId",
                 TraceErrorKind.InvalidArgument,
                 $"'{DisplayText.Escape(text)}' is not a process id.",
-                "Give a number such as 'pgrep NAME' prints.",
+                "Give a number, as 'pgrep NAME' prints.",
                 text);
 
     internal static IPFamily ParseFamily(string text) => text.ToUpperInvariant() switch

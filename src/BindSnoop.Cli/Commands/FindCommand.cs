@@ -16,16 +16,16 @@ internal sealed class FindCommand
     private readonly Option<string[]> _port = FilterOptions.List("--port", "PORT[,PORT...]", "Only these ports; a range is 8000-8999", ["-P"]);
     private readonly Option<string[]> _address = FilterOptions.List("--address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes");
     private readonly Option<string[]> _protocol = FilterOptions.List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers", [], "TCP", "UDP", "UDPLITE", "ICMP", "ICMPV6", "MPTCP", "SCTP");
-    private readonly Option<string[]> _processId = FilterOptions.List("--pid", "PID[,PID...]", "Only calls of these processes", ["-p"]);
-    private readonly Option<string[]> _uid = FilterOptions.List("--uid", "USER[,USER...]", "Only calls of these users, by number or name", ["-u"]);
-    private readonly Option<string[]> _comm = FilterOptions.List("--comm", "NAME", "Only calls of threads of this name (may be repeated)");
+    private readonly Option<string[]> _processId = FilterOptions.List("--pid", "PID[,PID...]", "Only calls by these processes", ["-p"]);
+    private readonly Option<string[]> _uid = FilterOptions.List("--uid", "USER[,USER...]", "Only calls by these users, by number or name", ["-u"]);
+    private readonly Option<string[]> _comm = FilterOptions.List("--comm", "NAME", "Only calls by threads of this name (may be repeated)");
     private readonly Option<string[]> _unit = FilterOptions.List("--unit", "UNIT", "Only calls from this systemd unit (may be repeated)");
     private readonly Option<string[]> _container = FilterOptions.List("--container", "CONTAINER", "Only calls from this container, by id, its first 12 digits, or name (may be repeated)");
     private readonly Option<string[]> _netns = FilterOptions.NetworkNamespace();
     private readonly Option<bool> _failed = new("--failed", "-E") { Description = "Only binds that failed" };
     private readonly Option<string[]> _cause = FilterOptions.List("--cause", "CAUSE[,CAUSE...]", "Only binds that failed for this reason: Listening, PrivilegedPort, ...", [], [.. Diagnosis.BindCause.All]);
     private readonly Option<bool> _wide = new("--wide", "-w") { Description = "Print addresses in full" };
-    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line; gaps are among them" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object per line, including gaps" };
 
     private FindCommand()
     {
@@ -34,7 +34,7 @@ internal sealed class FindCommand
     public static Command Create()
     {
         FindCommand find = new();
-        Command command = new("find", "Find who held which port when, in a file of 'bindsnoop record'")
+        Command command = new("find", "Show who held which port when, from a file of 'bindsnoop record'")
         {
             find._files, find._port, find._at, find._from, find._to, find._failed, find._cause, find._container, find._unit, find._processId, find._comm, find._uid,
             find._protocol, find._address, find._netns, find._wide, find._json,
@@ -90,7 +90,7 @@ internal sealed class FindCommand
             output.Flush();
             if (!json && found == 0)
             {
-                Messages.Write(hasGaps ? "Nothing was found, but the record is incomplete." : "Nothing was found, and the record has no gap there.");
+                Messages.Write(hasGaps ? "Nothing was found, but the record is incomplete." : "Nothing was found, and the record has no gap in that period.");
                 foreach (string unseen in blind.Where(b => b.Length > 0))
                 {
                     Messages.Write($"The recorder does not see: {unseen}");

@@ -8,10 +8,10 @@ internal sealed class ListenCommand
 {
     private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
     private readonly Option<bool> _wide = new("--wide", "-w") { Description = "More columns: the limit of the backlog, socket options, error texts" };
-    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with what they returned" };
-    private readonly Option<bool> _count = new("--count") { Description = "Count per address and port in the kernel; print the counts at the end" };
+    private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with their results" };
+    private readonly Option<bool> _count = new("--count") { Description = "Count per address and port, in the kernel; print the counts at the end" };
     private readonly Option<bool> _explain = new("--explain") { Description = "Explain failures: who is in the way, and what would help (implies -E)" };
-    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object per line" };
     private readonly FilterOptions _filter = new(FilteredCall.Listen);
     private readonly RunOptions _run = new();
     private readonly ExportOptions _export = new();
@@ -23,7 +23,7 @@ internal sealed class ListenCommand
     public static Command Create()
     {
         ListenCommand listen = new();
-        Command command = new("listen", "Trace calls of listen(): who listens on which address and port");
+        Command command = new("listen", "Trace calls of listen(): which process listens on which address and port");
         foreach (Option option in new Option[] { listen._timestamp, listen._wide, listen._errors, listen._count, listen._explain, listen._json })
         {
             command.Add(option);

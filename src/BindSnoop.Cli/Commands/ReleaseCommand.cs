@@ -8,7 +8,7 @@ internal sealed class ReleaseCommand
 {
     private readonly Option<bool> _timestamp = new("--timestamp", "-t") { Description = "Print the time in seconds since the first event" };
     private readonly Option<bool> _wide = new("--wide", "-w") { Description = "More columns: network namespaces and socket options" };
-    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object per line" };
     private readonly FilterOptions _filter = new(FilteredCall.Release);
     private readonly RunOptions _run = new();
     private readonly ExportOptions _export = new();
@@ -20,7 +20,7 @@ internal sealed class ReleaseCommand
     public static Command Create()
     {
         ReleaseCommand release = new();
-        Command command = new("release", "Trace ports as sockets release them: which process, and how long the port was bound")
+        Command command = new("release", "Trace released ports: which process released which port, and how long it was bound")
         {
             release._timestamp, release._wide, release._json,
         };

@@ -10,7 +10,7 @@ internal sealed class ReportCommand
 {
     private const string StandardInput = "-";
 
-    private readonly Argument<string[]> _files = new("FILE") { HelpName = "FILE", Arity = ArgumentArity.ZeroOrMore, Description = "JSON or CSV from BindSnoop, or a file of 'bindsnoop record'; - is standard input. Without files: the sockets that are bound now" };
+    private readonly Argument<string[]> _files = new("FILE") { HelpName = "FILE", Arity = ArgumentArity.ZeroOrMore, Description = "JSON or CSV from BindSnoop, or files of 'bindsnoop record'; - is standard input. Without files: the sockets that are bound now" };
     private readonly Option<string?> _output = RunOptions.Value("--output", "FILE", "Write the page to this file instead of standard output");
     private readonly Option<string?> _policy = RunOptions.Value("--policy", "FILE", "Show what this policy (JSON) does not allow");
     private readonly Option<string?> _title = RunOptions.Value("--title", "TEXT", "The title of the page");

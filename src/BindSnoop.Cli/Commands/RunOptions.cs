@@ -13,9 +13,9 @@ internal sealed class RunOptions
     private readonly Option<string?> _duration = Value("--duration", "SECONDS", "End after this time; fractions are possible");
     private readonly Option<string?> _maxEvents = Value("--max-events", "NUMBER", "End after this many events");
     private readonly Option<string?> _backend = Value("--backend", "NAME", $"Back end: auto (the default){s_backendList[s_backends[0].Length..]}", s_backends);
-    private readonly Option<string?> _bufferSize = Value("--buffer-size", "BYTES", "Size of the buffer for events, a power of two; K and M may follow (default 8M)");
+    private readonly Option<string?> _bufferSize = Value("--buffer-size", "BYTES", "Size of the event buffer, a power of two; K and M may follow (default 8M)");
 
-    private readonly Option<bool> _verbose = new("--verbose") { Description = "Show which back ends were tried, and what libbpf said" };
+    private readonly Option<bool> _verbose = new("--verbose") { Description = "Show which back ends were tried, and libbpf's messages" };
 
     public void AddTo(Command command, bool printsEvents = true)
     {
@@ -56,8 +56,8 @@ internal sealed class RunOptions
             throw new UsageException(new TraceException(
                 "MaxEventsWithCount",
                 TraceErrorKind.InvalidArgument,
-                "--max-events does not go together with --count.",
-                "Use --duration, or leave one of them out."));
+                "--max-events cannot be combined with --count.",
+                "Use --duration instead."));
         }
 
         return json ? counts => new JsonWriter(output).WriteAll(counts, BindCount.Description) : new CountTextWriter(output, heading).Write;
@@ -72,8 +72,8 @@ internal sealed class RunOptions
             throw new UsageException(new TraceException(
                 "ExplainWithCount",
                 TraceErrorKind.InvalidArgument,
-                "--explain does not go together with --count.",
-                "Leave one of them out; 'bindsnoop why PORT' explains why a port cannot be bound."));
+                "--explain cannot be combined with --count.",
+                "Use only one of them; 'bindsnoop why PORT' explains why a port cannot be bound."));
         }
     }
 

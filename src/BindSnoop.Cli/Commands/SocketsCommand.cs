@@ -12,20 +12,20 @@ internal sealed class SocketsCommand
     private readonly Option<string[]> _port = FilterOptions.List("--port", "PORT[,PORT...]", "Only these ports; a range is 8000-8999", ["-P"]);
     private readonly Option<string[]> _address = FilterOptions.List("--address", "ADDR[,ADDR...]", "Only these addresses or CIDR prefixes");
     private readonly Option<string[]> _protocol = FilterOptions.List("--protocol", "NAME[,NAME...]", "Only these protocols: TCP, UDP, MPTCP, ... or numbers", [], "TCP", "UDP", "UDPLITE", "ICMP", "ICMPV6", "MPTCP", "SCTP");
-    private readonly Option<string[]> _processId = FilterOptions.List("--pid", "PID[,PID...]", "Only sockets that these processes hold", ["-p"]);
-    private readonly Option<string[]> _uid = FilterOptions.List("--uid", "USER[,USER...]", "Only sockets that these users created, by number or name", ["-u"]);
-    private readonly Option<string[]> _comm = FilterOptions.List("--comm", "NAME", "Only sockets that processes of this name hold (may be repeated)");
-    private readonly Option<string[]> _cgroup = FilterOptions.List("--cgroup", "PATH", "Only sockets that processes of this cgroup and those below it hold (may be repeated)");
-    private readonly Option<string[]> _unit = FilterOptions.List("--unit", "UNIT", "Only sockets that processes of this unit of the system's systemd hold (may be repeated)");
-    private readonly Option<string[]> _container = FilterOptions.List("--container", "CONTAINER", "Only sockets that processes of this container hold, by name, id or its first 12 digits (may be repeated)");
+    private readonly Option<string[]> _processId = FilterOptions.List("--pid", "PID[,PID...]", "Only sockets held by these processes", ["-p"]);
+    private readonly Option<string[]> _uid = FilterOptions.List("--uid", "USER[,USER...]", "Only sockets created by these users, by number or name", ["-u"]);
+    private readonly Option<string[]> _comm = FilterOptions.List("--comm", "NAME", "Only sockets held by processes of this name (may be repeated)");
+    private readonly Option<string[]> _cgroup = FilterOptions.List("--cgroup", "PATH", "Only sockets held by processes in this cgroup or below it (may be repeated)");
+    private readonly Option<string[]> _unit = FilterOptions.List("--unit", "UNIT", "Only sockets held by this unit of the system's systemd (may be repeated)");
+    private readonly Option<string[]> _container = FilterOptions.List("--container", "CONTAINER", "Only sockets held by this container, by name, id or its first 12 digits (may be repeated)");
     private readonly Option<string[]> _netns = FilterOptions.NetworkNamespace();
     private readonly Option<string[]> _family = FilterOptions.List("--family", "FAMILY", "Only sockets of this IP version: IPv4 or IPv6", [], "IPv4", "IPv6");
     private readonly Option<bool> _ipv4 = new("--ipv4", "-4") { Description = "Only IPv4 sockets" };
     private readonly Option<bool> _ipv6 = new("--ipv6", "-6") { Description = "Only IPv6 sockets" };
     private readonly Option<string[]> _state = FilterOptions.List("--state", "STATE[,STATE...]", "Only these states: Listen, Bound, Established, TimeWait, ...", [], [.. SocketSelection.States]);
-    private readonly Option<bool> _all = new("--all", "-a") { Description = "Connections too, open and closed" };
+    private readonly Option<bool> _all = new("--all", "-a") { Description = "Also list connections, open and closed" };
     private readonly Option<bool> _wide = new("--wide", "-w") { Description = "Print addresses in full, the remote end, the network namespace, and every holder" };
-    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object a line" };
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object per line" };
 
     private SocketsCommand()
     {

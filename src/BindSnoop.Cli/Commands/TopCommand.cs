@@ -16,8 +16,8 @@ internal sealed class TopCommand
     private static readonly string[] s_views = [.. Enum.GetNames<TopView>().Select(n => n.ToLowerInvariant())];
     private static readonly string[] s_columns = [.. Enum.GetNames<TopColumn>().Select(n => n.ToLowerInvariant())];
 
-    private readonly Option<string?> _by = RunOptions.Value("--by", "WHAT", "Begin with rows by program (the default), port or container", s_views);
-    private readonly Option<string?> _sort = RunOptions.Value("--sort", "COLUMN", "Begin sorted by calls (the default), binds, failed, listens, accepts, last or name", s_columns);
+    private readonly Option<string?> _by = RunOptions.Value("--by", "WHAT", "Start with rows by program (the default), port or container", s_views);
+    private readonly Option<string?> _sort = RunOptions.Value("--sort", "COLUMN", "Start sorted by calls (the default), binds, failed, listens, accepts, last or name", s_columns);
     private readonly Option<bool> _noColor = new("--no-color") { Description = "Use no colors, as with NO_COLOR in the environment" };
     private readonly Option<string?> _duration = RunOptions.Value("--duration", "SECONDS", "End after this time; fractions are possible");
     private readonly FilterOptions _filter = new(FilteredCall.Listen);
@@ -50,7 +50,7 @@ internal sealed class TopCommand
         if (!StandardStream.Output.IsTerminal || Console.IsInputRedirected || type is "" or "dumb")
         {
             throw new UsageException(new TraceException(
-                "NoTerminal", TraceErrorKind.InvalidArgument, "A live screen needs a terminal for input and output whose cursor can be moved.", "Use 'bindsnoop' or 'bindsnoop --count' to print lines."));
+                "NoTerminal", TraceErrorKind.InvalidArgument, "The live screen requires a terminal with a movable cursor for input and output.", "Use 'bindsnoop' or 'bindsnoop --count' to print lines."));
         }
 
         bool colors = !parsed.GetValue(_noColor) && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));

@@ -121,12 +121,12 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
     {
         if (failures > 0)
         {
-            Messages.Write($"{(failures == 1 ? "1 failure was" : $"{failures} failures were")} not explained: {calls} failed faster than they could be looked into, or the trace ended before.");
+            Messages.Write($"{(failures == 1 ? "1 failure was" : $"{failures} failures were")} not explained: {calls} failed faster than they could be diagnosed, or the trace ended first.");
         }
     }
 
     private static void Warn(TraceProof proof) =>
-        Warn($"The trace no longer sees what happens: {proof.Reason} Restart the trace; if that does not help, use another --backend.");
+        Warn($"The trace no longer sees calls: {proof.Reason} Restart it; if that does not help, use another --backend.");
 
     private static void Warn(LossReport? loss)
     {
@@ -173,7 +173,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
 
         foreach (BackendRefusal refusal in verbose ? refusals : [])
         {
-            Messages.Write($"{refusal.Backend} is not used: {refusal.Error.Message}");
+            Messages.Write($"The {refusal.Backend} back end is not used: {refusal.Error.Message}");
             TellLog(refusal.Error);
         }
     }

@@ -8,14 +8,14 @@ namespace BindSnoop.Cli.Commands;
 /// <summary><c>bindsnoop why</c>: whether a port could be bound, else why not and who is in the way.</summary>
 internal sealed class WhyCommand
 {
-    private readonly Argument<string> _endpoint = new("ADDRESS:PORT") { HelpName = "[ADDRESS:]PORT", Description = "The port, and the address if not all: 8080, 127.0.0.1:53, [::1]:443" };
+    private readonly Argument<string> _endpoint = new("ADDRESS:PORT") { HelpName = "[ADDRESS:]PORT", Description = "The port, with an address if not all: 8080, 127.0.0.1:53, [::1]:443" };
     private readonly Option<string?> _protocol = new("--protocol") { HelpName = "NAME", Description = "The protocol: TCP (the default), UDP, MPTCP, SCTP, ... or a number" };
-    private readonly Option<string?> _uid = new("--uid", "-u") { HelpName = "USER", Description = "Whether this user could bind it, by number or name" };
-    private readonly Option<string?> _processId = new("--pid", "-p") { HelpName = "PID", Description = "Whether this process could, in its network namespace" };
-    private readonly Option<string?> _netns = new("--netns") { HelpName = "NETNS", Description = "In this network namespace: inode number, name of 'ip netns', path, or Host" };
-    private readonly Option<bool> _reuseAddress = new("--reuseaddr") { Description = "With SO_REUSEADDR set" };
-    private readonly Option<bool> _reusePort = new("--reuseport") { Description = "With SO_REUSEPORT set" };
-    private readonly Option<bool> _only = new("--v6only") { Description = "With IPV6_V6ONLY set" };
+    private readonly Option<string?> _uid = new("--uid", "-u") { HelpName = "USER", Description = "Check for this user, by number or name" };
+    private readonly Option<string?> _processId = new("--pid", "-p") { HelpName = "PID", Description = "Check for this process, in its network namespace" };
+    private readonly Option<string?> _netns = new("--netns") { HelpName = "NETNS", Description = "Check in this network namespace: inode number, name of 'ip netns', path, or Host" };
+    private readonly Option<bool> _reuseAddress = new("--reuseaddr") { Description = "Check with SO_REUSEADDR set" };
+    private readonly Option<bool> _reusePort = new("--reuseport") { Description = "Check with SO_REUSEPORT set" };
+    private readonly Option<bool> _only = new("--v6only") { Description = "Check with IPV6_V6ONLY set" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object" };
 
     private WhyCommand()
@@ -48,7 +48,7 @@ internal sealed class WhyCommand
             : throw new TraceException(
                 "InvalidEndpoint",
                 TraceErrorKind.InvalidArgument,
-                $"'{DisplayText.Escape(text)}' is not a port, nor an address and a port.",
+                $"'{DisplayText.Escape(text)}' is neither a port nor an address and a port.",
                 "Give a port such as 8080, an IPv4 address and a port such as 127.0.0.1:53, or an IPv6 address in brackets such as [::1]:443.",
                 text);
     }

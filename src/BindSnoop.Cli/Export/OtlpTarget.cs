@@ -16,7 +16,7 @@ internal sealed record OtlpTarget(Uri Url, bool Grpc)
         if (!File.Exists("/dev/urandom"))
         {
             throw new TraceException(
-                "RandomNotFound", TraceErrorKind.NotInstalled, "OTLP needs /dev/urandom, and there is none.", "Mount /dev, as container engines do.", Url.AbsoluteUri);
+                "RandomNotFound", TraceErrorKind.NotInstalled, "OTLP requires /dev/urandom, which does not exist.", "Mount /dev, as container engines do.", Url.AbsoluteUri);
         }
 
         // Those that the runtime tries, in its order.
@@ -31,10 +31,10 @@ internal sealed record OtlpTarget(Uri Url, bool Grpc)
         throw new TraceException(
             "OpenSslNotFound",
             TraceErrorKind.NotInstalled,
-            loads ? "OTLP by https needs OpenSSL, and neither libssl.so.3 nor libssl.so.1.1 is installed on this machine."
-                : "This bindsnoop is linked statically and cannot load OpenSSL, which OTLP by https needs.",
+            loads ? "OTLP over https requires OpenSSL, but neither libssl.so.3 nor libssl.so.1.1 is installed on this machine."
+                : "OTLP over https requires OpenSSL, which this statically linked bindsnoop cannot load.",
             loads ? "Install it: 'apt install libssl3' (Debian, Ubuntu), 'dnf install openssl-libs' (Fedora); or give a URL with http."
-                : "Give a URL with http, such as that of a collector on this machine; or use the bindsnoop that needs glibc 2.28.",
+                : "Give a URL with http, such as that of a collector on this machine, or use the build for glibc 2.28.",
             Url.AbsoluteUri);
     }
 

@@ -64,7 +64,7 @@ public abstract class BindPolicyCommand : TraceCommand
                 "NoInput",
                 TraceErrorKind.InvalidArgument,
                 "There are no events to judge or learn from.",
-                "Pipe events of Get-BindEvent or Get-ListenEvent in, or give -Trace or -RecordPath."));
+                "Pipe in events of Get-BindEvent or Get-ListenEvent, or give -Trace or -RecordPath."));
         }
 
         foreach (BindTrace trace in Trace)

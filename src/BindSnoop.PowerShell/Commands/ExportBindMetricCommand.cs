@@ -95,7 +95,7 @@ public sealed class ExportBindMetricCommand : TraceCommand
         {
             foreach (BindTrace trace in _traces.Keys.Where(t => Port.Length > 0 && t.Mode == BindTraceMode.Event))
             {
-                WriteWarning($"The trace '{DisplayText.Escape(trace.Name)}' has not counted by port: start it with -Mode Count, or give -Interval to count from now on.");
+                WriteWarning($"The trace '{DisplayText.Escape(trace.Name)}' has not counted by port: start it with -Mode Count, or use -Interval to count from now on.");
             }
 
             Try(WriteTraces);

@@ -158,7 +158,7 @@ public abstract class FilterCommand : TraceCommand
     {
         if (failures > 0 && !StopToken.IsCancellationRequested)
         {
-            WriteWarning($"{(failures == 1 ? "1 failure was" : $"{failures} failures were")} not explained: {calls} failed faster than they could be looked into, or the trace ended before.");
+            WriteWarning($"{(failures == 1 ? "1 failure was" : $"{failures} failures were")} not explained: {calls} failed faster than they could be diagnosed, or the trace ended first.");
         }
     }
 

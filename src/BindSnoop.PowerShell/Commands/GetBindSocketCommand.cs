@@ -84,7 +84,7 @@ public sealed class GetBindSocketCommand : TraceCommand
     [ValidateNotNullOrEmpty]
     public string[] State { get; set; } = [];
 
-    /// <summary>Connections too, open and closed.</summary>
+    /// <summary>Also list connections, open and closed.</summary>
     [Parameter]
     public SwitchParameter All { get; set; }
 
@@ -103,7 +103,7 @@ public sealed class GetBindSocketCommand : TraceCommand
         SocketSnapshot snapshot = Try(() => SocketSnapshot.Take(ReadFilter()));
         if (snapshot.Refusal is { } refusal)
         {
-            WriteVerbose($"Sockets are listed by netlink and /proc: {refusal.Message}");
+            WriteVerbose($"Sockets are listed through netlink and /proc: {refusal.Message}");
         }
 
         foreach (string unseen in snapshot.Unseen)

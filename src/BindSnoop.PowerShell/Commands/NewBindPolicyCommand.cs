@@ -40,15 +40,15 @@ public sealed class NewBindPolicyCommand : BindPolicyCommand
     {
         base.EndProcessing();
         BindPolicy policy = _builder.Build(_target ?? "New-BindPolicy");
-        WriteVerbose($"{policy.Rules.Count} rules; {_askedForNothing} calls named no socket or no address, and need none.");
+        WriteVerbose($"{policy.Rules.Count} rules; {_askedForNothing} calls named no socket or no address, and need no rule.");
         if (_ofUnknownUnit > 0)
         {
-            WriteWarning($"The cgroups of {_ofUnknownUnit} binds are unknown: their rules name no unit, and allow these binds in every unit.");
+            WriteWarning($"The cgroups of {_ofUnknownUnit} binds are unknown: their rules name no unit, so they allow these binds in every unit.");
         }
 
         if (_ofNobody > 0)
         {
-            WriteWarning($"The user or the program of {_ofNobody} sockets is unknown: no rule allows them.");
+            WriteWarning($"The user or program of {_ofNobody} sockets is unknown: no rule allows them.");
         }
 
         if (policy.Rules.Count == 0)

@@ -51,8 +51,8 @@ public sealed class StartBindTraceCommand : BindFilterCommand
             ThrowTerminatingError(ToErrorRecord(new TraceException(
                 "ExistingWithCount",
                 TraceErrorKind.InvalidArgument,
-                "-IncludeExisting does not go together with -Mode Count.",
-                "Get-BindSocket lists what is bound already.")));
+                "-IncludeExisting cannot be combined with -Mode Count.",
+                "Get-BindSocket lists the sockets that are already bound.")));
         }
 
         if (Explain && Mode == BindTraceMode.Count)
@@ -60,7 +60,7 @@ public sealed class StartBindTraceCommand : BindFilterCommand
             ThrowTerminatingError(ToErrorRecord(new TraceException(
                 "ExplainWithCount",
                 TraceErrorKind.InvalidArgument,
-                "-Explain does not go together with -Mode Count.",
+                "-Explain cannot be combined with -Mode Count.",
                 "Test-BindPort explains why a port cannot be bound.")));
         }
 

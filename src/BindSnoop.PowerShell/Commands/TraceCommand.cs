@@ -64,7 +64,7 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     private static string HintFor(string errorId) => errorId switch
     {
         "NotCounting" => " Start-BindTrace -Mode Count; or Get-BindEvent -Trace … | Group-Object Address, Port.",
-        "CallsMissing" => " Get-ListenEvent and Get-BindEvent emit them; Get-BindViolation traces all that a policy asks for.",
+        "CallsMissing" => " Get-ListenEvent and Get-BindEvent emit them; Get-BindViolation traces every call that the policy has rules for.",
         "TraceRemoved" => " Stop-BindTrace keeps what was collected.",
         _ => "",
     };

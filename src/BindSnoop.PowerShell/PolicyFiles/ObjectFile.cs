@@ -10,7 +10,7 @@ namespace BindSnoop.PowerShell.PolicyFiles;
 /// <summary>Reads files of events: JSON as a stream, records of the recorder as they are, the others by PowerShell's own cmdlets.</summary>
 internal static class ObjectFile
 {
-    private const string MadeBy = "Give a file made by Export-Csv, Export-Clixml, ConvertTo-Json, 'bindsnoop --json' or 'bindsnoop record'.";
+    private const string MadeBy = "Give a file from Export-Csv, Export-Clixml, ConvertTo-Json, 'bindsnoop --json' or 'bindsnoop record'.";
 
     private static readonly (string[] Extensions, string? Command)[] s_formats =
     [
@@ -49,7 +49,7 @@ internal static class ObjectFile
             throw new TraceException(
                 "UnknownRecordFormat",
                 TraceErrorKind.InvalidArgument,
-                $"'{DisplayText.Escape(path)}' is not the name of a record of events.",
+                $"'{DisplayText.Escape(path)}' is not the name of a file of events.",
                 $"Give a file whose name ends in {string.Join(", ", s_formats.SelectMany(f => f.Extensions))}, or a file of 'bindsnoop record'.",
                 path);
         }
@@ -122,7 +122,7 @@ internal static class ObjectFile
     private static TraceException Unreadable(string path, Exception exception) => new(
         "InvalidRecord",
         TraceErrorKind.InvalidArgument,
-        $"The record '{DisplayText.Escape(path)}' cannot be read: {DisplayText.EscapeUnsafe(exception.Message)}",
+        $"The file '{DisplayText.Escape(path)}' cannot be read: {DisplayText.EscapeUnsafe(exception.Message)}",
         MadeBy,
         path,
         exception);

@@ -87,7 +87,7 @@ internal static class PolicyFile
                 id,
                 kind,
                 $"The policy '{DisplayText.Escape(path)}' cannot be read: {DisplayText.EscapeUnsafe(exception.Message)}",
-                "Give the path of a policy file that this user may read; New-BindPolicy -Path makes one.",
+                "Give the path of a policy file that this user may read; New-BindPolicy -Path creates one.",
                 path,
                 exception);
         }

@@ -25,7 +25,7 @@ internal sealed class Psd1Reader(string source)
                 EndBlock: { Traps: null, Statements: [PipelineAst { PipelineElements: [CommandExpressionAst { Redirections.Count: 0, Expression: HashtableAst table }] }] },
             })
         {
-            throw Wrong(script.Extent, "the file is not one hashtable and nothing else.");
+            throw Wrong(script.Extent, "the file must be one hashtable and nothing else.");
         }
 
         return PolicyJson.Make(json => Write(json, table, 0));
@@ -99,5 +99,5 @@ internal sealed class Psd1Reader(string source)
         new PolicyReader(source).Wrong(
             $"line {extent.StartLineNumber}",
             DisplayText.EscapeUnsafe(what),
-            "A PSD1 policy is one hashtable of texts in single quotes, numbers, lists and hashtables; nothing in it is run.");
+            "Use only texts in single quotes, numbers, lists and hashtables; nothing in a PSD1 policy is run.");
 }

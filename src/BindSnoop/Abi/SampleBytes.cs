@@ -25,6 +25,6 @@ internal static class SampleBytes
     public static TraceException Invalid(long size) => new(
         "InvalidRecord",
         TraceErrorKind.InvalidOperation,
-        $"The kernel handed over a record of {size} bytes, which none of ours has.",
+        $"The kernel sent a record of {size} bytes, a size that BindSnoop does not know.",
         "This should not happen: please report it.");
 }

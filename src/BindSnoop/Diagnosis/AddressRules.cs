@@ -25,13 +25,13 @@ internal static class AddressRules
         bool isMulticast = request.Address.IsIPv6Multicast;
         if (isMulticast && BindClaim.RulesOf(request.Protocol) is ConflictRules.Stream or ConflictRules.Sctp)
         {
-            return Bad($"the address {request.Address} is a multicast address, which a socket for connections cannot be bound to; choose an address of this host");
+            return Bad($"the address {request.Address} is a multicast address, to which a connection-oriented socket cannot be bound; choose an address of this host");
         }
 
         return CheckPort(request, state, isPrivileged) ??
             (address.Unmapped is { } unmapped
                 ? request.IPv6Only
-                    ? Bad($"the address {request.Address} is an IPv4 address, which a socket with IPV6_V6ONLY cannot be bound to; clear that option")
+                    ? Bad($"the address {request.Address} is an IPv4 address, to which a socket with IPV6_V6ONLY cannot be bound; clear that option")
                     : CheckIPv4(request, unmapped, networkNamespace, state)
                 : CheckIPv6(request, address, isMulticast, networkNamespace, state));
     }
@@ -54,7 +54,7 @@ internal static class AddressRules
             ? string.Create(CultureInfo.InvariantCulture, $" in the user namespace {first.Inode}") : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"ports below {state.UnprivilegedStart} take CAP_NET_BIND_SERVICE{owner}, which the binder does not have; grant it (AmbientCapabilities= in a unit, or setcap), choose a port from {state.UnprivilegedStart} on, or lower net.ipv4.ip_unprivileged_port_start");
+            $"ports below {state.UnprivilegedStart} require CAP_NET_BIND_SERVICE{owner}, which the process does not have; grant it (AmbientCapabilities= in a unit, or setcap), choose a port from {state.UnprivilegedStart} on, or lower net.ipv4.ip_unprivileged_port_start");
     }
 
     private static BindFault? CheckIPv4(BindRequest request, AddressValue address, uint networkNamespace, NetworkState state)
@@ -95,7 +95,7 @@ internal static class AddressRules
         return here.Length == 0 ? new BindFault(
                 BindCause.WrongInterface,
                 Errno.EADDRNOTAVAIL,
-                string.Create(CultureInfo.InvariantCulture, $"the address {TextOf(request.Address)} belongs to interface {found[0].InterfaceName} and not to interface {index}; name {found[0].InterfaceName} instead"))
+                string.Create(CultureInfo.InvariantCulture, $"the address {TextOf(request.Address)} belongs to interface {found[0].InterfaceName}, not to interface {index}; use {found[0].InterfaceName} instead"))
             : here.Any(a => a.IsUsable) ? null
             : new BindFault(
                 BindCause.AddressTentative,
@@ -112,14 +112,14 @@ internal static class AddressRules
                 return new BindFault(
                     BindCause.AddressInOtherNamespace,
                     Errno.EADDRNOTAVAIL,
-                    string.Create(CultureInfo.InvariantCulture, $"the address {TextOf(address)} is an address of another network namespace, {inode} ({NameOf(path)}); start the program there, or bind to an address of its own namespace"));
+                    string.Create(CultureInfo.InvariantCulture, $"the address {TextOf(address)} belongs to another network namespace, {inode} ({NameOf(path)}); start the program there, or bind an address of its own namespace"));
             }
         }
 
         return new BindFault(
             BindCause.AddressNotLocal,
             Errno.EADDRNOTAVAIL,
-            $"no interface has the address {TextOf(address)}; bind to one that 'ip address' shows, wait until it is configured, or allow it by {otherwise}");
+            $"no interface has the address {TextOf(address)}; bind an address that 'ip address' shows, wait until this one is configured, or allow it with {otherwise}");
     }
 
     /// <summary>The name of ip-netns(8), or a process that is there.</summary>

@@ -20,9 +20,9 @@ internal sealed class BindExplainer : IDisposable
     internal const int MostPending = 256;
 
     private static readonly BindFinding s_skipped = new(
-        BindCause.Unknown, "Diagnosis was skipped: calls fail faster than they can be looked into.", []);
+        BindCause.Unknown, "Diagnosis was skipped: calls fail faster than they can be diagnosed.", []);
 
-    private static readonly BindFinding s_ended = new(BindCause.Unknown, "Diagnosis was skipped: the trace ended before.", []);
+    private static readonly BindFinding s_ended = new(BindCause.Unknown, "Diagnosis was skipped: the trace ended first.", []);
 
     private readonly BlockingCollection<(FailedCall Call, TaskCompletionSource<BindFinding> Answer)> _pending = new(MostPending);
     private readonly SocketProgram? _program;

@@ -25,12 +25,12 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
         Errno.EADDRNOTAVAIL or Errno.ENODEV => ExplainAddress(failed),
         Errno.EINVAL => failed.IsListen ? ExplainState(failed) : ExplainInvalid(failed),
         Errno.EOPNOTSUPP when failed.IsListen => Finding(
-            BindCause.CannotListen, $"sockets of the type {failed.SocketType} cannot listen; a server of datagrams receives without listen()"),
-        Errno.EPERM => Finding(BindCause.SecurityPolicy, "a BPF program of the process's cgroup, a seccomp filter or a security module refused it; ask whoever set these up"),
-        Errno.EBADF => Finding(BindCause.NotASocket, "the descriptor is not open; the program closed it before, or never opened it"),
-        Errno.ENOTSOCK => Finding(BindCause.NotASocket, "the descriptor is not that of a socket; the program mixed up descriptors"),
-        Errno.EAFNOSUPPORT => Finding(BindCause.BadAddress, "the address is not of the socket's family; the program must give an address of that IP version"),
-        Errno.EFAULT => Finding(BindCause.BadAddress, "the address could not be read from the program's memory; the program gave a wrong pointer"),
+            BindCause.CannotListen, $"sockets of the type {failed.SocketType} cannot listen; a datagram server receives without listen()"),
+        Errno.EPERM => Finding(BindCause.SecurityPolicy, "a BPF program of the process's cgroup, a seccomp filter or a security module refused it; check their configuration"),
+        Errno.EBADF => Finding(BindCause.NotASocket, "the descriptor is not open; the program closed it or never opened it"),
+        Errno.ENOTSOCK => Finding(BindCause.NotASocket, "the descriptor is not a socket; the program used a wrong descriptor"),
+        Errno.EAFNOSUPPORT => Finding(BindCause.BadAddress, "the address does not have the socket's family; the program must pass an address of the socket's IP version"),
+        Errno.EFAULT => Finding(BindCause.BadAddress, "the address could not be read from the program's memory; the program passed a bad pointer"),
         _ => Finding(BindCause.Unknown, $"the kernel refused it: {Errno.Describe(failed.ErrorCode)}"),
     };
 
@@ -54,7 +54,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
     {
         if (failed.Address is not { } address)
         {
-            return Finding(BindCause.Unknown, "the address that was asked for is not known");
+            return Finding(BindCause.Unknown, "the requested address is unknown");
         }
 
         BindClaim claim = ClaimOf(failed, address, failed.SocketUid ?? OwnOf(failed)?.Uid);
@@ -63,7 +63,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
         {
             return StateOf(failed) is { } state && PortSearch.OfAnyPort(claim, state, others) is { Available: false } full
                 ? Finding(full)
-                : Finding(BindCause.NoFreePort, "the kernel found no free port: net.ipv4.ip_local_port_range has one again by now, or the socket leaves only some of it (IP_LOCAL_PORT_RANGE)");
+                : Finding(BindCause.NoFreePort, "the kernel found no free port: net.ipv4.ip_local_port_range has free ports again, or the socket allows only some of them (IP_LOCAL_PORT_RANGE)");
         }
 
         PortVerdict verdict = PortSearch.OfPort(claim, others);
@@ -73,9 +73,9 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
             return PortSearch.OfPort(claim with { ReusePort = false }, others) is { Available: false } shared
                 ? Finding(
                     BindCause.Unknown,
-                    $"{HolderText.Describe(shared.Holders[0])} and would share the port; what did not was gone a moment later, or the new socket had a program attached (SO_ATTACH_REUSEPORT_EBPF), which must be done after bind()",
+                    $"{HolderText.Describe(shared.Holders[0])} and would share the port; another socket that would not was gone a moment later, or the new socket had a program attached (SO_ATTACH_REUSEPORT_EBPF), which must be done after bind()",
                     shared.Holders)
-                : Finding(BindCause.HolderGone, "what held the port was gone a moment later; try again");
+                : Finding(BindCause.HolderGone, "the socket that held the port was gone a moment later; try again");
         }
 
         return verdict.Available is null
@@ -85,7 +85,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
 
     private BindFinding ExplainRefusal(FailedCall failed)
     {
-        const string Policy = "a security module such as SELinux, AppArmor or Landlock refused it; see its messages in the audit log or the kernel's log";
+        const string Policy = "a security module such as SELinux, AppArmor or Landlock refused it; check the audit log or the kernel log";
         if (failed.IsListen)
         {
             return Finding(BindCause.SecurityPolicy, Policy);
@@ -93,7 +93,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
 
         if (StateOf(failed) is not { } state)
         {
-            return Finding(BindCause.Unknown, $"the port takes CAP_NET_BIND_SERVICE there, or {Policy}");
+            return Finding(BindCause.Unknown, $"the port requires CAP_NET_BIND_SERVICE there, or {Policy}");
         }
 
         if (failed.Port == 0 || failed.Port >= state.UnprivilegedStart)
@@ -111,7 +111,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
                 BindCause.PrivilegedPort,
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"ports below {state.UnprivilegedStart} take CAP_NET_BIND_SERVICE, and the process ended before it could be seen whether it had that; if it had, {Policy}")),
+                    $"ports below {state.UnprivilegedStart} require CAP_NET_BIND_SERVICE, and the process ended before its capabilities could be read; if it had that one, {Policy}")),
         };
     }
 
@@ -119,7 +119,7 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
     {
         if (failed.Address is not { } address || StateOf(failed) is not { } state)
         {
-            return Finding(BindCause.AddressNotLocal, "the address was not local in the network namespace of the process; bind to one that 'ip address' shows there");
+            return Finding(BindCause.AddressNotLocal, "the address was not local in the network namespace of the process; bind an address that 'ip address' shows there");
         }
 
         BindRequest request = new()
@@ -131,20 +131,20 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
             InterfaceIndex = failed.InterfaceIndex,
         };
         return AddressRules.Check(request, failed.NetworkNamespace, state, isPrivileged: true) is { } fault ? Finding(fault.Cause, fault.Explanation)
-            : failed.ErrorCode == Errno.ENODEV ? Finding(BindCause.WrongInterface, "there is no interface of the number that the address names")
-            : Finding(BindCause.AddressNotLocal, "the address was not local then, and is now; try again, or order the program behind network-online.target");
+            : failed.ErrorCode == Errno.ENODEV ? Finding(BindCause.WrongInterface, "the address names an interface number that does not exist")
+            : Finding(BindCause.AddressNotLocal, "the address was not local at the time of the call, but is now; try again, or start the program after network-online.target");
     }
 
     private BindFinding ExplainInvalid(FailedCall failed)
     {
         if (failed.Address is null)
         {
-            return Finding(BindCause.BadAddress, "the address is shorter than one of the socket's family; the program gave a wrong length");
+            return Finding(BindCause.BadAddress, "the address is too short for the socket's family; the program passed a wrong length");
         }
 
         if (OwnOf(failed) is { Port: not 0 } bound)
         {
-            return Finding(BindCause.AlreadyBound, $"the socket is bound to {bound.Endpoint} already, and a socket can be bound once; the program must make another socket");
+            return Finding(BindCause.AlreadyBound, $"the socket is already bound to {bound.Endpoint}, and a socket can be bound only once; the program must create another socket");
         }
 
         return StateOf(failed) is { } state && failed.Address is { } address && AddressRules.Check(
@@ -153,12 +153,12 @@ internal sealed class FailureRules(IReadOnlyList<BindSocket> sockets)
             state,
             isPrivileged: true) is { Cause: BindCause.BadAddress } fault
             ? Finding(fault.Cause, fault.Explanation)
-            : Finding(BindCause.Unknown, "the kernel called it invalid: the socket was bound or closed already, cannot be bound to such an address, or the address was given as longer than any is");
+            : Finding(BindCause.Unknown, "the kernel rejected it as invalid: the socket was already bound or closed, it cannot be bound to such an address, or the program passed too large a length");
     }
 
     private BindFinding ExplainState(FailedCall failed) => OwnOf(failed) is { RemoteEndpoint: { } remote } own
-        ? Finding(BindCause.CannotListen, $"the socket is connected to {remote} ({own.State}), and a socket can either connect or listen; the program must make another socket")
-        : Finding(BindCause.CannotListen, "a socket that is connected, connects, or was shut down cannot listen; the program must make another socket");
+        ? Finding(BindCause.CannotListen, $"the socket is connected to {remote} ({own.State}), and a socket can either connect or listen; the program must create another socket")
+        : Finding(BindCause.CannotListen, "a socket that is connected, is connecting, or was shut down cannot listen; the program must create another socket");
 
     /// <summary>The socket of the call itself.</summary>
     private BindSocket? OwnOf(FailedCall failed) => failed.Inode == 0 ? null : sockets.FirstOrDefault(s => s.Inode == failed.Inode);

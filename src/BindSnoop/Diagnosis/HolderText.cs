@@ -10,8 +10,8 @@ internal static class HolderText
     /// <summary>Who is in the way, and what would help, in one sentence without its full stop.</summary>
     public static string Explain(in BindClaim claim, string cause, IReadOnlyList<BindSocket> holders)
     {
-        string more = holders.Count == 1 ? "" : holders.Count == 2 ? ", and another socket is in the way, too"
-            : string.Create(CultureInfo.InvariantCulture, $", and {holders.Count - 1} other sockets are in the way, too");
+        string more = holders.Count == 1 ? "" : holders.Count == 2 ? ", and one more socket is in the way"
+            : string.Create(CultureInfo.InvariantCulture, $", and {holders.Count - 1} more sockets are in the way");
         return $"{Describe(holders[0])}{more}; {Advise(claim, cause, holders)}";
     }
 
@@ -26,7 +26,7 @@ internal static class HolderText
         return socket.HeldBy switch
         {
             nameof(HeldBy.Process) => $"{Owners(socket)} {Does(socket)}",
-            nameof(HeldBy.Kernel) => $"the kernel itself, for a tunnel or the like, {Does(socket)}",
+            nameof(HeldBy.Kernel) => $"the kernel itself, for example for a tunnel, {Does(socket)}",
             nameof(HeldBy.AcceptQueue) => $"a connection{to} that its server has not accepted yet keeps {socket.Endpoint}",
             nameof(HeldBy.Orphan) => $"a closed connection{to}, which no process holds any more, keeps {socket.Endpoint} ({socket.State})",
             nameof(HeldBy.TimeWait) => $"a closed connection{to} in TIME_WAIT, which no process holds any more, keeps {socket.Endpoint}",
@@ -100,11 +100,11 @@ internal static class HolderText
 
         ways.Add(cause switch
         {
-            BindCause.ReusePortOtherUser => $"run both as the same user: SO_REUSEPORT does not share a port with sockets that {holders[0].UserName} made",
+            BindCause.ReusePortOtherUser => $"run both as the same user: SO_REUSEPORT does not share a port with sockets that {holders[0].UserName} created",
             BindCause.TimeWait => "wait until it ends, 60 seconds after the connection closed",
             BindCause.KernelSocket => "remove the interface that it belongs to",
             _ when holders[0].HeldBy == nameof(HeldBy.Orphan) => "wait until it ends",
-            _ when holders[0].HeldBy == nameof(HeldBy.AcceptQueue) => "stop the server that it waits for",
+            _ when holders[0].HeldBy == nameof(HeldBy.AcceptQueue) => "stop the server that has to accept it",
             _ when cause == BindCause.Connection => "wait until it is closed, or stop the process",
             _ => holders.Count == 1 ? Stop(holders[0]) : "stop them",
         });

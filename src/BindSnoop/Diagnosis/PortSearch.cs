@@ -40,7 +40,7 @@ internal static class PortSearch
             ? new PortVerdict(
                 null,
                 BindCause.Unknown,
-                $"{HolderText.Describe(possible[0])}; whether both may share the port cannot be seen{(possible[0].Options is null ? " without CAP_BPF and CAP_PERFMON" : "")}",
+                $"{HolderText.Describe(possible[0])}; whether both may share the port is unknown{(possible[0].Options is null ? " without CAP_BPF and CAP_PERFMON" : "")}",
                 possible)
             : new PortVerdict(true, BindCause.None, "", []);
     }
@@ -88,7 +88,7 @@ internal static class PortSearch
             BindCause.NoFreePort,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"all {tried} ports that net.ipv4.ip_local_port_range ({state.LocalPorts}) leaves to the kernel are taken at this address, most of them ({most.Count}) by {most.Who}; close some, or widen the range"),
+                $"all {tried} ports that net.ipv4.ip_local_port_range ({state.LocalPorts}) leaves to the kernel are taken on this address, most of them ({most.Count}) by {most.Who}; close some, or widen the range"),
             holders);
     }
 

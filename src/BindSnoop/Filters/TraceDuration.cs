@@ -26,7 +26,7 @@ internal static class TraceDuration
             : throw new TraceException(
                 "InvalidDuration",
                 TraceErrorKind.InvalidArgument,
-                $"A time of {duration:c} is not possible.",
-                "Give at least a millisecond and at most 24 days, which are 2073600 seconds.",
+                $"A duration of {duration:c} is not possible.",
+                "Give at least a millisecond and at most 24 days (2073600 seconds).",
                 duration);
 }

@@ -46,7 +46,7 @@ internal readonly unsafe struct BtfTypes
             (long)header[1] + header[2] + header[3] > length || (long)header[1] + header[4] + header[5] > length ||
             header[5] == 0 || data[(long)header[1] + header[4] + header[5] - 1] != 0)
         {
-            throw NotFound("it is not understood");
+            throw NotFound("its format is unknown");
         }
 
         First = (uint*)(data + header[1] + header[2]);
@@ -71,8 +71,8 @@ internal readonly unsafe struct BtfTypes
     public static TraceException NotFound(string why) => new(
         "BtfNotFound",
         TraceErrorKind.NotImplemented,
-        $"This kernel gives no type information ({KernelTypes.Path}): {why}.",
-        "Run a kernel built with CONFIG_DEBUG_INFO_BTF=y (every current distribution's is), and see that /sys is mounted.");
+        $"This kernel provides no type information ({KernelTypes.Path}): {why}.",
+        "Run a kernel built with CONFIG_DEBUG_INFO_BTF=y (every current distribution's kernel is), and make sure that /sys is mounted.");
 
     /// <summary>How many words the type has, all of which are there to be read.</summary>
     /// <exception cref="TraceException"><c>BtfNotFound</c>: they are not.</exception>
@@ -87,7 +87,7 @@ internal readonly unsafe struct BtfTypes
         uint kind = KindOf(type);
         if (kind >= s_extraWords.Length)
         {
-            throw NotFound($"it has types of the unknown kind {kind}");
+            throw NotFound($"it has types of unknown kind {kind}");
         }
 
         uint words = 3u + s_extraWords[kind] + (s_memberWords[kind] * MembersOf(type));

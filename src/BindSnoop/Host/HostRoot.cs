@@ -20,8 +20,8 @@ internal static class HostRoot
             throw new TraceException(
                 "HostRootNotFound",
                 TraceErrorKind.ObjectNotFound,
-                $"'{DisplayText.Escape(path)}' of the environment variable {Variable} is not a directory.",
-                "Give the directory at which the host's root is mounted, such as /host, or /proc/1/root in the host's PID namespace; or unset it.",
+                $"The environment variable {Variable} names '{DisplayText.Escape(path)}', which is not a directory.",
+                "Set it to the directory where the host's root is mounted, such as /host, or /proc/1/root in the host's PID namespace; or unset it.",
                 path);
         }
     }

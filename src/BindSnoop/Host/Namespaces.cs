@@ -75,6 +75,6 @@ internal static class Namespaces
             "ClockUnknown",
             TraceErrorKind.InvalidOperation,
             "This process is in a time namespace whose offset to the machine's clock cannot be read.",
-            "Start it as a child of the process that made the time namespace ('unshare --time --fork'), and see that /proc is mounted.");
+            "Start it as a child of the process that created the time namespace ('unshare --time --fork'), and make sure that /proc is mounted.");
     }
 }

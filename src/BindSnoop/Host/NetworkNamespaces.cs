@@ -52,7 +52,7 @@ internal static unsafe class NetworkNamespaces
             "NetworkNamespaceNotFound",
             TraceErrorKind.ObjectNotFound,
             $"'{DisplayText.Escape(text)}' is not a network namespace.",
-            "Give an inode number such as 'lsns -t net' prints, a name from 'ip netns', a path such as /proc/1/ns/net, or Host.",
+            "Give an inode number as 'lsns -t net' prints it, a name from 'ip netns', a path such as /proc/1/ns/net, or Host.",
             text);
     }
 
@@ -65,7 +65,7 @@ internal static unsafe class NetworkNamespaces
         return (Processes.IsKernelThread(path) ? InodeOf($"{path}/ns/net") : null) ?? throw new TraceException(
             "HostNamespaceNotFound",
             TraceErrorKind.ObjectNotFound,
-            "The host's network namespace cannot be looked up: that takes root and the host's /proc.",
+            "The host's network namespace cannot be looked up: that requires root and the host's /proc.",
             $"Run as root in the host's PID namespace, set {HostRoot.Variable} to where the host's root directory is mounted, or give the namespace's inode number.");
     }
 

@@ -176,7 +176,7 @@ internal sealed class OutputFile(string path, OutputKind kind)
 
         if (!status.IsRegularFile)
         {
-            throw kind.InvalidPath(path, "is not a regular file, and would be replaced by one");
+            throw kind.InvalidPath(path, "is not a regular file, but would be replaced by one");
         }
 
         if (!replace)

@@ -10,10 +10,10 @@ namespace BindSnoop.Host;
 internal sealed record OutputKind(string Name, string Content, byte[]? Beginning, uint? Mode)
 {
     public TraceException InvalidPath(string path, string what) =>
-        Error($"Invalid{Name}Path", TraceErrorKind.InvalidArgument, path, what, "Give the path of a file, or of one that does not exist yet.");
+        Error($"Invalid{Name}Path", TraceErrorKind.InvalidArgument, path, what, "Give the path of a file, or of a file to create.");
 
     public TraceException DirectoryNotFound(string path) =>
-        Error($"{Name}PathNotFound", TraceErrorKind.ObjectNotFound, path, "cannot be written: its directory does not exist", "Make the directory first, or give another path.");
+        Error($"{Name}PathNotFound", TraceErrorKind.ObjectNotFound, path, "cannot be written: its directory does not exist", "Create the directory first, or give another path.");
 
     public TraceException LinkNotTrusted(string path, string why) =>
         Error($"{Name}LinkNotTrusted", TraceErrorKind.PermissionDenied, path, $"is not written to: {why}", "Give a path without that link.");
@@ -29,7 +29,7 @@ internal sealed record OutputKind(string Name, string Content, byte[]? Beginning
         errno is Errno.EACCES or Errno.EPERM ? TraceErrorKind.PermissionDenied : TraceErrorKind.InvalidOperation,
         path,
         $"cannot be written: {Errno.Describe(errno)}",
-        "Choose a directory that this user may write to and that has room.");
+        "Choose a directory that this user can write to and that has free space.");
 
     private static TraceException Error(string errorId, TraceErrorKind kind, string path, string what, string remedy) =>
         new(errorId, kind, $"'{DisplayText.Escape(path)}' {what}.", remedy, path);

@@ -103,7 +103,7 @@ internal static class Platform
             throw new TraceException(
                 "NotPrivileged",
                 TraceErrorKind.PermissionDenied,
-                "Tracing takes the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.",
+                "Tracing requires the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.",
                 "Run as root, for example with sudo.");
         }
     }
@@ -116,8 +116,8 @@ internal static class Platform
             throw new TraceException(
                 "NotLinux",
                 TraceErrorKind.NotImplemented,
-                "BindSnoop traces the Linux kernel; this is not Linux.",
-                "Run it on Linux, kernel 5.10 or later.");
+                "BindSnoop requires Linux, which this is not.",
+                "Run it on Linux 5.10 or later.");
         }
     }
 
@@ -129,9 +129,9 @@ internal static class Platform
         Errno.EPERM or Errno.ENOMEM when MemoryLockLimit() != "unlimited" && KernelVersion < new Version(5, 11) =>
             $"Raise the limit of locked memory, which is {MemoryLockLimit()} bytes: 'ulimit -l unlimited', or LimitMEMLOCK=infinity in a systemd unit.",
         Errno.EPERM or Errno.EACCES =>
-            "This kernel does not permit it; in a container, CAP_BPF and CAP_PERFMON must hold on the host. Try another back end.",
-        Errno.E2BIG => "Give a smaller buffer or smaller filters; or there are too many traces on this machine (a tracepoint takes 64 programs): stop others.",
-        Errno.ENOMEM => "Give a smaller buffer or smaller filters, or raise the memory limit of this process.",
+            "This kernel does not permit it; in a container, CAP_BPF and CAP_PERFMON must be held on the host. Try another back end.",
+        Errno.E2BIG => "Use a smaller buffer or shorter filters; if too many traces run on this machine (a tracepoint takes 64 programs), stop some.",
+        Errno.ENOMEM => "Use a smaller buffer or shorter filters, or raise the memory limit of this process.",
         Errno.EMFILE or Errno.ENFILE => "Raise the limit of open files ('ulimit -n'), or stop other traces.",
         _ => "Try another back end; the support report shows which ones work.",
     };

@@ -33,11 +33,11 @@ internal static unsafe class TraceFs
     private static int ReadId(FileDescriptor root, string path, int errno)
     {
         const string Remedy =
-            "Mount it: 'mount -t tracefs tracefs /sys/kernel/tracing'. Reading it takes root, or CAP_DAC_READ_SEARCH where it is mounted.";
+            "Mount it: 'mount -t tracefs tracefs /sys/kernel/tracing'. Reading it requires root, or CAP_DAC_READ_SEARCH if it is mounted.";
         if (root.IsInvalid)
         {
             throw TraceException.FromErrno(
-                "TraceFsUnavailable", "Tracepoints need tracefs, which is not mounted here, and mounting it failed", errno, Remedy, refusesBackend: true);
+                "TraceFsUnavailable", "Tracepoints require tracefs, which is not mounted here, and mounting it failed", errno, Remedy, refusesBackend: true);
         }
 
         using FileDescriptor file = Libc.openat(root, path, Libc.O_RDONLY | Libc.O_CLOEXEC);

@@ -41,7 +41,7 @@ internal static unsafe class TrustedPath
 
             if (status.IsWritableByOthers && !(isDirectory && status.IsSticky))
             {
-                return $"'{DisplayText.Escape(part)}' is writable by others than its owner";
+                return $"'{DisplayText.Escape(part)}' can be written to by others than its owner";
             }
 
             isDirectory = true;

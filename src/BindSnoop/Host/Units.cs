@@ -14,8 +14,8 @@ internal static class Units
         return (Cgroups.MountPoint is { } mount ? Find(mount, "", unit) : null) ?? throw new TraceException(
             "UnitNotFound",
             TraceErrorKind.ObjectNotFound,
-            $"There is no cgroup of a unit '{DisplayText.Escape(unit)}': it is not running, or not a unit of the system.",
-            "Start it first; from then on it is followed through restarts. 'systemctl list-units' shows what runs. Give a slice, or a unit of a user, as a cgroup.",
+            $"The unit '{DisplayText.Escape(unit)}' has no cgroup: it is not running, or not a unit of the system.",
+            "Start it first ('systemctl list-units' shows running units); give a slice, or a user's unit, as a cgroup.",
             given);
     }
 

@@ -55,8 +55,8 @@ internal static unsafe partial class LibBpf
             throw new TraceException(
                 "LibBpfChoiceInvalid",
                 TraceErrorKind.InvalidArgument,
-                $"The value of the environment variable {Variable} is not 'system', which is all it can be.",
-                "Set it to system, to use the system's libbpf rather than the module's; or unset it.",
+                $"The environment variable {Variable} can only be 'system'.",
+                "Set it to 'system' to use the system's libbpf instead of the module's, or unset it.",
                 choice);
         }
 
@@ -69,7 +69,7 @@ internal static unsafe partial class LibBpf
         if (s_functions.FirstOrDefault(f => !NativeLibrary.TryGetExport(library, f, out _)) is { } missing)
         {
             throw new TraceException(
-                "LibBpfTooOld", TraceErrorKind.NotInstalled, $"The library {Library} of this machine has no function {missing}.", LibBpfAdvice.ForThisMachine());
+                "LibBpfTooOld", TraceErrorKind.NotInstalled, $"This machine's library {Library} has no function {missing}.", LibBpfAdvice.ForThisMachine());
         }
     }
 

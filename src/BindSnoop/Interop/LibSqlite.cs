@@ -56,7 +56,7 @@ internal static unsafe partial class LibSqlite
         if (sqlite3_libversion_number() < OldestVersion)
         {
             throw new TraceException(
-                "SqliteTooOld", TraceErrorKind.NotInstalled, $"The library {Library} of this machine is version {Text(sqlite3_libversion())}.", Remedy);
+                "SqliteTooOld", TraceErrorKind.NotInstalled, $"This machine's library {Library} is version {Text(sqlite3_libversion())}.", Remedy);
         }
     }
 

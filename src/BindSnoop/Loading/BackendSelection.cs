@@ -47,13 +47,13 @@ internal static class BackendSelection
             "NoBackend",
             TraceErrorKind.NotImplemented,
             "No back end works on this machine. " + string.Join(" ", refused),
-            Platform.IsLockedDown ? Platform.LockdownAdvice : "The support report shows what is missing, and what to do about it.",
+            Platform.IsLockedDown ? Platform.LockdownAdvice : "The support report shows what is missing and how to fix it.",
             inner: refused[^1].Error);
     }
 
     private static TraceException ProgramsPreempted() => new(
         "ProgramsPreempted",
         TraceErrorKind.NotImplemented,
-        "This kernel preempts: while it has interrupted a program, it skips that program for other threads on the same processor.",
+        "This kernel preempts: while a program is interrupted, the kernel skips it for other threads on the same processor.",
         "Select it by name if its lower cost matters more than seeing every event under heavy load.");
 }

@@ -25,7 +25,7 @@ internal sealed class CgroupFilter : IDisposable
             throw new TraceException(
                 "TooManyCgroups",
                 TraceErrorKind.InvalidArgument,
-                $"{paths.Count} cgroups were given; at most {TraceConfig.MaxCgroups} are possible.",
+                $"{paths.Count} cgroups were given, but at most {TraceConfig.MaxCgroups} are possible.",
                 "Give a common ancestor, which includes all cgroups below it, or put the ids into a pinned map.",
                 paths.Count);
         }
@@ -89,8 +89,8 @@ internal sealed class CgroupFilter : IDisposable
     private static TraceException Gone(CgroupPath path) => new(
         "CgroupNotFound",
         TraceErrorKind.ObjectNotFound,
-        $"The cgroup '{DisplayText.Escape(path.Names[^1])}' was removed while the trace began.",
-        "Try again once it exists.");
+        $"The cgroup '{DisplayText.Escape(path.Names[^1])}' was removed while the trace started.",
+        "Try again when it exists.");
 
     private static byte[] Padded(byte[] name) => [.. name, .. new byte[CgroupName.Size - name.Length]];
 

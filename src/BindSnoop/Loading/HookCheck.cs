@@ -68,7 +68,7 @@ internal static unsafe class HookCheck
                 "KprobesUnavailable",
                 TraceErrorKind.NotImplemented,
                 "This kernel has no kprobes.",
-                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and see that /sys is mounted; or use another back end.")
+                "Run a kernel built with CONFIG_KPROBE_EVENTS=y, and make sure that /sys is mounted; or use another back end.")
             {
                 RefusesBackend = true,
             };

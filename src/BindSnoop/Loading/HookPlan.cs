@@ -18,7 +18,7 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
     private const string BlindBesideFunctions = "SCTP and L2TP sockets; sctp_bindx(), bpf_bind().";
 
     private const string BlindBesideTracepoint =
-        "Made through io_uring or by 32-bit programs: failed calls; raw, ping and SCTP sockets; IP_BIND_ADDRESS_NO_PORT with port 0; sctp_bindx(), bpf_bind().";
+        "If made through io_uring or by 32-bit programs: failed calls; raw, ping and SCTP sockets; IP_BIND_ADDRESS_NO_PORT with port 0; sctp_bindx(), bpf_bind().";
 
     private static readonly ushort[] s_seenByCgroup = [6, 17, 33, 136, 262];
 

@@ -15,7 +15,7 @@ internal static unsafe class PinnedMap
     /// <exception cref="TraceException"><c>PinnedMapNotFound</c>, <c>PinnedMapNotTrusted</c> or <c>PinnedMapMismatch</c>.</exception>
     public static FileDescriptor Open(string path, uint valueSize)
     {
-        const string Remedy = "Give the path of a pinned BPF hash map, such as /sys/fs/bpf/mymap; 'bpftool map create' makes one.";
+        const string Remedy = "Give the path of a pinned BPF hash map, such as /sys/fs/bpf/mymap; 'bpftool map create' creates one.";
         string? resolved = TrustedPath.Resolve(path, out int errno);
         FileDescriptor pinned = new(resolved is null ? -1 : LibBpf.bpf_obj_get(resolved));
         try
@@ -37,8 +37,8 @@ internal static unsafe class PinnedMap
                 throw new TraceException(
                     "PinnedMapNotTrusted",
                     TraceErrorKind.PermissionDenied,
-                    $"The pinned map '{DisplayText.Escape(path)}' could be changed by others: {others}.",
-                    "Pin it where only root can write, such as in /sys/fs/bpf, and leave it to root with mode 600.",
+                    $"Others could change the pinned map '{DisplayText.Escape(path)}': {others}.",
+                    "Pin it where only root can write, such as /sys/fs/bpf, with owner root and mode 600.",
                     path);
             }
 

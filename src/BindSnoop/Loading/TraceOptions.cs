@@ -25,8 +25,8 @@ public sealed record TraceOptions
         : throw new TraceException(
             "UnitWithCgroup",
             TraceErrorKind.InvalidArgument,
-            "A trace cannot filter by both units and cgroups.",
-            "Leave one of them out; a unit is a cgroup, too.");
+            "A trace cannot filter by both unit and cgroup.",
+            "Use only one of them; a unit is a cgroup, too.");
 
     /// <summary>Which back end; by default the first that works.</summary>
     public Backend Backend { get; init; }

@@ -101,7 +101,7 @@ internal sealed record TracerDefinition(
             ["cgroup_sock_release", "cgroup_post_bind4", "cgroup_post_bind6", "raw_inet_sock_set_state"],
             [],
             [],
-            Blind: "Sockets of the kernel's own; ports that a connect() to no address gives up; how long raw, ping and SCTP sockets, and those bound by listen(), were bound."),
+            Blind: "The kernel's own sockets; ports that a connect() to no address releases; how long raw, ping and SCTP sockets, and those bound by listen(), were bound."),
         ["inet_sock_set_state"],
         "Sockets that do not listen; how long others were bound.",
         "bound_sockets");

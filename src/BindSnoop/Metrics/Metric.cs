@@ -15,17 +15,17 @@ internal sealed record Metric(string Name, string Unit, string Description, bool
     public static Metric PrivilegedBinds { get; } =
         new("bindsnoop.privileged_binds", "{call}", "Calls of bind() for ports below 1024 by result and class of user: root, system or user.");
 
-    public static Metric Errors { get; } = new("bindsnoop.errors", "{call}", "Failed calls by call and error, and by cause where failures are explained.");
+    public static Metric Errors { get; } = new("bindsnoop.errors", "{call}", "Failed calls by call and error, and by cause if failures are explained.");
 
-    public static Metric Received { get; } = new("bindsnoop.received", "{call}", "Calls that the kernel handed over or counted.");
+    public static Metric Received { get; } = new("bindsnoop.received", "{call}", "Calls that the kernel delivered or counted.");
 
     public static Metric Dropped { get; } =
         new("bindsnoop.dropped", "{call}", "Calls that were lost, in the kernel or from the full queue of a background trace.");
 
     public static Metric Proofs { get; } =
-        new("bindsnoop.proofs", "{proof}", "Proofs of traces, by calls of their own, that they see what happens, by result: at the start and each hour.");
+        new("bindsnoop.proofs", "{proof}", "Proofs, by known calls, that a trace works, by result: at the start and every hour.");
 
-    public static Metric Queued { get; } = new("bindsnoop.queued", "{event}", "Events that wait to be fetched from a background trace.", IsCounter: false);
+    public static Metric Queued { get; } = new("bindsnoop.queued", "{event}", "Events in a background trace that wait to be fetched.", IsCounter: false);
 
     public static IReadOnlyList<Metric> All { get; } = [Binds, PrivilegedBinds, .. s_calls.Values.Where(m => m != Binds), Errors, Received, Dropped, Proofs, Queued];
 

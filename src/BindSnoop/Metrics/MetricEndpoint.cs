@@ -48,8 +48,8 @@ internal sealed class MetricEndpoint : IDisposable
         : throw new TraceException(
             "InvalidEndpoint",
             TraceErrorKind.InvalidArgument,
-            $"'{DisplayText.Escape(text)}' is not a port, nor an IPv4 address and a port.",
-            "Give a port of the loopback such as 9435, an address and a port such as 192.0.2.1:9435, or 0.0.0.0:9435 for all addresses of IPv4.",
+            $"'{DisplayText.Escape(text)}' is neither a port nor an IPv4 address and a port.",
+            "Give a port of the loopback such as 9435, an address and a port such as 192.0.2.1:9435, or 0.0.0.0:9435 for all IPv4 addresses.",
             text);
 
     /// <summary>Answers from now on.</summary>

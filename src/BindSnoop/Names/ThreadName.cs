@@ -16,7 +16,7 @@ internal static class ThreadName
             : throw new TraceException(
                 "InvalidComm",
                 TraceErrorKind.InvalidArgument,
-                $"'{DisplayText.Escape(comm)}' cannot be the name of a thread.",
+                $"'{DisplayText.Escape(comm)}' cannot be a thread's name.",
                 $"Give 1 to {Size - 1} bytes: the kernel cuts longer names, so 'a-very-long-program' is 'a-very-long-pro'.",
                 comm);
     }

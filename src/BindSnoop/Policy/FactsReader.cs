@@ -37,7 +37,7 @@ internal sealed class FactsReader
 
     private static BindFacts Checked(BindFacts facts, string what, object? target) => facts.AskedForNothing || facts.IsWhole
         ? facts
-        : throw Wrong(facts.Call == BindPolicyCall.Listen, what, "the call succeeded, and yet there is no protocol or no address.", target);
+        : throw Wrong(facts.Call == BindPolicyCall.Listen, what, "the call succeeded, but the protocol or address is missing.", target);
 
     private BindFacts Read() => new()
     {
@@ -78,7 +78,7 @@ internal sealed class FactsReader
     private static TraceException Wrong(bool isListen, string what, string why, object? target) => new(
         "InvalidBindEvent",
         TraceErrorKind.InvalidArgument,
-        $"{what} is no event of {(isListen ? "listen" : "bind")}(): {why}",
+        $"{what} is not an event of {(isListen ? "listen" : "bind")}(): {why}",
         $"Give objects of {(isListen ? "Get-ListenEvent" : "Get-BindEvent")}, or of a file made of them, with the properties Comm, Uid, Gid, " +
         $"Protocol, AddressFamily, Address, Port, {(isListen ? "PortChosen, AlreadyListening" : "RequestedAddress, RequestedPort")}, ErrorCode, " +
         "and CgroupPath or Unit and ContainerId.",

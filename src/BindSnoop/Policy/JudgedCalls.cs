@@ -15,7 +15,7 @@ internal sealed class JudgedCalls(BindPolicy policy)
     public IEnumerable<string> Left =>
         from call in Enum.GetValues<BindPolicyCall>()
         where _left[(int)call] > 0
-        select $"{Count(_left[(int)call])} {(_left[(int)call] == 1 ? "call" : "calls")} of {NameOf(call)} {(_left[(int)call] == 1 ? "was" : "were")} not judged: no rule of the policy is about {NameOf(call)}.";
+        select $"{Count(_left[(int)call])} {(_left[(int)call] == 1 ? "call" : "calls")} of {NameOf(call)} {(_left[(int)call] == 1 ? "was" : "were")} not judged: the policy has no rules for {NameOf(call)}.";
 
     /// <summary>
     /// Which calls there are rules for while none was given: whoever made the record may not have looked for them. Without any
@@ -28,8 +28,8 @@ internal sealed class JudgedCalls(BindPolicy policy)
     public static TraceException IsMissing(BindPolicyCall call) => new(
         "CallsMissing",
         TraceErrorKind.InvalidOperation,
-        $"The policy has rules for {NameOf(call)}, but was given no such call: whether there were violations is unknown.",
-        $"Give it events of {NameOf(call)}, too.",
+        $"The policy has rules for {NameOf(call)}, but the input has no such call: it is unknown whether there were violations.",
+        $"Add events of {NameOf(call)} to the input.",
         call);
 
     /// <summary>Counts a call.</summary>

@@ -35,7 +35,7 @@ internal sealed class PolicyReader(string source)
         }
         catch (InvalidOperationException exception)
         {
-            throw Wrong("", "it has text that is not valid Unicode.", "Save the file as UTF-8.", exception);
+            throw Wrong("", "it contains text that is not valid Unicode.", "Save the file as UTF-8.", exception);
         }
     }
 
@@ -67,7 +67,7 @@ internal sealed class PolicyReader(string source)
             int same = rules.FindIndex(r => r.Name.Equals(rule.Name, StringComparison.OrdinalIgnoreCase));
             rules.Add(same < 0
                 ? rule
-                : throw Wrong($"rule {rules.Count + 1}, Name", $"'{rule.Name}' is also the name of rule {same + 1}.", "Give each rule a name of its own."));
+                : throw Wrong($"rule {rules.Count + 1}, Name", $"'{rule.Name}' is also the name of rule {same + 1}.", "Give each rule a unique name."));
         }
 
         return new BindPolicy(source, otherwise, rules.ToArray());
@@ -132,7 +132,7 @@ internal sealed class PolicyReader(string source)
         string allowed = string.Join(", ", known);
         if (element.ValueKind != JsonValueKind.Object)
         {
-            throw Wrong(where, $"{what} must be a set of keys and values.", $"Give an object (in PSD1 a hashtable) with the keys {allowed}.");
+            throw Wrong(where, $"{what} must be an object.", $"Give an object (in PSD1 a hashtable) with the keys {allowed}.");
         }
 
         Dictionary<string, JsonElement> members = [];
@@ -142,7 +142,7 @@ internal sealed class PolicyReader(string source)
                 throw Wrong(where, $"there is no key '{DisplayText.Escape(member.Name)}'.", $"The keys of {what} are {allowed}.");
             if (!members.TryAdd(key, member.Value))
             {
-                throw Wrong(where, $"the key '{key}' is there twice.", "Keep one of them; several values make a list.");
+                throw Wrong(where, $"the key '{key}' occurs twice.", "Keep one of them; write several values as a list.");
             }
         }
 
@@ -163,7 +163,7 @@ internal sealed class PolicyReader(string source)
             {
                 JsonValueKind.String => one.GetString()!,
                 JsonValueKind.Number => one.GetRawText(),
-                _ => throw Wrong(where, $"a value is neither a text nor a number, but {Kind(one)}.", "Give texts or numbers, several as a list."),
+                _ => throw Wrong(where, $"a value is {Kind(one)} instead of a text or a number.", "Give texts or numbers, several as a list."),
             };
             try
             {

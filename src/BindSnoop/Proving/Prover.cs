@@ -85,7 +85,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         uint threadId = CallingThread.InitialId();
         if (threadId == 0)
         {
-            return new(null, "The kernel does not say which thread this is.", []);
+            return new(null, "The kernel does not report the id of this thread.", []);
         }
 
         using ProofPage.Turn turn = session.Proofs.Begin(threadId);
@@ -178,7 +178,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         Fail(errno == Errno.EADDRINUSE ? Outcome.Taken : Outcome.NotMade, $"{call}: {Errno.Describe(errno)}.");
 
     /// <summary>There was nothing to accept within the time.</summary>
-    protected bool NothingCame(string call) => Fail(Outcome.NotMade, $"{call}: no connection came over the loopback interface.");
+    protected bool NothingCame(string call) => Fail(Outcome.NotMade, $"{call}: no connection arrived over the loopback interface.");
 
     private bool Fail(Outcome outcome, string problem)
     {
@@ -226,7 +226,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
                         return new(false, _problem, _compared);
                     }
 
-                    _unmade.Add(wasLost ? $"{_problem} The machine is too busy: the kernel has left out programs, or the buffer was full." : _problem);
+                    _unmade.Add(wasLost ? $"{_problem} The machine is too busy: the kernel skipped programs, or the buffer was full." : _problem);
                     break;
                 }
 

@@ -40,7 +40,7 @@ internal sealed unsafe class CgroupWatch : IDisposable
             if (!_lost[i] && Volatile.Read(ref states[i].Lost) != 0)
             {
                 _lost[i] = true;
-                (warnings ??= []).Add($"The cgroup '{DisplayText.Escape(_paths[i])}' is no longer followed: if it is created again, its calls are missing.");
+                (warnings ??= []).Add($"The cgroup '{DisplayText.Escape(_paths[i])}' is no longer followed: if it is created again, its calls will be missing.");
             }
         }
 

@@ -45,7 +45,7 @@ internal sealed class ContainerFilter(IReadOnlyList<string> wanted)
         }
 
         _isReported = true;
-        return ["Some calls are left out because their container could not be determined. Without the container filter they are shown."];
+        return ["Some calls are left out because their container could not be determined. Trace without the container filter to see them."];
     }
 
     private sealed record Verdict(bool? IsWanted);

@@ -24,7 +24,7 @@ public enum LossCause
 /// <param name="Message">One sentence that says both.</param>
 public sealed record LossReport(long Lost, LossCause Cause, string Message)
 {
-    private const string TooFast = "they came faster than they were read";
+    private const string TooFast = "they arrived faster than they were read";
     private const string NotRun = "the kernel did not run the program that reports calls";
 
     /// <summary>Of a live trace; null if nothing was lost.</summary>
@@ -40,7 +40,7 @@ public sealed record LossReport(long Lost, LossCause Cause, string Message)
         LossCause cause = CauseOf(statistics);
         string extent = isTotal ? Text($"in all, of {statistics.Emitted + statistics.Dropped}") : "so far";
         string verb = statistics.Dropped == 1 ? "was lost" : "were lost";
-        string why = cause == LossCause.NotRun ? NotRun : statistics.Dropped == 1 ? "it came faster than it was read" : TooFast;
+        string why = cause == LossCause.NotRun ? NotRun : statistics.Dropped == 1 ? "it arrived faster than it was read" : TooFast;
         return new(statistics.Dropped, cause, $"{Calls(statistics.Dropped)} {verb} {extent}: {why}.");
     }
 
@@ -51,7 +51,7 @@ public sealed record LossReport(long Lost, LossCause Cause, string Message)
     internal static LossReport? OfCounts(long lost, int combinations, int capacity) =>
         lost == 0 ? null
         : combinations < capacity ? new(lost, LossCause.NotRun, $"{Calls(lost)} may be missing from the counts: {NotRun}.")
-        : new(lost, LossCause.TableFull, Text($"{Calls(lost)} {(lost == 1 ? "is" : "are")} not in the counts: the table has room for {capacity} combinations."));
+        : new(lost, LossCause.TableFull, Text($"{Calls(lost)} {(lost == 1 ? "is" : "are")} not in the counts: the table holds only {capacity} combinations."));
 
     /// <summary>Of a background trace that collects events; null if nothing was lost.</summary>
     /// <param name="name">The trace's name.</param>
@@ -68,7 +68,7 @@ public sealed record LossReport(long Lost, LossCause Cause, string Message)
         LossCause cause = overflowed > statistics.Dropped ? LossCause.QueueFull : CauseOf(statistics);
         string why = cause switch
         {
-            LossCause.QueueFull => "nobody took them before its queue was full",
+            LossCause.QueueFull => "its queue was full before they were fetched",
             LossCause.NotRun => NotRun,
             _ => TooFast,
         };

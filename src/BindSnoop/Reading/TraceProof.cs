@@ -15,7 +15,7 @@ public sealed record TraceProof(bool? Proven, string Reason, IReadOnlyList<Compa
     /// <inheritdoc/>
     public override string ToString() => Proven switch
     {
-        true when Reason.Length > 0 => $"Proven by {Calls} calls; not all could be made: {Reason}",
+        true when Reason.Length > 0 => $"Proven by {Calls} calls; others could not be made: {Reason}",
         true => $"Proven by {Calls} calls.",
         false => $"Does not work: {Reason}",
         null when Reason.Length > 0 => $"Not proven: {Reason}",

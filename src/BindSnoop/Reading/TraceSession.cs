@@ -63,7 +63,7 @@ internal abstract class TraceSession : IDisposable
         }
 
         _forgottenReported = true;
-        return [.. cgroups, "More sockets are bound than a trace can remember: for some, how long they were bound will be unknown."];
+        return [.. cgroups, "More sockets are bound than a trace can remember: for some, it will be unknown how long they were bound."];
     });
 
     /// <summary>The calls that have been entered and not left: under way, or their returns have been missed.</summary>
@@ -143,7 +143,7 @@ internal abstract class TraceSession : IDisposable
         NotProven,
         TraceErrorKind.NotImplemented,
         $"The {backend} back end is attached, but does not work on this kernel: {reason}",
-        "Use another back end, and please report this, with the support report.")
+        "Use another back end, and please report this together with the support report.")
     {
         RefusesBackend = true,
     };

@@ -50,7 +50,7 @@ internal sealed class BindRecorder : IDisposable
             }
 
             Blind = string.Join(' ', new[] { binds.Blind, listens.Blind }.Where(b => b.Length > 0).Distinct());
-            _sources.OnFailure = proof => OnWarning?.Invoke($"The recorder no longer sees what happens, and the record has no gap for it: {proof.Reason}");
+            _sources.OnFailure = proof => OnWarning?.Invoke($"The recorder no longer sees calls, and the record does not show this as a gap: {proof.Reason}");
             Resume(failed: false);
         }
         catch (RecordDatabaseException exception)
@@ -171,7 +171,7 @@ internal sealed class BindRecorder : IDisposable
         }
 
         Resume(failed: true);
-        OnWarning?.Invoke("The record is written again.");
+        OnWarning?.Invoke("The record can be written again.");
     }
 
     /// <summary>Begins, or goes on after a failure: with what is in the file, and what there is.</summary>
@@ -202,7 +202,7 @@ internal sealed class BindRecorder : IDisposable
         {
             if (_keeper is not null)
             {
-                OnWarning?.Invoke($"The record cannot be written, and has a gap until it can: {exception.Message}.");
+                OnWarning?.Invoke($"The record cannot be written, and has a gap until it can be: {exception.Message}.");
             }
 
             _keeper?.Dispose();

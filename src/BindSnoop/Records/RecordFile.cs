@@ -107,7 +107,7 @@ internal static class RecordFile
         if (real is null)
         {
             throw errno == Errno.ENOENT
-                ? new TraceException("RecordNotFound", TraceErrorKind.ObjectNotFound, $"There is no record '{DisplayText.Escape(path)}'.", "Give the file that 'bindsnoop record' writes.", path)
+                ? new TraceException("RecordNotFound", TraceErrorKind.ObjectNotFound, $"There is no record '{DisplayText.Escape(path)}'.", "Give a file that 'bindsnoop record' writes.", path)
                 : NotReadable(path, Errno.Describe(errno));
         }
 
@@ -146,7 +146,7 @@ internal static class RecordFile
         "RecordFileNotWritten",
         TraceErrorKind.InvalidOperation,
         $"'{DisplayText.Escape(path)}' cannot be written: {exception.Message}.",
-        "Choose a directory that this user may write to and that has room.",
+        "Choose a directory that this user can write to and that has free space.",
         path);
 
     /// <summary>What is thrown where a record cannot be read.</summary>
@@ -254,7 +254,7 @@ internal static class RecordFile
             : throw new TraceException(
                 "RecordTooNew",
                 TraceErrorKind.InvalidOperation,
-                string.Create(CultureInfo.InvariantCulture, $"'{DisplayText.Escape(path)}' is a record of format {version}, and this version knows format {RecordSchema.Version}."),
+                string.Create(CultureInfo.InvariantCulture, $"'{DisplayText.Escape(path)}' is a record of format {version}, but this version knows only format {RecordSchema.Version}."),
                 "Use the version of BindSnoop that wrote it, or a later one.",
                 path);
     }

@@ -41,7 +41,7 @@ internal sealed class RecordGapReader(RecordDatabase database, RecordTimeline ti
     public RecordedBind NeverShown(long utc)
     {
         DateTime never = DateTime.UnixEpoch.AddTicks(utc * TimeSpan.TicksPerMicrosecond).ToLocalTime();
-        return Gap(nameof(RecordGapReason.ClockSet), never, never, $"There was no {RecordedBind.Show(never)}: the clock was set forward past it.");
+        return Gap(nameof(RecordGapReason.ClockSet), never, never, $"The clock never showed {RecordedBind.Show(never)}: it was set forward past that time.");
     }
 
     /// <summary>What may have been asked for, as nobody knows the container's name.</summary>
@@ -57,7 +57,7 @@ internal sealed class RecordGapReader(RecordDatabase database, RecordTimeline ti
 
     private static string Explain(string reason, long lost) => reason switch
     {
-        nameof(RecordGapReason.NotRunning) => "nobody recorded",
+        nameof(RecordGapReason.NotRunning) => "no recorder was running",
         nameof(RecordGapReason.Killed) => "the recorder was killed, or the machine lost power",
         nameof(RecordGapReason.Lost) => string.Create(CultureInfo.InvariantCulture, $"{lost} calls were lost"),
         nameof(RecordGapReason.NotWritten) => "the record could not be written, for example because the disk was full",

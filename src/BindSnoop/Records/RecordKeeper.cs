@@ -166,7 +166,7 @@ internal sealed class RecordKeeper(RecordSources sources, RecordWriter writer, A
 
         if (!writer.InGap)
         {
-            warn("Calls were lost, and the record says so: they came faster than they were recorded, or the kernel did not report them.");
+            warn("Calls were lost, which the record shows as a gap: they arrived faster than they were recorded, or the kernel did not report them.");
         }
 
         writer.BeginGap(writer.Alive, RecordGapReason.Lost, dropped - _dropped);

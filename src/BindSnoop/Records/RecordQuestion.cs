@@ -54,17 +54,17 @@ public sealed record RecordQuestion
     {
         if (At is not null && (From is not null || Until is not null))
         {
-            throw Invalid("Both a moment and a span of time were given.", "Give one of the two.");
+            throw Invalid("Both a moment and a period were given.", "Give only one of the two.");
         }
 
         if (At is not null && (Failed || Cause.Count > 0))
         {
-            throw Invalid("Failures have no duration, so none belongs to a single moment.", "Give a span of time, such as a second around it.");
+            throw Invalid("Failures have no duration, so a single moment has none.", "Give a period, such as the second around that moment.");
         }
 
         if (Until < From)
         {
-            throw Invalid("The span of time ends before it begins.", "Give the earlier time first.");
+            throw Invalid("The period ends before it begins.", "Give the earlier time first.");
         }
 
         if (Cause.FirstOrDefault(c => Diagnosis.BindCause.Parse(c) is null) is { } wrong)

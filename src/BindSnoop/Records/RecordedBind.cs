@@ -258,7 +258,7 @@ public sealed class RecordedBind
 
     /// <summary>What a row says of itself, in a sentence.</summary>
     internal static string ExplanationOf(InputRow gap) =>
-        gap.Text(nameof(Explanation)) is { Length: > 0 } explanation ? explanation : "A record does not know everything of a span of time.";
+        gap.Text(nameof(Explanation)) is { Length: > 0 } explanation ? explanation : "The record is incomplete for a period.";
 
     /// <summary>What is not in the columns.</summary>
     private string? Note

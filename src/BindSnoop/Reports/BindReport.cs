@@ -192,8 +192,8 @@ internal sealed class BindReport
     private static TraceException Invalid(InputRow row, string what) => new(
         "InvalidReportObject",
         TraceErrorKind.InvalidArgument,
-        $"{what} is not an event, count, socket or violation: it does not have the properties of any of them.",
-        "Give output of BindSnoop, or a file made from it.",
+        $"{what} is not an event, count, socket or violation: it has the properties of none of them.",
+        "Give output of BindSnoop, or a file with its output.",
         row.Target);
 
     private string? AddRows(IEnumerable<InputRow> rows, string name)

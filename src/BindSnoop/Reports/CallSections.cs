@@ -21,12 +21,12 @@ internal sealed class CallSections(BindReport report, PageWriter page)
         page.Begin("summary", "Summary");
         if (report.Lost > 0)
         {
-            page.Html.Add($"<p class=\"warning\"><strong>{report.Lost} calls were lost</strong>, and are in no figure of this page: see <a href=\"#sources\">what is missing</a>.</p>\n");
+            page.Html.Add($"<p class=\"warning\"><strong>{report.Lost} calls were lost</strong> and are not in the figures of this page: see <a href=\"#sources\">what is missing</a>.</p>\n");
         }
 
         if (report.Gaps > 0)
         {
-            page.Html.Add($"<p class=\"warning\"><strong>{report.Gaps} periods are recorded incompletely</strong>. What happened in them may be in no figure of this page: see <a href=\"#sources\">what is missing</a>.</p>\n");
+            page.Html.Add($"<p class=\"warning\"><strong>{report.Gaps} periods are recorded incompletely</strong>. The figures of this page may lack calls from these periods: see <a href=\"#sources\">what is missing</a>.</p>\n");
         }
 
         if (!report.HasLost && report.Missing.Count > 0)
@@ -199,7 +199,7 @@ internal sealed class CallSections(BindReport report, PageWriter page)
         page.Rest(counts.Count - top.Count, "are not listed");
         if (counts.Others > 0)
         {
-            page.Html.Add($"<p class=\"rest\">{counts.Others} calls by names seen only rarely are not counted here: only the most frequent names are kept.</p>\n");
+            page.Html.Add($"<p class=\"rest\">{counts.Others} calls under rare names are not counted here: only the most frequent names are kept.</p>\n");
         }
 
         page.Html.AddOwn("</div>\n");

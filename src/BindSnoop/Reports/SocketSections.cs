@@ -91,7 +91,7 @@ internal sealed class SocketSections(BindReport report, PageWriter page)
 
             if (report.Judgement.NotJudged > 0)
             {
-                page.Html.Add($"<p class=\"warning\">{report.Judgement.NotJudged} could not be judged: the policy checks something that they do not record.</p>\n");
+                page.Html.Add($"<p class=\"warning\">{report.Judgement.NotJudged} could not be judged: the policy checks values that they do not have.</p>\n");
             }
         }
         else if (report.Judgement.ViolationCount == 0)
@@ -123,7 +123,7 @@ internal sealed class SocketSections(BindReport report, PageWriter page)
         else if (report.Judgement.Policy is not null)
         {
             page.Html.AddOwn(report.HasLost || report.Judgement.NotJudged > 0
-                ? "<p class=\"warning\">None was found, but not all binds are known and judged: see <a href=\"#sources\">what is missing</a>.</p>\n"
+                ? "<p class=\"warning\">None was found, but some binds are unknown or were not judged: see <a href=\"#sources\">what is missing</a>.</p>\n"
                 : "<p>There are none.</p>\n");
         }
 
@@ -132,7 +132,7 @@ internal sealed class SocketSections(BindReport report, PageWriter page)
 
     public void WriteSources()
     {
-        page.Begin("sources", "What this page is made of, and what is missing");
+        page.Begin("sources", "Sources of this page, and what is missing");
         page.Html.AddOwn("<ul>\n");
         foreach (string source in report.Sources)
         {
@@ -152,7 +152,7 @@ internal sealed class SocketSections(BindReport report, PageWriter page)
             page.Rest(report.MissingRest, "are not listed");
         }
 
-        page.Html.AddOwn("<p>Events from files and pipelines do not include what their trace lost or left out. The trace itself reported that.</p>\n");
+        page.Html.AddOwn("<p>Events from files and pipelines do not include what their trace lost or left out. The trace itself reported those.</p>\n");
         page.End();
     }
 }

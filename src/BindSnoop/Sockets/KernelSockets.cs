@@ -11,7 +11,7 @@ namespace BindSnoop.Sockets;
 internal sealed class KernelSockets
 {
     /// <summary>What is said where a list could not be read to its end.</summary>
-    public const string ListsUnread = "Some of the kernel's lists changed too fast to be read: sockets that no process holds may be missing.";
+    public const string ListsUnread = "Some kernel lists changed too fast to be read: sockets that no process holds may be missing.";
 
     // One who closes a socket is seldom kept from it for longer.
     private const int FewestPauses = 1;

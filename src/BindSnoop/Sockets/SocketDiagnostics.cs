@@ -91,8 +91,8 @@ internal static unsafe class SocketDiagnostics
     /// <summary>What cannot be seen of a protocol that netlink does not list; null if nothing, or if the kernel has no such sockets.</summary>
     private static string? WithoutNetlink(ushort protocol) => protocol switch
     {
-        Tcp => "Netlink does not list TCP sockets here (the kernel's module is tcp_diag): those that are bound and do not listen are missing, and interfaces and limits of backlogs are not known.",
-        17 => "Netlink does not list UDP sockets here (the kernel's module is udp_diag): the interfaces that they are bound to are not known.",
+        Tcp => "Netlink does not list TCP sockets here (the kernel's module is tcp_diag): those that are bound but do not listen are missing, and interfaces and backlog limits are unknown.",
+        17 => "Netlink does not list UDP sockets here (the kernel's module is udp_diag): the interfaces that they are bound to are unknown.",
         Protocols.Mptcp when KernelHas("MPTCP") => "Netlink does not list MPTCP sockets here (the kernel's module is mptcp_diag): they are shown as TCP.",
         Sctp when KernelHas("SCTP") => "Netlink does not list SCTP sockets here (the kernel's module is sctp_diag): they are missing.",
         _ => null,

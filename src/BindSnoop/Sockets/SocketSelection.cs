@@ -64,7 +64,7 @@ internal sealed class SocketSelection
         States.FirstOrDefault(s => s.Equals(name, StringComparison.OrdinalIgnoreCase)) ?? throw new TraceException(
             "InvalidSocketState",
             TraceErrorKind.InvalidArgument,
-            $"'{DisplayText.Escape(name)}' is not a state of a socket.",
+            $"'{DisplayText.Escape(name)}' is not a socket state.",
             $"Give {string.Join(", ", States.SkipLast(1))} or {States[^1]}.",
             name);
 

@@ -57,7 +57,7 @@ internal static class SupportReport
             true => "Proven.",
             _ => $"Not proven: {backend.Reason}",
         };
-        return string.Join(' ', backend.Proofs.Where(p => p.Call != "bind" && p.Proven != true).Select(p => $"Of {p.Call} {(p.Proven == false ? "it does not work" : "not proven")}: {p.Reason}").Prepend(binds));
+        return string.Join(' ', backend.Proofs.Where(p => p.Call != "bind" && p.Proven != true).Select(p => $"{(p.Proven == false ? "Does not work" : "Not proven")} for {p.Call}: {p.Reason}").Prepend(binds));
     }
 
     private static string DetailsOf(BackendProof proof) => proof.Calls > 0

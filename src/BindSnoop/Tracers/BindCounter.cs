@@ -26,7 +26,7 @@ public sealed class BindCounter : IDisposable
                 "InvalidCountCapacity",
                 TraceErrorKind.InvalidArgument,
                 $"A capacity of {options.CountCapacity} counts is not possible.",
-                "Give at least 1; every combination of address, port, protocol, interface and result takes one.",
+                "Give at least 1; every combination of address, port, protocol, interface and result needs one.",
                 options.CountCapacity);
         }
 
@@ -35,7 +35,7 @@ public sealed class BindCounter : IDisposable
             throw new TraceException(
                 "ContainerWithCount",
                 TraceErrorKind.InvalidArgument,
-                "Calls cannot be counted by container: the kernel, which counts them, knows no names.",
+                "Calls cannot be counted by container: the kernel counts them, and knows no container names.",
                 "Give the container's cgroup, or trace events and group them.");
         }
 

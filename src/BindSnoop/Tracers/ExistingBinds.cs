@@ -55,7 +55,7 @@ internal sealed class ExistingBinds
                 "ExistingNotFilterable",
                 TraceErrorKind.InvalidArgument,
                 "Existing sockets cannot be filtered by group, by whether their port was requested, or by a map of cgroups or mount namespaces.",
-                "Leave out that filter, or the existing sockets; a filter by cgroup path works.");
+                "Leave out that filter or the existing sockets; a filter by cgroup path works.");
         }
     }
 
