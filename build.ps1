@@ -133,7 +133,7 @@ function Get-SysRoot([string] $RuntimeIdentifier) {
     Show "$($lines -join "`n")`nlinking with this machine's own libraries: the file will need this machine's glibc, or a later one"
 }
 
-# Ways to a folder with libbpf.so.1 for each machine, and its licences; nothing where they cannot be made.
+# Ways to a folder with libbpf.so.1 for each machine, and its licences; nothing if they cannot be made.
 function Get-LibBpf {
     $made = @(& "$PSScriptRoot/tools/libbpf" @runtimeIdentifiers 2>&1)
     if ($LASTEXITCODE -eq 0) {
@@ -236,7 +236,7 @@ function ConvertTo-Source([object] $Argument) {
 }
 
 # The description of the package in NuGet's terms. The tags are how the gallery
-# tells what a module has.
+# shows what a module has.
 function ConvertTo-Nuspec([hashtable] $Manifest, [string] $Version) {
     $data = $Manifest.PrivateData.PSData
     $cmdlets = @($Manifest.CmdletsToExport)
@@ -385,7 +385,7 @@ function New-ModulePackage {
         $add = {
             param([string] $Name, [byte[]] $Content)
             $entry = $archive.CreateEntry($Name)
-            # The oldest a zip can tell; the files' own times would differ every time.
+            # The oldest time a zip can store; the files' own times would differ every time.
             $entry.LastWriteTime = [datetimeoffset]::new(1980, 1, 1, 0, 0, 0, [timespan]::Zero)
             $stream = $entry.Open()
             $stream.Write($Content)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* What becomes of every call that the hooks see, and the calls under way. */
+/* What happens to every call that the hooks see, and the calls under way. */
 #ifndef BINDSNOOP_ACCOUNTING_H
 #define BINDSNOOP_ACCOUNTING_H
 

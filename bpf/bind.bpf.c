@@ -37,7 +37,7 @@ union raw_address {
 
 #define ADDRESS_SIZE 28
 
-/* `socket_family` is 0 where there is no socket. */
+/* `socket_family` is 0 if there is no socket. */
 static __always_inline void parse_address(struct endpoint *requested, const union raw_address *raw, int length,
 					  __u16 socket_family)
 {
@@ -385,7 +385,7 @@ static __always_inline bool is_of(struct sock *sk, const struct call *entered)
 	return thread_id && *thread_id == (__u32)bpf_get_current_pid_tgid();
 }
 
-/* Whether the port was asked for by number, as the kernel has noted; of an SCTP socket it has not. */
+/* Whether the port was requested by number, as the kernel has noted; of an SCTP socket it has not. */
 static __always_inline bool port_was_requested(const struct outcome *call, const struct endpoint *named)
 {
 	struct sock *sk = call->sk;
@@ -401,7 +401,7 @@ static __always_inline bool port_was_requested(const struct outcome *call, const
 }
 
 /*
- * What a success asked for, as the socket shows it. The program's memory may say something else by now: another thread can
+ * What a success requested, as the socket shows it. The program's memory may say something else by now: another thread can
  * change it at any time.
  */
 static __always_inline void read_granted_request(struct outcome *call, const struct endpoint *named)
@@ -424,7 +424,7 @@ static __always_inline void read_granted_request(struct outcome *call, const str
 		requested->port = port;
 }
 
-/* `entered` is null where the entry was not seen, which failures alone do without. */
+/* `entered` is null if the entry was not seen, which failures alone do without. */
 static __always_inline int system_call_returned(struct task_struct *task, const struct call *entered, int fd,
 						void *address, int length, int ret)
 {

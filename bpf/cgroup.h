@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Cgroups are asked for by their paths. One that is removed and made anew under its path, as at the restart of a
+ * Cgroups are requested by their paths. One that is removed and made anew under its path, as at the restart of a
  * service, is another one to the kernel. So the making of cgroups is followed: the kernel reports it while it holds
  * the lock without which nothing can get into the new one, so no call of its processes is left out.
  */
@@ -48,7 +48,7 @@ struct {
 	__type(value, struct cgroup_name);
 } cgroup_parts SEC(".maps");
 
-/* What has become of a path since the start. */
+/* What has happened to a path since the start. */
 struct cgroup_state {
 	__u64 id; /* of the cgroup made last; 0: it is still the one in the array, if any */
 	__u32 level;

@@ -13,7 +13,7 @@ enum cgroup_hooks {
 	CGROUP_AND_ALL, /* others for all calls, which leave out what cgroup programs have reported */
 };
 
-/* Set by user space before loading, so that the verifier drops the code of what is not asked for. */
+/* Set by user space before loading, so that the verifier drops the code of what is not requested. */
 struct config {
 	__u64 protocols[8]; /* bit n: protocol n */
 	__u32 cgroups;	    /* how many of cgroup_filter are set */

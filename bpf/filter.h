@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* What is asked for: the filters that every tracer shares, and the maps that user space fills for them. */
+/* What is requested: the filters that every tracer shares, and the maps that user space fills for them. */
 #ifndef BINDSNOOP_FILTER_H
 #define BINDSNOOP_FILTER_H
 
@@ -137,7 +137,7 @@ static __always_inline bool cgroup_matches(void)
 	return false;
 }
 
-/* To compare with the only value asked for costs a fraction of looking it up. */
+/* To compare with the only value requested costs a fraction of looking it up. */
 enum by { ANY, ONE, SOME };
 
 #define MATCHES(name, value) \

@@ -521,7 +521,7 @@ static __always_inline __u64 inode_of(bool typed, struct sock *sk)
 }
 
 /*
- * The id of the cgroup that a socket was made in, whoever has it by now. 0 where it is not known: the kernel has none for
+ * The id of the cgroup that a socket was made in, whoever has it by now. 0 if it is not known: the kernel has none for
  * sockets, or before 5.15 stores a class or a priority of cgroup v1 in its place, which sets one of the two lowest bits.
  */
 static __always_inline __u64 cgroup_of_socket(bool typed, struct sock *sk)
@@ -620,7 +620,7 @@ static __always_inline bool descriptors_shared(struct task_struct *task)
 
 /*
  * The first two or three arguments of a system call, and its result: from the registers where they can be had, whatever the
- * tracepoint hands over.
+ * tracepoint delivers.
  */
 static __always_inline void read_arguments(const struct sys_enter *ctx, __u64 *arguments, int count)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* Calls of listen() on IPv4 and IPv6 sockets: what was asked for, what the kernel made of it. */
+/* Calls of listen() on IPv4 and IPv6 sockets: what was requested, what the kernel made of it. */
 #include "bound.h"
 #include "calls.h"
 #include "counts.h"
@@ -82,7 +82,7 @@ static __always_inline int count(const struct outcome *call, const struct endpoi
 
 /*
  * Whose choice the socket's port is. Another thread may have bound it after the entry was seen, so this alone says whether the
- * call gave the socket its port. SCTP does not note who asked for a port by number.
+ * call gave the socket its port. SCTP does not note who requested a port by number.
  */
 static __always_inline __u8 choice_of_port(const struct outcome *call, __u16 port)
 {
@@ -173,7 +173,7 @@ static __always_inline bool is_outcome(enum function function, int ret)
 }
 
 /*
- * What was asked for: before a listening function is called, the system call has cut it to net.core.somaxconn. So what
+ * What was requested: before a listening function is called, the system call has cut it to net.core.somaxconn. So what
  * is below that is as it was asked for; and what is not stands in the system call's arguments, unless the call was
  * made through io_uring or by a 32-bit program, or is older than 5.15.
  */
@@ -216,7 +216,7 @@ static __always_inline int function_entered(bool typed, enum function function, 
 		     standing_of(sk, head_of(typed, sk, &copy), LOAD(typed, sk, sk_protocol)), 0);
 }
 
-/* One return of a function that has the socket. `entered` is null where its entry matters to nobody. */
+/* One return of a function that has the socket. `entered` is null if its entry matters to nobody. */
 static __always_inline int function_returned(bool typed, enum function function, void *socket, int backlog,
 					     const struct call *entered, int ret)
 {
@@ -296,7 +296,7 @@ static __always_inline bool is_of(struct sock *sk, const struct call *entered)
 	return thread_id && *thread_id == (__u32)bpf_get_current_pid_tgid();
 }
 
-/* `entered` is null where the entry was not seen, which failures alone do without. */
+/* `entered` is null if the entry was not seen, which failures alone do without. */
 static __always_inline int system_call_returned(struct task_struct *task, const struct call *entered, int fd,
 						int backlog, int ret)
 {

@@ -29,7 +29,7 @@ static __always_inline __u32 id_in_namespace(struct task_struct *task)
 	return 0;
 }
 
-/* The caller's process id, to compare with those that are asked for. */
+/* The caller's process id, to compare with those that are requested. */
 static __always_inline __u32 current_process_id(void)
 {
 	if (config.pid_namespace)

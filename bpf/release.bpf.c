@@ -331,7 +331,7 @@ ENTRY(tcp_abort, struct sock, socket_disconnected)
 ENTRY(__udp_disconnect, struct sock, socket_disconnected)
 
 /*
- * A socket that stops listening, before its state says so. If that ends with a close, or its port was not asked for by number,
+ * A socket that stops listening, before its state says so. If that ends with a close, or its port was not requested by number,
  * it lets go of the port, which its own number may have lost already. A backlog of 0 leaves an SCTP socket its port.
  */
 static __always_inline int stops_listening(struct sock *sk)

@@ -35,7 +35,7 @@ struct socket_request {
 
 volatile struct socket_request request SEC(".data.request") = {};
 
-/* A walk over one table goes on where it stopped for want of room or of steps. */
+/* A walk over one table continues where it stopped for lack of room or of steps. */
 #define FOUND 4096
 #define RESTARTS 16
 struct socket_walk {
@@ -144,7 +144,7 @@ static __always_inline bool has_address(const struct socket_sample *sample)
 	return word[0] || word[1] || word[2] || word[3];
 }
 
-/* Whether it is bound, and asked for. */
+/* Whether it is bound, and requested. */
 static __always_inline bool wanted(const struct socket_sample *sample, __u16 number, bool waits)
 {
 	if (!number && !waits)
@@ -322,7 +322,7 @@ int files(struct bpf_iter__task_file *context)
 
 		if ((inode->i_mode & S_IFMT) != S_IFSOCK || inode->i_sb->s_magic != SOCKFS_MAGIC)
 			return 0;
-		/* Null of a descriptor opened with O_PATH. */
+		/* Null for a descriptor opened with O_PATH. */
 		socket = file->private_data;
 		if (!socket)
 			return 0;
@@ -442,7 +442,7 @@ int owners(struct bpf_iter__task *context)
 		return 0;
 	task = CAST(struct task_struct, task);
 	files = LOAD_TASK(task, files);
-	/* Threads have that of their process, but for those that have one of their own. */
+	/* Threads have that of their process, except for those that have one of their own. */
 	if (!files || (task->pid != task->tgid && files == LOAD_TASK(task->group_leader, files)))
 		return 0;
 	table = LOAD(false, CAST(struct files_struct, files), fdt);
@@ -580,7 +580,7 @@ static __always_inline struct sock *connection_of(struct sock *sk)
 	return connection ? CAST(struct sock, connection) : NULL;
 }
 
-/* False where the chain has led astray. */
+/* False if the chain has led astray. */
 static __always_inline bool find(struct sock *sk)
 {
 	struct socket_sample *sample = &found[walk.found & (FOUND - 1)];

@@ -1,11 +1,11 @@
 <#
 .SYNOPSIS
-    Runs the suites, and says what became of them.
+    Runs the suites, and reports their results.
 .DESCRIPTION
     Lanes go on side by side. What traces this machine sees the calls of all its processes, so those suites run one
     after the other; meanwhile the command line is published, and the virtual machines run, whose kernels are their own.
 
-    Every suite leaves a report in the format CTRF, output/test-results/NAME.ctrf.json, and what becomes of a suite as
+    Every suite leaves a report in the format CTRF, output/test-results/NAME.ctrf.json, and what happens to a suite as
     a whole is a test of its own in it. The last line is "N passed, N failed, N skipped"; the status is 0 only if
     something passed and nothing failed.
 #>
@@ -140,7 +140,7 @@ function New-KernelSuite {
     $classes = 'BindMatrix', 'AcceptMatrix', 'Accounting', 'Count', 'MissingPieces' -replace '^', 'BindSnoop.Tests.'
     $tests = @($classes) + 'BindSnoop.Cli.Tests.Example' | ForEach-Object { '-class', "${_}Tests" }
     $folder = "$output/vm/suite-$Kernel"
-    # A virtual machine has less than all of it, and then still says what became of it.
+    # A virtual machine gets less time than that, so that it can still report its result.
     $limit = Get-TimeLimit 2700
     New-Suite "kernel-$Kernel" $limit (@("$PSScriptRoot/vm/run", $Kernel, '--') + $tests + $Option) -Needs $Needs -Environment @{
         BINDSNOOP_VM_OUTPUT = $folder; BINDSNOOP_VM_TIMEOUT = [Math]::Max(300, $limit - 300)

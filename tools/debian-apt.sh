@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Debian's packages by apt, whatever release and sources the machine itself has; to be sourced, not run.
 #
-# debian_state is the folder for sources, lists and cache; debian_architecture is what packages are asked for.
+# debian_state is the folder for sources, lists and cache; debian_architecture is the architecture of the packages.
 
 debian_architecture=amd64
 
@@ -39,7 +39,7 @@ debian_find_mirrors() {
     debian_mirrors=([debian]=${BINDSNOOP_DEBIAN_MIRROR:-} [security]=${BINDSNOOP_DEBIAN_SECURITY_MIRROR:-})
     sources=$(debian_machine_sources)
     if [[ $sources != *' Debian'* ]]; then
-        # apt tells only of what it has lists of, and a fresh machine may have
+        # apt knows only packages that it has lists of, and a fresh machine may have
         # none. Fetched into a place of our own: that takes no root.
         mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
         local own=(-o "Dir::State::Lists=$state/lists" -o "Dir::Cache=$state/cache"

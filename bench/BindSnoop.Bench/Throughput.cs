@@ -5,7 +5,7 @@ namespace BindSnoop.Bench;
 
 /// <summary>
 /// How many events a second a tool gets through: it is held while a large buffer fills, and timed from
-/// when it goes on.
+/// when it continues.
 /// </summary>
 internal static class Throughput
 {

@@ -66,7 +66,7 @@ internal static partial class Tools
         throw new TimeoutException($"{process.StartInfo.FileName} attached nothing");
     }
 
-    /// <summary>Ends a program that goes on until Ctrl-C.</summary>
+    /// <summary>Ends a program that continues until Ctrl-C.</summary>
     public static void Stop(Process process)
     {
         _ = kill(process.Id, SigInt);

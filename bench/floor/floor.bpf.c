@@ -2,7 +2,7 @@
 /*
  * What no tracer can go below: an empty program at each kind of hook, empty ones wherever a bind may fail,
  * one that only sends a sample of the right size through a ring buffer, the same beside empty ones on the
- * other hooks, with what pairs of kprobes must hand over, one that wakes its reader for every sample, one
+ * other hooks, with what pairs of kprobes must deliver, one that wakes its reader for every sample, one
  * that only counts, and an empty one where sockets close.
  */
 #include <linux/bpf.h>
@@ -31,7 +31,7 @@ static __always_inline int send(__u64 flags)
 	return 0;
 }
 
-/* The return of a function does not know what it was called with: its entry has to tell. */
+/* The return of a function does not know its arguments, so its entry stores them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);

@@ -1,5 +1,5 @@
 // floor OBJECT empty|empties|ring|wake|least|count|closed fentry|kprobe|tracepoint|cgroup [CGROUP]: attaches the programs of floor.bpf.c and
-// reads what they send; on SIGINT or SIGTERM tells how much that was, and of "wake" how old it was, in milliseconds.
+// reads what they send; on SIGINT or SIGTERM reports how much that was, and for "wake" how old it was, in milliseconds.
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

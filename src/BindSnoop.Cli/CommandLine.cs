@@ -87,7 +87,7 @@ internal static class CommandLine
         }
         catch (OutOfMemoryException)
         {
-            // .NET also says so when it cannot start a thread, for want of descriptors or by a limit on threads.
+            // .NET also says so when it cannot start a thread, for lack of descriptors or by a limit on threads.
             Complain("The process ran out of memory, or reached a limit on open files or threads.");
             Advise("Raise the limits of this process ('ulimit -n', 'ulimit -u', 'ulimit -v') or the memory limit of its cgroup.");
             return ExitStatus.Failure;

@@ -33,7 +33,7 @@ internal static class TraceLookup
         return traces.Where(found.Contains);
     }
 
-    /// <summary>What is said of a trace that is asked for what it no longer has.</summary>
+    /// <summary>The error for a trace that no longer has what was requested.</summary>
     public static TraceException Removed(BindTrace trace) =>
         new(
             "TraceRemoved",
@@ -42,7 +42,7 @@ internal static class TraceLookup
             "Fetch what a trace has collected before you remove it.",
             trace.Name);
 
-    /// <summary>What is said of a trace that is asked for events and has none.</summary>
+    /// <summary>The error for a trace without events.</summary>
     public static TraceException NotCollecting(BindTrace trace) =>
         new(
             "NotCollecting",

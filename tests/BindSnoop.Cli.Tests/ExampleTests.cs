@@ -7,8 +7,8 @@ using Xunit;
 namespace BindSnoop.Cli.Tests;
 
 /// <summary>
-/// Every command line of the example pages of bcc's bindsnoop and tcpaccept, as it stands there but for process ids and
-/// paths; of tcpaccept also the ports. What comes out has to have the columns that the pages show.
+/// Every command line of the example pages of bcc's bindsnoop and tcpaccept, unchanged except for process ids and
+/// paths, and for tcpaccept also ports. The output must have the columns that the pages show.
 /// </summary>
 public sealed class ExampleTests
 {
@@ -137,7 +137,7 @@ public sealed class ExampleTests
     private static IEnumerable<Made> Seen(Tool tool) =>
         s_binds.Where(b => b.Letter != 'C' || !tool.Errors.Contains("Not seen this way: Failed calls", StringComparison.Ordinal));
 
-    /// <summary>What tells this process's rows from others', for the pages' tools trace the whole machine.</summary>
+    /// <summary>What distinguishes this process's rows from others', because the pages' tools trace the whole machine.</summary>
     private static string Pid(int width) => string.Format(CultureInfo.InvariantCulture, $"{{0,{width}}} {{1,-12}} ", Environment.ProcessId, Comm);
 
     private static IEnumerable<string> OwnRows(Tool tool, string own) => tool.Lines.Where(line => line.Contains(own, StringComparison.Ordinal));
@@ -281,7 +281,7 @@ public sealed class ExampleTests
         }
     }
 
-    /// <summary>A map as bcc's documentation tells to make it for an option, pinned in a file system of its own.</summary>
+    /// <summary>A map for an option, made as bcc's documentation describes, pinned in a separate file system.</summary>
     private sealed class PinnedMap : IDisposable
     {
         private const int NotThere = 69;

@@ -383,7 +383,7 @@ public sealed class ExportTests
                         Taken.Enqueue((context.Request.Url!.AbsolutePath, body.ToArray()));
                     }
 
-                    // A receiver that refuses for good goes on refusing.
+                    // A receiver that refuses for good continues refusing.
                     bool later = _status == 503;
                     _status = later ? 200 : _status;
                     context.Response.Close(_answer, willBlock: true);

@@ -100,7 +100,7 @@ public sealed class AcceptCrowdTests
     {
         if (MayLeaveOut(backend))
         {
-            // It counts every program that was not run, be it for a call that another program told of.
+            // It counts every program that was not run, even for a call that another program reported.
             Assert.InRange(made - seen, 0, fromReturns || backend == Backend.Tracepoint ? dropped : 0);
             return;
         }

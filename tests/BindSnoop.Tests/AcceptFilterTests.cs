@@ -7,7 +7,7 @@ namespace BindSnoop.Tests;
 /// <summary>What each filter lets through of accepts and what it stops.</summary>
 public sealed class AcceptFilterTests
 {
-    /// <summary>Something of everything that a filter can tell apart.</summary>
+    /// <summary>An example of everything that a filter can distinguish.</summary>
     private static readonly string[] s_cases =
     [
         "accept-tcp4", "accept-tcp6", "accept-mapped", "accept-any", "accept-linklocal", "accept-many", "accept4-flags", "accept-thread",

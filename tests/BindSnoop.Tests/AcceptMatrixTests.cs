@@ -44,8 +44,8 @@ public sealed class AcceptMatrixTests
     private sealed class AcceptMatrix(TraceFilter filter) : Matrix<AcceptLine, AcceptEvent>(filter, Truth.AcceptCases)
     {
         /// <summary>
-        /// io_uring tries an accept before it waits for a connection, which the truth, knowing only what came of
-        /// it in the end, does not tell.
+        /// io_uring tries an accept before it waits for a connection, which the truth, knowing only the final
+        /// result, does not report.
         /// </summary>
         public static bool IsTriedFirst(string name) => name is "accept-uring-waiting" or "accept-uring-multishot";
 

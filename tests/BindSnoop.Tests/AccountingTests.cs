@@ -41,7 +41,7 @@ public sealed class AccountingTests
         AllWhole(events);
     }
 
-    /// <summary>Where threads must share processors, some are interrupted within a call, or within the program that tells of it.</summary>
+    /// <summary>Where threads must share processors, some are interrupted within a call, or within the program that reports it.</summary>
     [Theory]
     [InlineData(2)]
     [InlineData(8)]
@@ -139,7 +139,7 @@ public sealed class AccountingTests
         }
     }
 
-    /// <summary>What was sent until the very end is handed out, though nobody stops for the end.</summary>
+    /// <summary>What was sent until the very end is emitted, though nobody stops for the end.</summary>
     [Fact]
     public void StoppingUnderLoadLosesNothing()
     {

@@ -16,7 +16,7 @@ public sealed class ConflictTests
     private const int Sctp = 132;
     private const int UdpLite = 136;
 
-    /// <summary>With one holder the rules say exactly what the kernel says, but for what docs/limits.md says of SCTP and 6.1.</summary>
+    /// <summary>With one holder the rules say exactly what the kernel says, except for what docs/limits.md says of SCTP and 6.1.</summary>
     [Theory]
     [InlineData(Tcp)]
     [InlineData(Udp)]

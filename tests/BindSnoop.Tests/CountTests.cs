@@ -38,7 +38,7 @@ public sealed class CountTests
         Assert.Single(counts.Select(c => (c.Address, c.Port, c.Protocol)).Distinct());
     }
 
-    /// <summary>What a failed call asked for is counted as its event tells it: perhaps no address, or one of another family.</summary>
+    /// <summary>What a failed call requested is counted as its event shows it: perhaps no address, or one of another family.</summary>
     [Fact]
     public void FailuresAreCountedByWhatTheyAskedFor()
     {
@@ -108,7 +108,7 @@ public sealed class CountTests
             Assert.Equal(0, Sys.BindOnce("127.0.0.1", (ushort)(10000 + i)));
         }
 
-        // A hash map may take a few more or less than its size says, but tells of each that it did not take.
+        // A hash map may take a few more or less than its size says, but reports each that it did not take.
         TraceStatistics statistics = counter.ReadStatistics();
         Assert.Equal(counter.Read().Sum(c => c.Count), statistics.Emitted);
         Assert.Equal(Count, statistics.Emitted + statistics.Dropped);

@@ -5,7 +5,7 @@ namespace BindSnoop.Tests;
 /// <summary>What each filter lets through and what it stops, measured against the truth program.</summary>
 public sealed class FilterTests
 {
-    /// <summary>Something of everything that a filter can tell apart.</summary>
+    /// <summary>An example of everything that a filter can distinguish.</summary>
     private static readonly string[] s_cases =
     [
         "tcp4-any", "tcp4-loopback", "tcp4-specific", "udp4-loopback", "tcp6-any", "tcp6-loopback", "udp6-any", "tcp4-port-zero",
@@ -40,7 +40,7 @@ public sealed class FilterTests
     public void AllPorts() =>
         Check(new TraceFilter { Port = [new PortRange(0, 65535)], IncludeError = true }, _ => true, stopsSome: false);
 
-    /// <summary>The peers' own test: five ports bound, four of them asked for.</summary>
+    /// <summary>The peers' own test: five ports bound, four of them requested.</summary>
     [Fact]
     public void FourOfFivePorts()
     {
@@ -57,7 +57,7 @@ public sealed class FilterTests
         Assert.Equal([("", 20300), ("EADDRINUSE", 20300)], events.Select(e => (e.ErrorName, e.Port)));
     }
 
-    /// <summary>Who asks for port 0 is found by the port that came of it, and by the 0.</summary>
+    /// <summary>A caller that requests port 0 is found by the resulting port, and by the 0.</summary>
     [Fact]
     public void PortThatTheKernelChose()
     {
@@ -87,7 +87,7 @@ public sealed class FilterTests
 
     /// <summary>
     /// Where a program of a cgroup puts another port into the kernel's copy of the address, the call is found by what
-    /// the program asked for and by what the kernel was given, and shows the latter.
+    /// the program requested and by what the kernel was given, and shows the latter.
     /// </summary>
     [Theory]
     [InlineData(Backend.Fentry)]

@@ -168,7 +168,7 @@ public sealed unsafe partial class FuzzTests
         });
     }
 
-    // ---- what the kernel hands over
+    // ---- what the kernel delivers
 
     [Fact]
     public void Samples() => Fuzz.Try("samples", 5_000, random =>
@@ -312,7 +312,7 @@ public sealed unsafe partial class FuzzTests
         }
     }
 
-    /// <summary>Asks for all that there is to see.</summary>
+    /// <summary>Reads everything.</summary>
     private static void Show(object shown)
     {
         foreach (PropertyInfo property in shown.GetType().GetProperties())

@@ -32,7 +32,7 @@ public sealed unsafe partial class KernelTests
         }
         catch (EntryPointNotFoundException)
         {
-            Assert.Skip("This C library does not tell the names of errors (glibc does since 2.32).");
+            Assert.Skip("This C library does not know the names of errors (glibc does since 2.32).");
         }
 
         for (int errno = 1; errno < 200; errno++)
@@ -104,7 +104,7 @@ public sealed unsafe partial class KernelTests
     public void SocketType(int number, string expected) => Assert.Equal(expected, SocketTypes.NameOf((ushort)number));
 
     /// <summary>
-    /// Addresses look as ss and ip show them, but for the two prefixes of translators whose last four bytes
+    /// Addresses look as ss and ip show them, except for the two prefixes of translators whose last four bytes
     /// .NET alone writes with dots: ::ffff:0:0:0/96 and ISATAP's.
     /// </summary>
     [Fact]

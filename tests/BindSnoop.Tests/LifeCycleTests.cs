@@ -381,7 +381,7 @@ public sealed class LifeCycleTests
         Assert.Equal("InvalidCountCapacity", exception.ErrorId);
     }
 
-    /// <summary>Who asks for one back end gets it or one error that tells why, with what libbpf had to say.</summary>
+    /// <summary>A requested back end works, or fails with one error that says why and has libbpf's messages.</summary>
     [Theory]
     [InlineData(Backend.Fentry)]
     [InlineData(Backend.Kprobe)]
@@ -403,7 +403,7 @@ public sealed class LifeCycleTests
             Assert.NotEqual("NoBackend", exception.ErrorId);
             Assert.NotEmpty(exception.Message);
             Assert.NotEmpty(exception.RecommendedAction);
-            // The empty program by which the kernel is asked for trampolines leaves no log.
+            // The empty program that tests whether the kernel has trampolines leaves no log.
             if (exception.ErrorId is "BpfLoadFailed" or "BpfAttachFailed" && (backend != Backend.Fentry || exception.InnerException is not null))
             {
                 Assert.Contains("libbpf:", Assert.IsType<InvalidOperationException>(exception.InnerException).Message, StringComparison.Ordinal);

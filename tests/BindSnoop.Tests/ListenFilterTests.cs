@@ -7,7 +7,7 @@ namespace BindSnoop.Tests;
 /// <summary>What each filter lets through of listens and what it stops, as events and as counts.</summary>
 public sealed class ListenFilterTests
 {
-    /// <summary>Something of everything that a filter can tell apart.</summary>
+    /// <summary>An example of everything that a filter can distinguish.</summary>
     private static readonly string[] s_cases =
     [
         "listen-tcp4", "listen-tcp6", "listen-any", "listen-mapped", "listen-linklocal", "listen-again", "listen-thread", "listen-child",

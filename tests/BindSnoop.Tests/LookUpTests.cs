@@ -98,7 +98,7 @@ public sealed unsafe partial class LookUpTests
         }
     }
 
-    /// <summary>A name that could not be looked up for want of a descriptor is found once there is one.</summary>
+    /// <summary>A name that could not be looked up for lack of a descriptor is found once there is one.</summary>
     [Fact]
     public void AFailureIsNotForEver()
     {

@@ -118,7 +118,7 @@ public sealed class NetworkNamespaceTests
         Assert.False(Processes.IsKernelThread("/nowhere"));
     }
 
-    /// <summary>Does the same in two namespaces, and sees that only the events of the one that is asked for come.</summary>
+    /// <summary>Does the same in two namespaces, and sees that only the events of the one that is requested come.</summary>
     private static void Check<TEvent>(Func<uint[], Collector<TEvent>> trace, int events, Action action)
         where TEvent : TraceEvent
     {

@@ -57,7 +57,7 @@ public sealed class PolicyTests
         Assert.Equal(fits, Policy($$"""{"Rules": {{rule.Replace("Deny", "Allow", StringComparison.Ordinal)}}}""").Judge(facts) is null);
     }
 
-    /// <summary>A success is judged by what it got, a failure by what it asked for; 0 is who leaves the choice to the kernel.</summary>
+    /// <summary>A success is judged by what it got, a failure by what it requested; 0 is who leaves the choice to the kernel.</summary>
     [Theory]
     [InlineData(0, 40000, 0, "0", true)]
     [InlineData(0, 40000, 0, "40000", true)]

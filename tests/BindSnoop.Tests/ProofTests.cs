@@ -188,7 +188,7 @@ public sealed class ProofTests
         Assert.Contains(nameof(TraceEvent.ErrorCode), none.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>While others bind; the reader goes on as if nothing had happened.</summary>
+    /// <summary>While others bind; the reader continues as if nothing had happened.</summary>
     [Theory]
     [MemberData(nameof(Backends))]
     public void ARunningTraceProvesItselfAgain(Backend backend)
@@ -315,7 +315,7 @@ public sealed class ProofTests
         Assert.InRange(session.Proof.Calls, calls, 10);
     }
 
-    /// <summary>What comes of a trace that begins on a thread after something was done to that.</summary>
+    /// <summary>The result of a trace that starts on a thread after something was done to the thread.</summary>
     private static TraceProof ProofOfThread(Backend backend, string kind, Action prepare)
     {
         TraceProof? proof = null;

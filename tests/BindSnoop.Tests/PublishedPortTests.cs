@@ -16,7 +16,7 @@ public sealed class PublishedPortTests : IDisposable
 
     public void Dispose() => _host.Dispose();
 
-    /// <summary>A child process: binds a port by a name that it gives itself, tells it, and waits.</summary>
+    /// <summary>A child process: binds a port under a name that it gives itself, reports it, and waits.</summary>
     public static int Hold()
     {
         File.WriteAllText("/proc/self/comm", Console.ReadLine());

@@ -185,7 +185,7 @@ public sealed class RaceTests
             : throw new InvalidOperationException(errors.Result);
     }
 
-    /// <summary>Every success is of a socket that was bound, with the port that was asked for, and of none twice.</summary>
+    /// <summary>Every success is of a socket that was bound, with the port that was requested, and of none twice.</summary>
     private static void AllMade(Race race, IReadOnlyList<BindEvent> events)
     {
         Dictionary<(int Port, int Requested), int> made = race.Made.GroupBy(m => (m[0], m[1])).ToDictionary(g => g.Key, g => g.Count());

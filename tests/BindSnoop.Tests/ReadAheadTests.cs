@@ -122,7 +122,7 @@ public sealed class ReadAheadTests
         Assert.True(SpinWait.SpinUntil(() => trace.Queued == 1, TimeSpan.FromSeconds(20)));
         Bind(21001);
 
-        // What came before is handed over, and then it ends.
+        // What came before is delivered, and then it ends.
         Assert.Equal([21000], BindTrace.Follow([trace], CancellationToken.None).Select(e => e.Event.Port));
         Assert.Equal(BindTraceState.Failed, trace.State);
         Assert.IsType<InvalidTimeZoneException>(trace.Error);

@@ -64,7 +64,7 @@ public sealed class RecordTests : IDisposable
         Assert.InRange(yes, 300, 2500);
         Assert.InRange(unknown, 100, 2300);
 
-        // What was refused is there, once each, but for what was lost.
+        // What was refused is there, once each, except for what was lost.
         HashSet<int> refused = [.. reader.Ask(new() { Failed = true }).Where(f => f.Kind == "Failure").Select(f => f.ProcessId)];
         Assert.Empty(refused.Except(machine.Refused));
         Assert.Empty(machine.RefusedAndRecorded.Except(refused));

@@ -7,7 +7,7 @@ namespace BindSnoop.Tests;
 /// <summary>What each filter lets through of releases and what it stops; what was bound before a trace; full memory.</summary>
 public sealed class ReleaseFilterTests
 {
-    /// <summary>Something of everything that a filter can tell apart.</summary>
+    /// <summary>An example of everything that a filter can distinguish.</summary>
     private static readonly string[] s_cases =
     [
         "release-tcp4", "release-tcp6", "release-linklocal", "release-udp", "release-mptcp", "release-exit", "release-thread", "release-last", "release-other-netns",

@@ -81,7 +81,7 @@ public sealed class SampleLayoutTests
     private static long SizeOf(Type type) =>
         (int)typeof(Unsafe).GetMethod(nameof(Unsafe.SizeOf))!.MakeGenericMethod(type).Invoke(null, null)!;
 
-    /// <summary>Where a field really is; Marshal.OffsetOf would tell where it were in unmanaged memory.</summary>
+    /// <summary>Where a field really is; Marshal.OffsetOf would return its place in unmanaged memory.</summary>
     private static long OffsetOf(FieldInfo field)
     {
         DynamicMethod method = new("", typeof(long), [field.DeclaringType!.MakeByRefType()], typeof(SampleLayoutTests).Module, skipVisibility: true);

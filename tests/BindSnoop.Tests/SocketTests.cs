@@ -47,7 +47,7 @@ public sealed class SocketTests
         Assert.Null(snapshot.Refusal);
     }
 
-    /// <summary>Nothing but listening and bound sockets, unless more is asked for.</summary>
+    /// <summary>Nothing but listening and bound sockets, unless more is requested.</summary>
     [Fact]
     public void WithoutAskingThereAreHoldersOnly()
     {
@@ -194,7 +194,7 @@ public sealed class SocketTests
         }
     }
 
-    /// <summary>The second way has the same sockets, but for those that docs/limits.md names, and says what it does not know.</summary>
+    /// <summary>The second way has the same sockets, except for those that docs/limits.md names, and says what it does not know.</summary>
     [Fact]
     public void ByNetlinkEveryCaseIsRight()
     {
@@ -268,7 +268,7 @@ public sealed class SocketTests
         Console.WriteLine(snapshot.Refusal?.ErrorId);
     }
 
-    /// <summary>What is bound before, while and after a trace begins is handed out once, whichever way it was seen.</summary>
+    /// <summary>What is bound before, while and after a trace begins is emitted once, whichever way it was seen.</summary>
     [Fact]
     public void ATraceBeginsWithWhatIsThere()
     {

@@ -21,7 +21,7 @@ public sealed unsafe class TracepointLayoutTests
 
     /// <summary>
     /// The programs read arguments and results from the registers alone: the kernel attaches them to a call that has no
-    /// arguments, whose tracepoint hands over nothing that they could read.
+    /// arguments, whose tracepoint delivers nothing that they could read.
     /// </summary>
     [Theory]
     [MemberData(nameof(Objects))]

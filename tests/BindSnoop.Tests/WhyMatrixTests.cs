@@ -29,7 +29,7 @@ public sealed class WhyMatrixTests
         }
     }
 
-    /// <summary>The same is known of what is there, without a call.</summary>
+    /// <summary>The same is known from the sockets alone, without a call.</summary>
     [Theory]
     [MemberData(nameof(Names))]
     public void APortIsTested(string name)
@@ -105,7 +105,7 @@ public sealed class WhyMatrixTests
         private static string Join(IEnumerable<string> holders) => string.Join(", ", holders.Order(StringComparer.Ordinal));
     }
 
-    /// <summary>A line, and what was said of it while it was true; null where it was not to be asked.</summary>
+    /// <summary>A line, and what was said of it while it was true; null if it was not to be asked.</summary>
     private sealed record Outcome(WhyLine Line, Verdict? Explained, Verdict? Asked);
 
     /// <summary>All cases, one after the other, under a trace of a back end; <see cref="Backend.Auto"/> is for tests of ports, without one.</summary>

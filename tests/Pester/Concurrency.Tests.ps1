@@ -7,7 +7,7 @@ BeforeAll {
     }
     $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
 
-    # Received and dropped of a trace are the calls that were made, and what was received was handed out.
+    # Received and dropped of a trace are the calls that were made, and what was received was emitted.
     function Assert-Account {
         param([Parameter(Mandatory)] $Account, [Parameter(Mandatory)] [int] $Made)
         $Account.Read | Should -Be $Account.Received

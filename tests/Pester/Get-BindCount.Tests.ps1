@@ -2,7 +2,7 @@ BeforeDiscovery {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
     . ([IO.Path]::Combine($PSScriptRoot, 'filters.ps1'))
     . ([IO.Path]::Combine($PSScriptRoot, 'errors.ps1'))
-    # What is counted tells nothing of the process: others' binds are kept out by the thread name.
+    # Counts do not show the process: the thread name keeps out others' binds.
     $liveCases = @($filterCases | Where-Object { $_.Live -and -not $_.Parameter.Comm })
 }
 
@@ -225,7 +225,7 @@ Describe 'Get-BindCount' {
                     $counts = @($trace | Get-BindCount -WarningAction SilentlyContinue)
                     $sums.Add((Measure-Count $counts))
                     $ports = @($counts | ForEach-Object { "$($_.Address) $($_.Port) $($_.ErrorCode)" })
-                    [System.Collections.Generic.HashSet[string]]::new([string[]]$ports).Count | Should -Be $ports.Count -Because 'nothing is told twice'
+                    [System.Collections.Generic.HashSet[string]]::new([string[]]$ports).Count | Should -Be $ports.Count -Because 'nothing is reported twice'
                 } while ($running)
                 $load = $process.StandardOutput.ReadToEnd() | ConvertFrom-Json
             }

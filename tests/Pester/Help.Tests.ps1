@@ -147,7 +147,7 @@ Describe 'Help' {
                 }
                 foreach ($line in [regex]::Matches($outputs, '(?m)^- (.+?):')) {
                     foreach ($named in [regex]::Matches($line, '`(\w+)`')) {
-                        $types.GetProperty($named.Groups[1].Value) | Should -Not -BeNullOrEmpty -Because "$named is told of"
+                        $types.GetProperty($named.Groups[1].Value) | Should -Not -BeNullOrEmpty -Because "$named is described"
                     }
                 }
             }

@@ -1,4 +1,4 @@
-# What becomes of events in files: their times, in every culture, and the order of their properties.
+# What happens to events in files: their times, in every culture, and the order of their properties.
 
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))

@@ -31,7 +31,7 @@ BeforeAll {
         [IO.File]::ReadAllLines('/proc/self/maps') -match 'bpf-map'
     }
 
-    # Starts a script in a PowerShell of its own that tells its process id in a file, and waits until it has links in
+    # Starts a script in a separate PowerShell that writes its process id to a file, and waits until it has links in
     # the kernel. Gives its id, its process here, and what it has in the kernel.
     function Start-Child {
         param(
@@ -310,7 +310,7 @@ Describe 'Nothing is left' {
             @{ Command = 'Get-BindEvent'; How = 'SIGINT without a terminal'; Terminal = $false }
         ) {
             # finally runs while the process still lives: what is there then was not freed by its end. A background
-            # trace goes on.
+            # trace continues.
             $child = Start-Child -Terminal:$Terminal @"
                 try {
                     $Command
@@ -353,7 +353,7 @@ Describe 'Nothing is left' {
                 & $tmux -L $server send-keys -t live C-c
                 Wait-Until { -not (Get-BpfObject -ProcessId $id) }
                 Wait-Until { -not (Get-LeftObject $objects) }
-                # Typed in vain, were the cmdlet still running.
+                # This would have no effect if the cmdlet were still running.
                 & $tmux -L $server send-keys -t live "'goes ' + 'on'" Enter
                 Wait-Until { (& $tmux -L $server capture-pane -p -t live) -match '^goes on' }
                 # And again, in the same process.

@@ -239,7 +239,7 @@ Describe 'Installed into an empty profile' {
         $start.RedirectStandardInput = $true
         $process = [Diagnostics.Process]::Start($start)
         try {
-            # It does not tell when it has attached, so binds go on until it has seen one.
+            # It does not report when it has attached, so binds continue until it has seen one.
             Wait-Until -Seconds 60 {
                 $script:truth = Invoke-Truth tcp4-loopback
                 $process.WaitForExit(100)

@@ -1,10 +1,10 @@
-# Runs what README.md and docs/recipes.md tell people to type, while bindtruth makes the binds, and compares what comes
-# out with what they show. Of the code, only this is changed, and everywhere in the same way:
+# Runs the commands of README.md and docs/recipes.md while bindtruth makes the binds, and compares their output with the
+# output shown there. Only this part of the code is changed, everywhere in the same way:
 #   -Duration VALUE   becomes a few seconds
-#   Get-BindEvent and Get-BindSocket see only programs of the names used here, so that the machine's others are not in
-#   the output
+#   Get-BindEvent and Get-BindSocket see only programs of the names used here, so that others on the machine do not
+#   appear
 #   docker            is a function that gives the id of a process in the test's cgroup
-# Process ids differ each time; all else has to be as shown, to the width of the columns.
+# Process ids differ each time; everything else must match, including the width of the columns.
 
 BeforeDiscovery {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))

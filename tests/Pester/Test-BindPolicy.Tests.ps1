@@ -101,7 +101,7 @@ Describe 'Test-BindPolicy' {
             $denied.Port | Sort-Object -Unique | Should -Be 20512
             $denied.Reason | Sort-Object -Unique | Should -BeExactly "denied by rule 'not this one'"
             $violations | Where-Object { -not $_.Rule } | ForEach-Object Reason | Sort-Object -Unique | Should -BeExactly 'not allowed'
-            @($violations | Where-Object ErrorName -EQ EADDRINUSE).Count | Should -Be 1 -Because 'an attempt in vain is one, too'
+            @($violations | Where-Object ErrorName -EQ EADDRINUSE).Count | Should -Be 1 -Because 'failed attempts count, too'
             foreach ($violation in $violations) {
                 $event = $seen.Events | Where-Object { $_.ProcessId -eq $violation.ProcessId -and $_.Time -eq $violation.Time }
                 foreach ($name in 'Comm', 'Uid', 'UserName', 'Protocol', 'Address', 'Port', 'Endpoint', 'RequestedPort', 'ErrorCode', 'ErrorName', 'Unit', 'ContainerId') {

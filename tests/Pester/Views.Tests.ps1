@@ -38,7 +38,7 @@ BeforeAll {
         }
     }
 
-    # Binds in this process, so that its events can be told from others'.
+    # Binds in this process, so that its events can be distinguished from others'.
     function Invoke-Bind {
         param([string] $Address = '127.0.0.1', [int] $Port = 0, [int] $Times = 1)
         $ip = [ipaddress]$Address
@@ -538,7 +538,7 @@ Describe 'A real terminal' {
 
     BeforeEach {
         Skip-WithoutTracing
-        # A server that is told to end is there a little longer, and takes no more sessions.
+        # A server that was asked to end lives a little longer, but takes no more sessions.
         $server = "bindsnoop-$PID-$(Get-Random)"
         if (-not $tmux) {
             Skip-Test -Because 'there is no tmux on this machine'

@@ -251,7 +251,7 @@ function Get-OnlyError {
     $said[0]
 }
 
-# The four things a script can tell an error by, and that a user needs.
+# The four things by which a script recognizes an error, and which a user needs.
 function Assert-Error {
     param(
         [Parameter(Mandatory, Position = 0)] [System.Management.Automation.ErrorRecord] $ErrorRecord,
@@ -351,7 +351,7 @@ function Read-Stream {
     , $items
 }
 
-# Starts a script in a runspace of its own, and waits until it is tracing (as -Verbose tells) so many times.
+# Starts a script in a runspace of its own, and waits until it is tracing (as -Verbose shows) so many times.
 function Start-Traced {
     param(
         [Parameter(Mandatory, Position = 0)] [scriptblock] $Script,
@@ -386,7 +386,7 @@ function Wait-Tracing {
     }
 }
 
-# Waits for the end of such a script, and gives all that came of it.
+# Waits for the end of such a script, and gives the result.
 function Complete-Traced {
     param([Parameter(Mandatory, ValueFromPipeline)] $Traced, [double] $Seconds = 20, [switch] $Stop)
     process {

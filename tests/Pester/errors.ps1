@@ -86,7 +86,7 @@ function Assert-NotBound {
     $record.CategoryInfo.Category | Should -BeIn 'InvalidData', 'InvalidArgument'
 }
 
-# Back ends that do not work here, when they are asked for by name.
+# Back ends that do not work here, when they are requested by name.
 function Assert-BackendsRefused {
     param([Parameter(Mandatory)] [scriptblock] $Command)
     Skip-WithoutTracing

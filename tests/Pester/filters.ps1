@@ -1,7 +1,7 @@
 # The filters that all tracing cmdlets take: what each is given, and which of the binds it is to let through.
 # Wanted is asked of each truth line, which is $_ then. The Live ones do for a cmdlet that shares the code.
 
-# Everything that some filter tells from the rest.
+# Everything that some filter distinguishes.
 $filterTruth = @(
     'tcp4-any', 'tcp4-loopback', 'udp4-loopback', 'tcp6-any', 'tcp6-loopback', 'udp6-loopback', 'tcp6-mapped'
     'tcp4-specific', 'tcp6-specific', 'tcp4-port-zero', 'tcp4-port-65535', 'freebind4-nonlocal', 'freebind6-nonlocal'
@@ -117,7 +117,7 @@ $releaseCases = @(
 )
 
 # What of the truth is seen through the back end that is taken by default. Programs of the cgroup alone do not see raw
-# sockets, and then others run beside them only where failures or such a protocol are asked for.
+# sockets, and then others run beside them only where failures or such a protocol are requested.
 function Select-Visible {
     param([Parameter(Mandatory)] $Truth, [Parameter(Mandatory)] $Case)
     $usable = "$((Get-BindTraceSupport).Backends.Where{ $_.Usable }.Backend)"

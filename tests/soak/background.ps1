@@ -1,6 +1,6 @@
 <#
 .SYNOPSIS
-    Runs background traces for as long as a file is there, and tells what they received.
+    Runs background traces as long as a file exists, and reports what they received.
 .DESCRIPTION
     One trace lives from beginning to end and is drained all the time; others are started, read and removed
     beside it. The last line is JSON.

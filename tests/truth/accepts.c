@@ -77,7 +77,7 @@ static int accept_and_report(const struct accept_call *call)
 	read_socket(told, &record.socket);
 	if (record.socket.netns == 0)
 		record.socket.netns = netns_at_making(call->fd);
-	// What was accepted is gone, and nothing tells which it was.
+	// The accepted connection is gone, and nothing shows which it was.
 	record.socket.inodeUnknown = call->badAddress;
 	struct sockaddr_storage name = {.ss_family = 0};
 	socklen_t length = sizeof name;
@@ -85,7 +85,7 @@ static int accept_and_report(const struct accept_call *call)
 	set_address(&name, &record.hasLocal, record.localAddress, &record.localPort, got);
 	if (result >= 0) {
 		length = sizeof name;
-		// A connection that is gone already has no peer any more; the call itself still told of one.
+		// A connection that is gone already has no peer any more; the call itself still reported one.
 		got = getpeername(result, (struct sockaddr *)&name, &length) == 0;
 		set_address(got ? &name : &peerRoom, &record.hasRemote, record.remoteAddress, &record.remotePort,
 			got || !(call->noAddress || call->badAddress));
@@ -651,7 +651,7 @@ static void uring_error(const struct accept_case *c)
 static void uring_async(const struct accept_case *c)
 {
 	struct ring ring;
-	need_kernel(5, 12, "the threads of io_uring cannot be told");
+	need_kernel(5, 12, "the threads of io_uring cannot be identified");
 	open_ring(&ring, 0, RING_ACCEPT);
 	int fd = listener4(c->port);
 	client4(c->port);
@@ -663,7 +663,7 @@ static void uring_async(const struct accept_case *c)
 static void uring_sqpoll(const struct accept_case *c)
 {
 	struct ring ring;
-	need_kernel(5, 12, "the threads of io_uring cannot be told");
+	need_kernel(5, 12, "the threads of io_uring cannot be identified");
 	open_ring(&ring, RING_SQPOLL, RING_ACCEPT);
 	int fd = listener4(c->port);
 	client4(c->port);

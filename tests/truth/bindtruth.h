@@ -9,19 +9,19 @@
 //   via              "syscall", "io_uring", "int80" or "socketcall"
 //   pid tid ppid     as the initial process namespace (that of the program's start) numbers them
 //   uid gid          the real ids, again as seen from outside; euid, egid the effective ones
-//   comm             string; null where the bytes are not UTF-8, since JSON then has no exact form for them
+//   comm             string; null if the bytes are not UTF-8, since JSON then has no exact form for them
 //   commHex          string, the exact bytes, lower case
 //   family           "IPv4"/"IPv6", of the socket; without a socket of the sockaddr; else null
 //   socketFamily     the AF_ number of the socket, null without one
 //   type             "STREAM", "DGRAM", "RAW", "SEQPACKET", "DCCP"…, null without a socket
 //   protocol         SO_PROTOCOL, 0 without a socket
 //   requestedFamily  the AF_ number in the sockaddr, null if it could not be read
-//   requestedAddress string, and requestedPort: null where the length given is shorter than the family's
+//   requestedAddress string, and requestedPort: null if the length given is shorter than the family's
 //                    sockaddr, the memory is unreadable, or the sockaddr is not of an IP family. The sockaddr's
 //                    own family says how to read it; AF_UNSPEC is read as the socket's family
 //   addressLength    the third argument of the call
 //   address, port    after the call: of getsockname on success, as requested on failure. The port of a raw
-//                    socket is 0 (getsockname would tell the protocol number there)
+//                    socket is 0 (getsockname would report the protocol number there)
 //   scopeId          as requested
 //   v6only           bool, IPV6_V6ONLY before the call; v6onlyAfter after it: the kernel sets it itself when
 //                    an IPv6 socket is bound to an address that is neither :: nor mapped
@@ -29,8 +29,8 @@
 //   error, errorName 0 and null on success
 //   ifindex, ifname  of SO_BINDTODEVICE after the call (0 and null without), ifindexBefore before it: binding
 //                    a link-local address with a scope id sets it
-//   inode            of the socket, after the call; 0 without a socket, null where unknown
-//   netns, mntns     inodes, of the calling thread; socketNetns that of the socket (null where unknown)
+//   inode            of the socket, after the call; 0 without a socket, null if unknown
+//   netns, mntns     inodes, of the calling thread; socketNetns that of the socket (null if unknown)
 //   cgroupId         inode of the version 2 cgroup, null if it is not reachable; cgroupPath string
 //   shown            bool: false for what a tracer of IP binds must never show
 //
@@ -52,11 +52,11 @@
 // errorName, ifindex, ifname and shown (of the socket before the call, and its ifindex), and have
 //
 //   address, port    of getsockname after the call
-//   backlog          as asked for
+//   backlog          as requested
 //   limit            what the kernel took of it: 0 of a socket that does not listen afterwards, null after a failure
-//   atLimit          bool, whether as much as net.core.somaxconn or more was asked for
+//   atLimit          bool, whether as much as net.core.somaxconn or more was requested
 //   implicit         bool, whether the socket had no port before the call, and has one after it
-//   chosen           bool, whether nobody asked for the port by number
+//   chosen           bool, whether nobody requested the port by number
 //   already          bool, whether it listened before
 //
 // The lines of `release` share with `run` case, pid … cgroupPath, family, type, protocol, v6only, options, ifindex, ifname
@@ -66,9 +66,9 @@
 //   address, port    of getsockname before
 //   state            of the socket before, as BindSocket has it
 //   implicit         bool, whether listen() gave the socket its port
-//   timeWait         bool, whether the kernel keeps the port for the socket's connection; null of one that listens
+//   timeWait         bool, whether the kernel keeps the port for the socket's connection; null for one that listens
 //   boundLeast, boundMost
-//                    for how long it was bound, in nanoseconds; null where that is not measured
+//                    for how long it was bound, in nanoseconds; null if that is not measured
 //
 // A case that cannot be done prints {"case":NAME,"skipped":REASON} instead, and one that can be done in part
 // prints it after the lines of that part. A reason that begins with "broken:" is a fault of this program,
@@ -103,7 +103,7 @@
 #define SOCK_DCCP 6
 #endif
 
-// ---- report.c: facts, and the lines that tell them
+// ---- report.c: facts, and the lines that report them
 
 enum via { VIA_SYSCALL, VIA_URING, VIA_INT80, VIA_SOCKETCALL };
 enum call { CALL_BIND, CALL_LISTEN, CALL_CONNECT, CALL_ACCEPT, CALL_ACCEPT4 };

@@ -1,5 +1,5 @@
 // The cases of bind(), each with ports of its own, so that a test can filter by them. The table at the end is
-// the list: name, first port, what is done. Ports are 20000 to 20999 but for the few that must be privileged.
+// the list: name, first port, what is done. Ports are 20000 to 20999 except for the few that must be privileged.
 
 #include "bindtruth.h"
 
@@ -388,7 +388,7 @@ static void hidden_unix(const struct bind_case *c)
 	// Only the sockaddr looks like IP here.
 	struct place place = place_of("127.0.0.1", c->port);
 	hide(open_socket(AF_UNIX, SOCK_STREAM, 0), &place.address, place.length);
-	// Nothing tells what this was to be.
+	// Nothing shows what this was meant to be.
 	hide(-1, &name, (int)offsetof(struct sockaddr_un, sun_path) + 1 + length);
 }
 
@@ -557,7 +557,7 @@ static int wait_for(pid_t child)
 }
 
 // The result of a child that did nothing after its bind: its exit status is the error, and as it had no time to
-// ask for its address, it asked for one that leaves no choice.
+// ask for its address, it requested one that leaves no choice.
 static void finish_for_child(struct bind_record *record, int error)
 {
 	if (error < 0)

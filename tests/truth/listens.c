@@ -52,7 +52,7 @@ static bool is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
 }
 
-// The kernel itself tells the limit of a TCP socket that listens.
+// The kernel itself reports the limit of a TCP socket that listens.
 static void check_limit(const struct listen_call *call, const struct listen_record *record)
 {
 	struct tcp_info info = {.tcpi_sacked = 0};

@@ -17,7 +17,7 @@ static int usage(void)
 		"       bindtruth release [CASE...]        bind sockets and let go of their ports, one line for each\n"
 		"       bindtruth release --list [--ports] the cases of release\n"
 		"       bindtruth load [--count N] [--threads T] [--fail | --listen | --close | --unbound] [--seconds S]\n"
-		"                                          bind in a loop, tell how long a bind takes\n"
+		"                                          bind in a loop, report how long a bind takes\n"
 		"       bindtruth churn [--processes N] [--seconds S] [--life MS] [--pace MS] [--cgroups DIRECTORY]\n"
 		"                                          processes that come and go, and bind\n"
 		"       bindtruth crowd THREADS           wait in accept(); connect to each for every line of the input\n"

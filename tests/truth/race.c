@@ -131,7 +131,7 @@ static unsigned port_of(int fd)
 }
 
 // The line that all of these end with: which sockets were bound (or accepted, by their peers' ports), and which port each of
-// them asked for, as what came of it shows; or which listened, with which backlog.
+// them requested, according to the result; or which listened, with which backlog.
 static bool first;
 
 static void tell_begin(void)

@@ -509,7 +509,7 @@ static void is_reset(const struct call_case *c)
 	finish(&ends.listener);
 }
 
-// The kernel takes the port, which was not asked for by number, with the connection.
+// The kernel takes the port, which was not requested by number, with the connection.
 static void is_reset_chosen(const struct call_case *c)
 {
 	struct ends ends = connection(c->port, 0);

@@ -1,4 +1,4 @@
-// Facts about the caller and its socket, and the JSON lines that tell them.
+// Facts about the caller and its socket, and the JSON lines that report them.
 
 #include "bindtruth.h"
 
@@ -335,7 +335,7 @@ static bool option_of(int fd, int which, int family)
 	// Raw IPv6 sockets do not know SOL_IP.
 	if (!known && family == AF_INET6 && which < 2)
 		on = flag_of(fd, SOL_IPV6, which == 0 ? IPV6_FREEBIND : IPV6_TRANSPARENT, &known);
-	// MPTCP sockets take some of these but do not tell them; then what was set is what is known.
+	// MPTCP sockets take some of these but do not report them; then what was set counts.
 	return known ? on : option_asked(fd, which);
 }
 

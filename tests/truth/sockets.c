@@ -1,10 +1,10 @@
-// `bindtruth sockets`: sockets of every kind, kept until the end of the input, with a line for each that tells
+// `bindtruth sockets`: sockets of every kind, kept until the end of the input, with a line for each that reports
 // what is true of it. A case is a process of its own, in one private network namespace for all; several hold a
 // socket together where that is the case. What a line has, beside bindtruth.h's names for the same things:
 //
 //   state            as BindSnoop names it
 //   remoteAddress, remotePort  null if not connected
-//   inode            null of a socket without a descriptor, as are options, v6only, uid
+//   inode            null for a socket without a descriptor, as are options, v6only, uid
 //   backlog, backlogLimit      null if not listening
 //   heldBy           "Process", or what keeps a socket that no process holds
 //   owners           objects of pid and fd
@@ -127,7 +127,7 @@ static void show(const char *name, int fd, const char *state)
 	show_as(name, fd, state, "Process");
 }
 
-// The same where the backlog cannot be asked for, but is known.
+// The same where the backlog cannot be requested, but is known.
 static void show_listening(const char *name, int fd, unsigned backlog, unsigned limit)
 {
 	struct socket_line line = {.name = name, .state = "Listen", .heldBy = "Process", .hasDescriptor = true, .netns = own_netns(),

@@ -5,11 +5,11 @@
 //   pid, inode, netns, uid     of the socket; uid is who made it, inode 0 without a socket
 //   protocol, address, port, v6only, reuseAddress, reusePort, ifindex    of the bind, as it was asked for
 //   traced           whether bind() is the call that fails, and not listen()
-//   asked            whether the same can be asked of what is there: all of its reasons outlast the call
+//   asked            whether the same question can be asked without a call: all of its reasons outlast the call
 //   expected, error, errorName  the error that the case is made for, and the one that came; 0 and null on success
 //   cause            as BindSnoop names it; "" on success
 //   holders          the sockets at fault, and no others: objects of heldBy as BindSnoop names it, pids, and inode,
-//                    which is null of sockets that nobody has a descriptor of
+//                    which is null for sockets that nobody has a descriptor of
 //   fleeting         the holder is closed as soon as the bind has failed
 //
 // A bind that succeeds is undone before the next line.

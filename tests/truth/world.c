@@ -114,7 +114,7 @@ void open_cgroup_root(void)
 
 // ---- the network
 
-// Sockets without an address of their own: a set-up bind would be an event that no line tells of.
+// Sockets without an address of their own: a set-up bind would be an event without a line.
 static bool talk(struct nlmsghdr *message)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -211,7 +211,7 @@ bool enter_private_network(void)
 	unsigned lo = ifindex_of("lo");
 	if (!add_address((int)lo, "10.77.0.1", 32))
 		skip("adding 10.77.0.1 to lo: %s", error_name(errno));
-	// Not there without IPv6, and then not asked for.
+	// Not there without IPv6, and then not requested.
 	add_address((int)lo, "fd77::1", 128);
 	add_address((int)lo, "fe80::1", 64);
 	return true;
@@ -294,7 +294,7 @@ void become(uid_t uid, gid_t gid)
 
 // ---- sockets
 
-// What is known of a descriptor from its making, for what the kernel will not tell later.
+// What is known of a descriptor from its making, for what the kernel does not report later.
 static struct { unsigned char options; uint64_t netns; } made[1024];
 
 int open_socket(int family, int type, int protocol)

@@ -65,7 +65,7 @@ vm_prune() {
     find "$1" -mindepth 1 -maxdepth 1 -name "$2" -mmin +1440 -exec rm -rf {} +
 }
 
-# What goes into an image is told by the text of what makes it.
+# What goes into an image is identified by the text of what makes it.
 vm_hash() {
     sha256sum | cut -c 1-12
 }
@@ -112,7 +112,7 @@ vm_newest_release() {
     mapfile -t names < <(debian_apt apt-cache pkgnames linux-image- |
         grep -E "^linux-image-${pattern}[.][0-9].*-cloud-$debian_architecture\$")
     ((${#names[@]} > 0)) || return 0
-    # madison tells the suite a package comes from: a line must not wander to
+    # madison shows the suite of a package: a line must not wander to
     # another suite's build of the same version.
     debian_apt apt-cache madison "${names[@]}" |
         awk -v suite="$suite/" '{ name = $1; sub(/^linux-image-/, "", name) } index($0, " " suite) { print name }' |
@@ -208,7 +208,7 @@ vm_kernel_build() (
 
     # Lists "insmod FILE" in loading order; "builtin NAME" for what needs none.
     # Kernels differ in what of virtio is a module, so nothing is named that
-    # the kernel's own dependency list can tell.
+    # the kernel's own dependency list shows.
     vm_modprobe() {
         modprobe -d "$work/deb" -S "$release" --show-depends "$@" 2>/dev/null |
             awk '$1 == "insmod" { print $2 }'
@@ -482,7 +482,7 @@ vm_pwsh_image() {
     # shellcheck disable=SC2016 # PowerShell's variables
     IFS='|' read -r home version pester < <(pwsh -NoLogo -NoProfile -NonInteractive -Command \
         '$p = Get-Module -ListAvailable Pester | Sort-Object Version -Descending | Select-Object -First 1; "$PSHOME|$($PSVersionTable.PSVersion)|$($p.ModuleBase)"') ||
-        die "pwsh does not tell where it is installed"
+        die "pwsh does not report where it is installed"
     [[ -n $pester ]] || say "no Pester module found; the guest gets PowerShell alone"
     image=$vm_cache/pwsh-$(
         {

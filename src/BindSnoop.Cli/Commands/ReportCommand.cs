@@ -43,7 +43,7 @@ internal sealed class ReportCommand
         ReportFile? output = path is null ? null : UsageException.For(p => new ReportFile(p), path);
         BindReport report = new(parsed.GetValue(_title), parsed.GetValue(_policy) is { } policy ? ReadPolicy(policy) : null);
 
-        // The tracer in front of a pipe gets the same Ctrl-C, and still has something to hand over.
+        // The tracer in front of a pipe gets the same Ctrl-C, and still has something to deliver.
         using Termination? termination = files.Contains(StandardInput) ? new() : null;
         bool isWhole = true;
         foreach (string file in files)

@@ -48,7 +48,7 @@ internal sealed class RunOptions
     /// <param name="maxEvents">How many events to print at most.</param>
     /// <param name="json">As JSON.</param>
     /// <param name="heading">What stands above them.</param>
-    /// <exception cref="UsageException">A number of events is asked for, of which there are none.</exception>
+    /// <exception cref="UsageException">--max-events was given, but counts have no events.</exception>
     public static Action<IReadOnlyList<BindCount>> CountWriter(OutputBuffer output, long maxEvents, bool json, string heading)
     {
         if (maxEvents != long.MaxValue)
@@ -64,7 +64,7 @@ internal sealed class RunOptions
     }
 
     /// <summary>Refuses explanations of calls that are counted.</summary>
-    /// <exception cref="UsageException">They are asked for.</exception>
+    /// <exception cref="UsageException">Both options were given.</exception>
     public static void RefuseExplainedCounts(bool explain)
     {
         if (explain)
@@ -120,7 +120,7 @@ internal sealed class RunOptions
             : throw Invalid("InvalidBufferSize", text, "a size", "Give a power of two such as 65536, 512K or 16M.");
     }
 
-    /// <summary>What is thrown for a value that is wrong.</summary>
+    /// <summary>The error for a wrong value.</summary>
     public static TraceException Invalid(string errorId, string text, string what, string remedy) =>
         new(errorId, TraceErrorKind.InvalidArgument, $"'{DisplayText.Escape(text)}' is not {what}.", remedy, text);
 }

@@ -90,7 +90,7 @@ internal sealed class TopCommand
         {
             while (!termination.IsRequested && !screen.HasEnded)
             {
-                // Without a key or a call this sleeps: then there is nothing new to show. While it stands still, calls wake nobody.
+                // This sleeps until there is a key or a call to show. While the screen is paused, calls wake no one.
                 WaitHandle.WaitAny(screen.IsPaused ? wakers[..1] : wakers);
                 if (!pressed.IsSet)
                 {

@@ -45,7 +45,7 @@ internal sealed class OtlpLogRecord : IReadOnlyList<KeyValuePair<string, object?
     {
     }
 
-    /// <summary>What has no name here, and what there is nothing to say of, is left out.</summary>
+    /// <summary>Fields without a name here or without a value are left out.</summary>
     private void Add(string? name, object? value)
     {
         if (name is not null && value is not (null or ""))

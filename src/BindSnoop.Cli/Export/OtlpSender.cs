@@ -110,7 +110,7 @@ internal sealed class OtlpSender(string what, string url, bool patient) : IDispo
     }
 
     /// <summary>How long the receiver asks to be left alone (RFC 9110, 10.2.3), and a little more by chance; null if it does not ask.</summary>
-    /// <param name="asked">What the receiver asked for.</param>
+    /// <param name="asked">What the receiver requested.</param>
     /// <param name="now">The time.</param>
     /// <param name="chance">From 0 to 1.</param>
     internal static TimeSpan? PauseAsked(RetryConditionHeaderValue? asked, DateTimeOffset now, double chance)

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace BindSnoop.Cli.Output;
 
-/// <summary>What is for the user and not part of the output: standard error, a line at a time.</summary>
+/// <summary>Messages to the user, which are not part of the output: lines on standard error.</summary>
 internal static class Messages
 {
     public static void Write(string message)
@@ -10,7 +10,7 @@ internal static class Messages
         StringBuilder safe = new(message.Length + 1);
         foreach (char c in message)
         {
-            // Texts of others were made readable where they came in; this is for those that were not.
+            // Foreign text was escaped where it came in; this is for any that was not.
             safe.Append(char.IsControl(c) && c != '\n' ? '?' : c);
         }
 

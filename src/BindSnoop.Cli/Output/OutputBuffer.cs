@@ -85,7 +85,7 @@ internal sealed class OutputBuffer(IByteSink sink) : IBufferWriter<byte>
         }
     }
 
-    /// <summary>Writes all that has gathered.</summary>
+    /// <summary>Writes everything buffered.</summary>
     public void Flush()
     {
         int length = _length;

@@ -33,7 +33,7 @@ internal sealed class Terminal : IDisposable
         [
             PosixSignalRegistration.Create(WindowChanged, _ => Redraw(onResize)),
 
-            // Ctrl-Z gives it back until the program goes on.
+            // Ctrl-Z gives it back until the program continues.
             PosixSignalRegistration.Create(Stop, _ => Write(Leave)),
             PosixSignalRegistration.Create(Continue, _ =>
             {

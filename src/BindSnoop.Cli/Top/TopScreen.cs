@@ -25,7 +25,7 @@ internal sealed class TopScreen(TopCounts counts)
     /// <summary>The column by which they are sorted.</summary>
     public TopColumn Order { get; set; }
 
-    /// <summary>Whether the screen stands still; counting goes on.</summary>
+    /// <summary>Whether the screen is paused; counting continues.</summary>
     public bool IsPaused { get; private set; }
 
     /// <summary>Whether the user has had enough.</summary>

@@ -17,7 +17,7 @@ public abstract class BindPolicyCommand : TraceCommand
     [AllowNull]
     public PSObject? InputObject { get; set; }
 
-    /// <summary>Background traces whose events are wanted; each event is handed over once.</summary>
+    /// <summary>Background traces whose events are wanted; each event is delivered once.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public BindTrace[] Trace { get; set; } = [];
@@ -161,7 +161,7 @@ public abstract class BindPolicyCommand : TraceCommand
         }
     }
 
-    /// <summary>Says that something is not in order, and goes on.</summary>
+    /// <summary>Reports an error, and continues.</summary>
     private protected void TakeError(TraceException exception)
     {
         IsIncomplete = true;

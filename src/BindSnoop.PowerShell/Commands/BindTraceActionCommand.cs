@@ -1,6 +1,6 @@
 namespace BindSnoop.PowerShell;
 
-/// <summary>What does something to background traces, and can be asked what it would do.</summary>
+/// <summary>A cmdlet that changes background traces, with -WhatIf and -Confirm.</summary>
 public abstract class BindTraceActionCommand : BindTraceInputCommand
 {
     /// <inheritdoc/>

@@ -26,7 +26,7 @@ public sealed class ExportBindReportCommand : TraceCommand
     [AllowNull]
     public PSObject? InputObject { get; set; }
 
-    /// <summary>Background traces whose events or counts are wanted; each event is handed over once.</summary>
+    /// <summary>Background traces whose events or counts are wanted; each event is delivered once.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public BindTrace[] Trace { get; set; } = [];

@@ -162,7 +162,7 @@ public abstract class FilterCommand : TraceCommand
         }
     }
 
-    /// <summary>The same events as without a progress bar: a reading that is interrupted goes on where it was.</summary>
+    /// <summary>The same events as without a progress bar: a reading that is interrupted continues where it was.</summary>
     private IEnumerable<TEvent> Read<TEvent>(Tracer<TEvent> tracer, ProgressBar bar)
         where TEvent : TraceEvent
     {

@@ -3,7 +3,7 @@ using BindSnoop.PowerShell.Completion;
 
 namespace BindSnoop.PowerShell;
 
-/// <summary>Streams calls of bind() as they happen, or hands over what a background trace has collected.</summary>
+/// <summary>Streams calls of bind() as they happen, or delivers what a background trace has collected.</summary>
 [Cmdlet(VerbsCommon.Get, "BindEvent", DefaultParameterSetName = LiveSet)]
 [OutputType(typeof(BindEvent))]
 public sealed class GetBindEventCommand : BindFilterCommand
@@ -38,7 +38,7 @@ public sealed class GetBindEventCommand : BindFilterCommand
     [ValidateRange(1, long.MaxValue)]
     public long MaxEvents { get; set; } = long.MaxValue;
 
-    /// <summary>Background traces whose events are wanted; each event is handed over once.</summary>
+    /// <summary>Background traces whose events are wanted; each event is delivered once.</summary>
     [Parameter(ParameterSetName = TraceSet, Mandatory = true, ValueFromPipeline = true)]
     public BindTrace[] Trace { get; set; } = [];
 
@@ -48,7 +48,7 @@ public sealed class GetBindEventCommand : BindFilterCommand
     [SupportsWildcards]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Goes on with the events that come, until the trace is stopped.</summary>
+    /// <summary>Continues with new events until the trace is stopped.</summary>
     [Parameter(ParameterSetName = TraceSet)]
     [Parameter(ParameterSetName = NameSet)]
     public SwitchParameter Wait { get; set; }

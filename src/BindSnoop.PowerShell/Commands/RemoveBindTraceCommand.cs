@@ -2,7 +2,7 @@ using System.Management.Automation;
 
 namespace BindSnoop.PowerShell;
 
-/// <summary>Stops background traces and frees them, with all that they collected.</summary>
+/// <summary>Stops background traces, and discards everything they collected.</summary>
 [Cmdlet(VerbsCommon.Remove, "BindTrace", DefaultParameterSetName = "Name", SupportsShouldProcess = true)]
 public sealed class RemoveBindTraceCommand : BindTraceActionCommand
 {

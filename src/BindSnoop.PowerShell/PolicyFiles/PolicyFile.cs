@@ -10,7 +10,7 @@ internal static class PolicyFile
     private const string Psd1 = ".psd1";
     private const string Json = ".json";
 
-    // Who says -Force has looked at what is there.
+    // With -Force, the caller knows what is replaced.
     private static readonly OutputKind s_kind = new("Policy", "a policy", Beginning: null, Mode: null);
 
     /// <summary>Reads a policy.</summary>

@@ -56,7 +56,7 @@ internal static class Psd1Writer
                 text.Append(separator == "@(" ? "@()" : ")");
                 break;
             case JsonValueKind.String:
-                // What a process calls itself is in it: with every quote that PowerShell knows doubled, it stays text.
+                // Names that processes choose are in it: doubling every quote that PowerShell knows keeps them text.
                 text.Append('\'').Append(CodeGeneration.EscapeSingleQuotedStringContent(element.GetString())).Append('\'');
                 break;
             default:

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace BindSnoop.Abi;
 
-/// <summary>From the bytes that the kernel handed over to a sample.</summary>
+/// <summary>From the bytes that the kernel delivered to a sample.</summary>
 internal static class SampleBytes
 {
     /// <exception cref="TraceException"><c>InvalidRecord</c>: there are not as many as a record has.</exception>
@@ -18,7 +18,7 @@ internal static class SampleBytes
         return ref MemoryMarshal.AsRef<TSample>(bytes);
     }
 
-    /// <summary>The bytes that the kernel would hand over.</summary>
+    /// <summary>The bytes that the kernel would deliver.</summary>
     public static byte[] Of<TSample>(in TSample sample)
         where TSample : unmanaged => MemoryMarshal.AsBytes(new ReadOnlySpan<TSample>(in sample)).ToArray();
 

@@ -10,7 +10,7 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>The back end in use.</summary>
     public abstract Backend Backend { get; }
 
-    /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
+    /// <summary>Which of the requested calls the back end does not see; empty if it sees all.</summary>
     public abstract string Blind { get; }
 
     /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
@@ -58,10 +58,10 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>Proves again that it works; null if it has ended.</summary>
     public abstract TraceProof? ProveAgain();
 
-    /// <summary>What became of the calls so far.</summary>
+    /// <summary>The outcomes of the calls so far.</summary>
     public abstract TraceStatistics ReadStatistics();
 
-    /// <summary>What has become of cgroups of its filter that was not reported before.</summary>
+    /// <summary>What has happened to cgroups of its filter that was not reported before.</summary>
     public virtual IReadOnlyList<string> ReadWarnings() => [];
 
     /// <summary>How many events it got from the kernel, or calls it counted there.</summary>

@@ -66,7 +66,7 @@ public sealed class BindTrace : IDisposable
     public Exception? Error => _trace.Error;
 
     /// <summary>
-    /// The same as an error for the taker of its events: what it collected is not all there was. Null if it did
+    /// The same as an error for whoever takes its events: they are incomplete. Null if it did
     /// not fail.
     /// </summary>
     public TraceException? Failure => Error is not { } error ? null : new(
@@ -80,7 +80,7 @@ public sealed class BindTrace : IDisposable
     /// <summary>The back end in use.</summary>
     public Backend Backend => _trace.Backend;
 
-    /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
+    /// <summary>Which of the requested calls the back end does not see; empty if it sees all.</summary>
     public string Blind => _trace.Blind;
 
     /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
@@ -168,7 +168,7 @@ public sealed class BindTrace : IDisposable
         }
     }
 
-    /// <summary>Makes it prove again that it sees what happens, by calls of this process, as before it began; none of them is in what it collects.</summary>
+    /// <summary>Makes the trace prove again that it sees calls, by calls of this process, as before it started; none of these is collected.</summary>
     /// <exception cref="TraceException"><c>TraceNotRunning</c>: it has ended.</exception>
     public BindTraceTest Test() => _trace.ProveAgain() is { } proof ? new(Name, Mode, Backend, proof) : throw new TraceException(
         "TraceNotRunning",
@@ -208,7 +208,7 @@ public sealed class BindTrace : IDisposable
     }
 
     /// <summary>
-    /// What has become of cgroups of the filter that this did not give before, one sentence each: such as that one no
+    /// What has happened to the filter's cgroups since the last call, one sentence each, such as that one no
     /// longer exists.
     /// </summary>
     public IReadOnlyList<string> TakeWarnings()

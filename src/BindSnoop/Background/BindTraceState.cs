@@ -12,6 +12,6 @@ public enum BindTraceState
     /// <summary>Ended by an error.</summary>
     Failed,
 
-    /// <summary>Gone, with all that it had collected.</summary>
+    /// <summary>Gone, with everything it had collected.</summary>
     Removed,
 }

@@ -27,7 +27,7 @@ public sealed class BindTraceTest
     /// <summary>Its back end.</summary>
     public Backend Backend { get; }
 
-    /// <summary>True: all that was made arrived as it was. False: some did not. Null: nothing could be made.</summary>
+    /// <summary>True if all calls were reported correctly, false if not, null if none could be made.</summary>
     public bool? Proven { get; }
 
     /// <summary>How many calls were compared.</summary>

@@ -54,7 +54,7 @@ internal sealed class FailedCall
 
     public int ProtocolNumber { get; }
 
-    /// <summary>What was asked for, or is listened on; null if there was no whole address.</summary>
+    /// <summary>What was requested, or is listened on; null if there was no whole address.</summary>
     public IPAddress? Address { get; }
 
     /// <summary>Likewise; 0 leaves it to the kernel.</summary>
@@ -66,7 +66,7 @@ internal sealed class FailedCall
 
     public BindOptions Options { get; }
 
-    /// <summary>The user who made the socket; null where the call does not show it.</summary>
+    /// <summary>The user who made the socket; null if the call does not show it.</summary>
     public uint? SocketUid { get; }
 
     // An id of the machine's is another process's here.

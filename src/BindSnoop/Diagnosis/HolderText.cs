@@ -111,7 +111,7 @@ internal static class HolderText
         return $"{string.Join(", ", ways)}, or choose another port{Hint(claim, holders)}";
     }
 
-    /// <summary>What to stop: systemd itself goes on.</summary>
+    /// <summary>What to stop: systemd itself continues.</summary>
     private static string Stop(BindSocket socket)
     {
         string[] services = [.. socket.Owners.Where(o => !IsSystemd(o)).Select(o => o.Unit is { Length: > 0 } unit ? unit : $"pid {o.ProcessId}").Distinct()];

@@ -15,7 +15,7 @@ internal static class PortSearch
     private static readonly string[] s_causes =
         [BindCause.Listening, BindCause.KernelSocket, BindCause.ReusePortOtherUser, BindCause.Bound, BindCause.Connection, BindCause.TimeWait];
 
-    /// <summary>For a port that was asked for.</summary>
+    /// <summary>For a port that was requested.</summary>
     public static PortVerdict OfPort(BindClaim claim, IEnumerable<BindSocket> sockets)
     {
         List<BindSocket> certain = [];
@@ -48,7 +48,7 @@ internal static class PortSearch
     /// <summary>For port 0: whether the kernel finds one.</summary>
     public static PortVerdict OfAnyPort(BindClaim claim, NetworkState state, IReadOnlyList<BindSocket> sockets)
     {
-        // inet_csk_find_open_port() lets no options count, but for SO_REUSEADDR with ip_autobind_reuse; UDP's search does.
+        // inet_csk_find_open_port() lets no options count, except for SO_REUSEADDR with ip_autobind_reuse; UDP's search does.
         if (claim.Rules != ConflictRules.Datagram)
         {
             claim = claim with { ReuseAddress = claim.ReuseAddress && state.AutobindReuses, ReusePort = false };

@@ -70,14 +70,14 @@ public sealed class AcceptEvent : TraceEvent
     /// <summary>The name of <see cref="LocalPort"/> in the machine's services database; empty if it has none.</summary>
     public string ServiceName => Services.NameOf(LocalPort, ProtocolNumber);
 
-    /// <summary>The peer's address; null of a failed call.</summary>
+    /// <summary>The peer's address; null for a failed call.</summary>
     public string? RemoteAddress =>
         ErrorCode == 0 ? AddressText(_sample.RemoteAddress, _sample.AddressFamily, _sample.InterfaceIndex) : null;
 
     /// <summary>The peer's port; 0 of a failed call.</summary>
     public int RemotePort => _sample.RemotePort;
 
-    /// <summary><see cref="RemoteAddress"/> and <see cref="RemotePort"/> in one; null of a failed call.</summary>
+    /// <summary><see cref="RemoteAddress"/> and <see cref="RemotePort"/> in one; null for a failed call.</summary>
     public string? RemoteEndpoint => EndpointText(RemoteAddress, RemotePort);
 
     /// <summary>The interface that the socket is bound to, or 0.</summary>

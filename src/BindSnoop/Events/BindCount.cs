@@ -20,7 +20,7 @@ public sealed class BindCount
     /// <summary>The kind of event that was counted.</summary>
     internal EventDefinition Kind { get; }
 
-    /// <summary>The address bound, or that was refused; null where the call named none.</summary>
+    /// <summary>The address bound, or that was refused; null if the call named none.</summary>
     public string? Address => _key.NamedFamily == BindEvent.NoAddress
         ? null
         : TraceEvent.AddressText(_key.Address, _key.NamedFamily, _key.InterfaceIndex);

@@ -4,7 +4,7 @@ using BindSnoop.Names;
 
 namespace BindSnoop;
 
-/// <summary>Socket options that decide what a bind may do; the values are those of the sample.</summary>
+/// <summary>Socket options that determine whether a bind succeeds; the values are those of the sample.</summary>
 [Flags]
 public enum BindOptions
 {
@@ -112,13 +112,13 @@ public sealed class BindEvent : TraceEvent
     /// <summary>The name of <see cref="Port"/> in the machine's services database; empty if it has none.</summary>
     public string ServiceName => Services.NameOf(Port, ProtocolNumber);
 
-    /// <summary>The address asked for; null if the call gave no whole IPv4 or IPv6 address.</summary>
+    /// <summary>The address requested; null if the call gave no whole IPv4 or IPv6 address.</summary>
     public string? RequestedAddress =>
         _sample.Requested.Family == NoAddress
             ? null
             : AddressText(_sample.Requested.Address, _sample.Requested.Family, _sample.Requested.ScopeId);
 
-    /// <summary>The port asked for; 0 asks the kernel to choose.</summary>
+    /// <summary>The port requested; 0 asks the kernel to choose.</summary>
     public int RequestedPort => _sample.Requested.Port;
 
     /// <summary>The socket's options at the time of the call.</summary>
@@ -150,7 +150,7 @@ public sealed class BindEvent : TraceEvent
 
     /// <summary>
     /// The name of the container that the port is published for, where docker-proxy, dockerd, rootlessport, slirp4netns or pasta
-    /// binds it in the place of one of the system's engines; looked up when asked for. Empty of other processes, null of those and
+    /// binds it in the place of one of the system's engines; looked up when read. Empty for other processes, null for those and
     /// of other programs that publish ports if it could not be found out.
     /// </summary>
     public string? PublishedFor => Published.Name;

@@ -96,22 +96,22 @@ public sealed class BindSocket
     /// <summary>How many may wait; null if the socket does not listen, or where this way of looking does not show it.</summary>
     public long? BacklogLimit => IsListening && _known.HasFlag(SocketFacts.BacklogLimit) ? _sample.BacklogLimit : null;
 
-    /// <summary>The options that decide what others may bind; null where this way of looking does not show them.</summary>
+    /// <summary>The options that decide what others may bind; null if this way of looking does not show them.</summary>
     public BindOptions? Options => _known.HasFlag(SocketFacts.Options) ? (BindOptions)_sample.Options : null;
 
     /// <summary>The options as bindsnoop shows them: a letter of FTNRr for each that is set, a dot for one that is not, ? if not known.</summary>
     public string OptionString => Options is { } options ? BindEvent.OptionText(options) : "?????";
 
-    /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone; null where this way of looking does not show it.</summary>
+    /// <summary>IPV6_V6ONLY: an IPv6 socket that leaves IPv4 alone; null if this way of looking does not show it.</summary>
     public bool? IPv6Only => _known.HasFlag(SocketFacts.Ipv6Only) ? _sample.Ipv6Only != 0 : null;
 
-    /// <summary>The interface that the socket is bound to, or 0; null where this way of looking does not show it.</summary>
+    /// <summary>The interface that the socket is bound to, or 0; null if this way of looking does not show it.</summary>
     public int? InterfaceIndex => _known.HasFlag(SocketFacts.Interface) ? (int)_sample.InterfaceIndex : null;
 
     /// <summary>Its name in the socket's network namespace; empty if there is none or it could not be found out.</summary>
     public string InterfaceName { get; }
 
-    /// <summary>The user who made the socket, as the host numbers it; null where the kernel no longer knows.</summary>
+    /// <summary>The user who made the socket, as the host numbers it; null if the kernel no longer knows.</summary>
     public uint? Uid => _known.HasFlag(SocketFacts.Uid) ? _sample.Uid : null;
 
     /// <summary>The name of <see cref="Uid"/> on this machine, or the number; empty if not known.</summary>
@@ -126,7 +126,7 @@ public sealed class BindSocket
     /// <summary>When the process of <see cref="ProcessId"/> started, in local time.</summary>
     public DateTime? ProcessStartTime => Owners.Count > 0 ? Owners[0].StartTime : null;
 
-    /// <summary>The cgroup of the process of <see cref="ProcessId"/>; empty where it could not be found out.</summary>
+    /// <summary>The cgroup of the process of <see cref="ProcessId"/>; empty if it could not be found out.</summary>
     public string CgroupPath => Owners.Count > 0 ? Owners[0].CgroupPath : "";
 
     /// <summary>The system's unit of that process; empty if there is none, null if its cgroup is not known.</summary>
@@ -164,7 +164,7 @@ public sealed class BindSocket
 
     /// <summary>
     /// The name of the container that the port is published for, where docker-proxy, dockerd, Podman's conmon, rootlessport,
-    /// slirp4netns or pasta holds it in the place of one of the system's engines; looked up when asked for. Empty if none of them
+    /// slirp4netns or pasta holds it in the place of one of the system's engines; looked up when read. Empty if none of them
     /// does, null if that could not be found out.
     /// </summary>
     public string? PublishedFor => FirstOf(p => p.Name);

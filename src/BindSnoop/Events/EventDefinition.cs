@@ -14,7 +14,7 @@ internal abstract class EventDefinition(string call, string what)
     /// <summary>What they are of, as the beginning of a sentence.</summary>
     public string What { get; } = what;
 
-    /// <summary>Whether metrics show who asked for ports below 1024.</summary>
+    /// <summary>Whether metrics show who requested ports below 1024.</summary>
     public bool ClaimsPorts { get; init; }
 
     /// <summary>Whether there are failures among them.</summary>

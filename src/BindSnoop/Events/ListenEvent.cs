@@ -78,14 +78,14 @@ public sealed class ListenEvent : TraceEvent
 
     /// <summary>
     /// How many connections the call asked to queue, exactly as it was given: negative numbers ask for the most there can
-    /// be. Null where only <see cref="BacklogLimit"/> is known, as the kernel had cut the number to it before the back end
+    /// be. Null if only <see cref="BacklogLimit"/> is known, as the kernel had cut the number to it before the back end
     /// saw it.
     /// </summary>
     public int? Backlog => _sample.Flags.HasFlag(ListenFlags.BacklogKnown) ? _sample.Backlog : null;
 
     /// <summary>
     /// How many connections the kernel queues: <see cref="Backlog"/>, but at most net.core.somaxconn; 0 of an SCTP socket
-    /// that a backlog of 0 has taken out of listening. Null of a failed call.
+    /// that a backlog of 0 has taken out of listening. Null for a failed call.
     /// </summary>
     public long? BacklogLimit => ErrorCode == 0 ? _sample.BacklogLimit : null;
 
@@ -95,7 +95,7 @@ public sealed class ListenEvent : TraceEvent
     public bool Implicit => _sample.Flags.HasFlag(ListenFlags.Implicit);
 
     /// <summary>
-    /// Whether the kernel chose the port: bind() asked for port 0, or there was no bind(). Of an SCTP socket that had its port
+    /// Whether the kernel chose the port: bind() requested port 0, or there was no bind(). Of an SCTP socket that had its port
     /// before the call this is not known, and false.
     /// </summary>
     public bool PortChosen => _sample.Flags.HasFlag(ListenFlags.PortChosen);

@@ -92,8 +92,8 @@ public sealed class ReleaseEvent : TraceEvent
     public TimeSpan? BoundFor => _sample.BoundAt == 0 ? null : TimeSpan.FromTicks((KernelTime - (long)_sample.BoundAt) / TimeSpan.NanosecondsPerTick);
 
     /// <summary>
-    /// Whether the kernel goes on to keep the port for the socket's own connection, about a minute in TIME_WAIT, since this
-    /// end closed it first. Null of a socket that listened: what becomes of the connections that it accepted is not known.
+    /// Whether the kernel continues to keep the port for the socket's own connection, about a minute in TIME_WAIT, since this
+    /// end closed it first. Null for a socket that listened: what happens to the connections that it accepted is unknown.
     /// </summary>
     public bool? LeavesTimeWait => _sample.State == TcpStates.Listen ? null : _sample.Flags.HasFlag(ReleaseFlags.LeavesTimeWait);
 

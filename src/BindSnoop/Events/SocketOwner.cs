@@ -15,7 +15,7 @@ public sealed class SocketOwner
         Container = Containers.Of(CgroupPath);
     }
 
-    /// <summary>The process; in the initial PID namespace, but for what /proc alone shows, which has the reader's.</summary>
+    /// <summary>The process; in the initial PID namespace, except for what /proc alone shows, which has the reader's.</summary>
     public int ProcessId { get; }
 
     /// <summary>The name of the process's first thread, safe to print.</summary>
@@ -27,7 +27,7 @@ public sealed class SocketOwner
     /// <summary>When the process started, in local time; with <see cref="ProcessId"/> it names one process for good.</summary>
     public DateTime? StartTime { get; }
 
-    /// <summary>The process's cgroup in the version 2 hierarchy; empty where it could not be found out.</summary>
+    /// <summary>The process's cgroup in the version 2 hierarchy; empty if it could not be found out.</summary>
     public string CgroupPath { get; }
 
     /// <inheritdoc cref="TraceEvent.Unit"/>

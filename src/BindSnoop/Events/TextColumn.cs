@@ -2,23 +2,23 @@ using System.Globalization;
 
 namespace BindSnoop;
 
-/// <summary>When a column of text is there: if all is asked for that it is made for.</summary>
+/// <summary>When a column of text is there: if all is requested that it is made for.</summary>
 [Flags]
 internal enum ColumnUse
 {
     /// <summary>Always.</summary>
     Always = 0,
 
-    /// <summary>The time of day is asked for.</summary>
+    /// <summary>The time of day is requested.</summary>
     TimeOfDay = 1,
 
-    /// <summary>The time since the first line is asked for.</summary>
+    /// <summary>The time since the first line is requested.</summary>
     Seconds = 2,
 
-    /// <summary>Users are asked for.</summary>
+    /// <summary>Users are requested.</summary>
     Uid = 4,
 
-    /// <summary>Failures are asked for.</summary>
+    /// <summary>Failures are requested.</summary>
     Errors = 8,
 
     /// <summary>The columns are narrow.</summary>
@@ -74,7 +74,7 @@ internal sealed class TextColumn<T>(string field, CellSize size)
     /// <summary>How many spaces are between it and the next.</summary>
     public int Gap { get; init; } = 1;
 
-    /// <summary>What it shows, if not the field's value; null of it: nothing. The second value is the kernel's time of the first line, in microseconds.</summary>
+    /// <summary>What it shows, if not the field's value; null for it: nothing. The second value is the kernel's time of the first line, in microseconds.</summary>
     public Func<T, long, string?>? Cell { get; init; }
 }
 

@@ -10,7 +10,7 @@ using BindSnoop.Names;
 
 namespace BindSnoop;
 
-/// <summary>What every event has: when, who, and how it ended.</summary>
+/// <summary>What every event has: when it happened, who caused it, and how it ended.</summary>
 public abstract class TraceEvent
 {
     private static readonly LookUpCache<UInt128, string> s_comms = new(4096, Timeout.InfiniteTimeSpan);
@@ -59,7 +59,7 @@ public abstract class TraceEvent
     public virtual long KernelTime { get; }
 
     /// <summary>
-    /// Seconds since the first event that this event's trace handed out, by the same clock; 0 of that one,
+    /// Seconds since the first event that this event's trace emitted, by the same clock; 0 of that one,
     /// and of any that returned a moment before it on another processor. A number, for JSON has no time spans.
     /// </summary>
     public virtual double ElapsedSeconds => Math.Max(0, KernelTime - FirstKernelTime) / 1e9;
@@ -84,7 +84,7 @@ public abstract class TraceEvent
     /// <summary>The thread that made the call.</summary>
     public virtual int ThreadId { get; }
 
-    /// <summary>The process's parent at that moment; 0 where /proc shows the process and not its parent, as for getppid(2).</summary>
+    /// <summary>The process's parent at that moment; 0 if /proc shows the process and not its parent, as for getppid(2).</summary>
     public virtual int ParentProcessId { get; }
 
     /// <summary>
@@ -120,7 +120,7 @@ public abstract class TraceEvent
     /// <summary>The caller's cgroup in the version 2 hierarchy.</summary>
     public ulong CgroupId { get; }
 
-    /// <summary>Its path in the hierarchy; empty where it could not be found out.</summary>
+    /// <summary>Its path in the hierarchy; empty if it could not be found out.</summary>
     public string CgroupPath { get; }
 
     /// <summary>
@@ -139,7 +139,7 @@ public abstract class TraceEvent
     public string? SocketUnit { get; }
 
     /// <summary>
-    /// The service that systemd starts for <see cref="SocketUnit"/>, as its unit files say when asked for; empty without such a
+    /// The service that systemd starts for <see cref="SocketUnit"/>, according to its unit files when read; empty without such a
     /// unit, null if it is not known.
     /// </summary>
     public string? ActivatedUnit => SocketUnits.ServiceOf(SocketUnit);
@@ -184,12 +184,12 @@ public abstract class TraceEvent
     internal Task<BindFinding>? Finding { get; }
 
     /// <summary>
-    /// What was found out. Waits until it is known, some milliseconds after the call; null of what was not to be explained.
+    /// What was found out. Waits until it is known, some milliseconds after the call; null for what was not to be explained.
     /// </summary>
     private protected BindFinding? Found => Finding?.GetAwaiter().GetResult();
 
     /// <summary>
-    /// The program that the process runs now, looked up when asked for; empty once the process has ended, or where
+    /// The program that the process runs now, looked up when read; empty once the process has ended, or where
     /// /proc does not show it.
     /// </summary>
     public string ProcessPath => IsHostProcessId ? "" : Processes.PathOf(ProcessId, KernelTime);

@@ -15,7 +15,7 @@ internal readonly record struct AddressValue(AddressFamily Family, UInt128 Bits)
         return new AddressValue(address.AddressFamily, BinaryPrimitives.ReadUInt128BigEndian(bytes));
     }
 
-    /// <summary>An address as samples have it.</summary>
+    /// <summary>An address as samples show it.</summary>
     public static AddressValue Of(ReadOnlySpan<byte> bytes, int family) => new(
         family == (int)IPFamily.IPv4 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6,
         family == (int)IPFamily.IPv4 ? (UInt128)BinaryPrimitives.ReadUInt32BigEndian(bytes) << 96 : BinaryPrimitives.ReadUInt128BigEndian(bytes));

@@ -42,6 +42,6 @@ public sealed record SocketFilter
     /// <summary>States, by the names that <see cref="BindSocket.State"/> has, in any case.</summary>
     public IReadOnlyList<string> State { get; init; } = [];
 
-    /// <summary>Also what does not hold a port for itself: connections, open and closed. A state asked for is shown in any case.</summary>
+    /// <summary>Also what does not hold a port for itself: connections, open and closed. A state requested is shown in any case.</summary>
     public bool All { get; init; }
 }

@@ -56,7 +56,7 @@ public sealed record TraceFilter
     public IReadOnlyList<string> Cgroup { get; init; } = [];
 
     /// <summary>
-    /// Units of the system's systemd, such as nginx.service, that are running; each goes on being traced when it is started
+    /// Units of the system's systemd, such as nginx.service, that are running; each continues being traced when it is started
     /// again. Not together with <see cref="Cgroup"/>, and at most 64.
     /// </summary>
     public IReadOnlyList<string> Unit { get; init; } = [];

@@ -9,7 +9,7 @@ internal static class BindPrivilege
 
     /// <summary>
     /// Whether a process has CAP_NET_BIND_SERVICE over a network namespace, by the rules of the kernel's cap_capable():
-    /// in the user namespace that owns it or in an ancestor of that, or by having made one of them. Null where the process
+    /// in the user namespace that owns it or in an ancestor of that, or by having made one of them. Null if the process
     /// or the namespace cannot be looked at.
     /// </summary>
     public static bool? Of(string process, NetworkState state)
@@ -34,7 +34,7 @@ internal static class BindPrivilege
         return false;
     }
 
-    /// <summary>The user whose sockets a process makes: its file system user id; null where it is not to be seen.</summary>
+    /// <summary>The user whose sockets a process makes: its file system user id; null if it is not to be seen.</summary>
     public static uint? UserOf(string process) =>
         Field(Platform.ReadFile($"{process}/status"), "Uid:") is [_, _, _, var user] ? uint.Parse(user, CultureInfo.InvariantCulture) : null;
 

@@ -43,7 +43,7 @@ internal sealed unsafe class CgroupPath : IDisposable
         return new CgroupPath(directory, [.. path[^depth..]]);
     }
 
-    /// <summary>Walks down, and opens what the names lead to now; null where one of them is missing.</summary>
+    /// <summary>Walks down, and opens what the names lead to now; null if one of them is missing.</summary>
     /// <param name="before">Called before each step, with the id of the cgroup and how many names have led there.</param>
     public FileDescriptor? Open(Action<ulong, int> before)
     {

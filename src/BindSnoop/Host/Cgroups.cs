@@ -17,11 +17,11 @@ internal static unsafe class Cgroups
 
     private static readonly LookUpCache<int, string> s_mountPoint = new(1, Timeout.InfiniteTimeSpan);
 
-    /// <summary>Where cgroup v2 is mounted, on a hybrid host too; null where it is not.</summary>
+    /// <summary>Where cgroup v2 is mounted, on a hybrid host too; null if it is not.</summary>
     public static string? MountPoint => s_mountPoint.TryGet(0, out string? known) ? known : s_mountPoint.Remember(0, FindMountPoint());
 
     /// <summary>
-    /// The path in the hierarchy, as /proc/PID/cgroup has it ("/user.slice/…"), or nothing where the
+    /// The path in the hierarchy, as /proc/PID/cgroup shows it ("/user.slice/…"), or nothing if the
     /// cgroup is gone, cgroup v2 is not mounted, or CAP_DAC_READ_SEARCH is missing.
     /// </summary>
     public static string PathOf(ulong id) => (s_paths.TryGet(id, out string? known) ? known : s_paths.Remember(id, LookUp(id))) ?? "";
@@ -34,7 +34,7 @@ internal static unsafe class Cgroups
         let path = DisplayText.Escape(directory[MountPoint!.Length..])
         select (path, CgroupOwner.Of(path));
 
-    /// <summary>The path of a process's cgroup; nothing where the process has ended.</summary>
+    /// <summary>The path of a process's cgroup; nothing if the process has ended.</summary>
     public static string PathOfProcess(int processId)
     {
         // cgroups(7): the line "0::PATH" is that of version 2.

@@ -22,7 +22,7 @@ internal static partial class ContainerFiles
 
     private static readonly ConcurrentDictionary<string, StorageList> s_known = new();
 
-    /// <summary>What an engine says of a container; null where none does.</summary>
+    /// <summary>What an engine says of a container; null if none does.</summary>
     /// <param name="id">64 hexadecimal digits.</param>
     public static ContainerFacts? Find(string id) => OfDocker(id) ?? OfContainerd(id) ?? OfStorage(id);
 
@@ -178,7 +178,7 @@ internal static partial class ContainerFiles
                 : null);
     }
 
-    /// <summary>Reads JSON that may be anything; null where it is not what was looked for.</summary>
+    /// <summary>Reads JSON that may be anything; null if it is not what was looked for.</summary>
     public static T? Parse<T>(byte[]? json, Func<JsonElement, T?> read)
     {
         if (json is null)
@@ -197,7 +197,7 @@ internal static partial class ContainerFiles
         }
     }
 
-    /// <summary>A text that is safe to print; null where there is none, or it is longer than any engine makes one.</summary>
+    /// <summary>A text that is safe to print; null if there is none, or it is longer than any engine makes one.</summary>
     public static string? Text(JsonElement parent, string name) => parent.TryGetProperty(name, out JsonElement value) ? Safe(value.GetString()) : null;
 
     private static string? Safe(string? text) => text is { Length: > 0 and <= MostCharacters } ? DisplayText.Escape(text) : null;

@@ -16,7 +16,7 @@ internal static class Containers
 
     /// <summary>
     /// What is known of the container that a cgroup is of; <see cref="ContainerFacts.None"/> outside of containers of the
-    /// system's engines, null where nothing is known.
+    /// system's engines, null if nothing is known.
     /// </summary>
     /// <param name="cgroupPath">A path as events show it.</param>
     public static ContainerFacts? Of(string cgroupPath) =>

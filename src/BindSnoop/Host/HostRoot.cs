@@ -8,7 +8,7 @@ internal static class HostRoot
     /// <summary>The environment variable that says so.</summary>
     public const string Variable = "BINDSNOOP_HOST_ROOT";
 
-    /// <summary>Null where it is this process's own.</summary>
+    /// <summary>Null if it is this process's own.</summary>
     public static string? Path => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } path ? path : null;
 
     /// <summary>Fails where it is not there.</summary>

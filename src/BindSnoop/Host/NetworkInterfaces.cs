@@ -20,7 +20,7 @@ internal static unsafe class NetworkInterfaces
     private static uint OwnNamespace => s_ownNamespace != 0 ? s_ownNamespace : s_ownNamespace = Namespaces.InodeOf("/proc/self/ns/net");
 
     /// <summary>
-    /// The name of an interface as processes of a network namespace see it, or nothing where it cannot
+    /// The name of an interface as processes of a network namespace see it, or nothing if it cannot
     /// be had: the namespace is another one and its thread gone, or CAP_SYS_ADMIN is missing.
     /// </summary>
     public static string NameOf(uint index, uint networkNamespace, uint threadId)
@@ -64,7 +64,7 @@ internal static unsafe class NetworkInterfaces
             : null;
     }
 
-    /// <summary>Looks in a namespace; returns false where it cannot be entered.</summary>
+    /// <summary>Looks in a namespace; returns false if it cannot be entered.</summary>
     private static bool TryLookUpIn(string path, uint index, out string? name)
     {
         string? found = null;

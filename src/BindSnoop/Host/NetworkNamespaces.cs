@@ -23,7 +23,7 @@ internal static unsafe class NetworkNamespaces
         ? [.. Directory.EnumerateFiles(NamesFolder).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)]
         : [];
 
-    /// <summary>The namespace of this process; 0 where /proc does not show it.</summary>
+    /// <summary>The namespace of this process; 0 if /proc does not show it.</summary>
     public static uint Own => InodeOf("/proc/self/ns/net") ?? 0;
 
     /// <summary>Reads an inode number, a name of ip-netns(8), a path such as /proc/1/ns/net, or <see cref="Host"/> in any case.</summary>
@@ -106,7 +106,7 @@ internal static unsafe class NetworkNamespaces
         return paths;
     }
 
-    /// <summary>Does something in a network namespace, on a thread of its own; false where it may not be entered or is gone.</summary>
+    /// <summary>Does something in a network namespace, on a thread of its own; false if it may not be entered or is gone.</summary>
     /// <param name="action">Gets the namespace's file.</param>
     public static bool TryEnter(uint inode, string path, Action<FileDescriptor> action)
     {

@@ -5,7 +5,7 @@ using BindSnoop.Interop;
 
 namespace BindSnoop.Host;
 
-/// <summary>An IPv6 address of an interface, as /proc/net/if_inet6 has it.</summary>
+/// <summary>An IPv6 address of an interface, as /proc/net/if_inet6 shows it.</summary>
 internal readonly record struct InterfaceAddress(AddressValue Address, uint InterfaceIndex, string InterfaceName, bool IsScoped, bool IsUsable);
 
 /// <summary>A user namespace that owns a network namespace, or is an ancestor of that.</summary>
@@ -50,7 +50,7 @@ internal sealed class NetworkState
     /// <summary>The user namespace that owns this network namespace, then its ancestors as far as they can be seen.</summary>
     public IReadOnlyList<OwnerNamespace> Owners { get; private init; } = [];
 
-    /// <summary>Null where the namespace cannot be found or entered.</summary>
+    /// <summary>Null if the namespace cannot be found or entered.</summary>
     public static NetworkState? Read(uint networkNamespace)
     {
         if (networkNamespace == NetworkNamespaces.Own)

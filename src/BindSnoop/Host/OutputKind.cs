@@ -5,7 +5,7 @@ namespace BindSnoop.Host;
 /// <summary>What an output file is for.</summary>
 /// <param name="Name">The middle of error ids: <c>Metric</c> makes <c>InvalidMetricPath</c>.</param>
 /// <param name="Content">What is in such a file, for messages.</param>
-/// <param name="Beginning">How such a file begins, unless it is empty; null: any content may be replaced when asked for.</param>
+/// <param name="Beginning">How such a file begins, unless it is empty; null: any content may be replaced on request.</param>
 /// <param name="Mode">Its permissions; null: as the umask says.</param>
 internal sealed record OutputKind(string Name, string Content, byte[]? Beginning, uint? Mode)
 {

@@ -27,7 +27,7 @@ internal static class Platform
 
     private const string LockdownPath = "/sys/kernel/security/lockdown";
 
-    /// <summary>The lockdown mode: none, integrity, confidentiality, or nothing where there is no lockdown.</summary>
+    /// <summary>The lockdown mode: none, integrity, confidentiality, or nothing if there is no lockdown.</summary>
     public static string Lockdown
     {
         get
@@ -56,7 +56,7 @@ internal static class Platform
         }
     }
 
-    /// <summary>Whether the kernel compiles BPF programs; null where that may not be read, and then it nearly always does.</summary>
+    /// <summary>Whether the kernel compiles BPF programs; null if that may not be read, and then it nearly always does.</summary>
     public static bool? Jit => ReadFile("/proc/sys/net/core/bpf_jit_enable").Trim() switch
     {
         "1" or "2" => true,
@@ -167,7 +167,7 @@ internal static class Platform
         }
     }
 
-    /// <summary>The text of a file of /proc or /sys; nothing where it cannot be read.</summary>
+    /// <summary>The text of a file of /proc or /sys; nothing if it cannot be read.</summary>
     public static string ReadFile(string path)
     {
         try

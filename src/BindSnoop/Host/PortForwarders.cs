@@ -20,7 +20,7 @@ internal static class PortForwarders
     public static bool Includes(string comm) => s_comms.Contains(comm);
 
     /// <summary>Whom a process forwards ports to; null if that cannot be found out.</summary>
-    /// <param name="processId">An id as /proc has it.</param>
+    /// <param name="processId">An id as /proc shows it.</param>
     /// <param name="start">When it began, which makes the id unique.</param>
     public static PublishedPort? Find(int processId, long start) =>
         s_found.TryGet((processId, start), out PublishedPort? known) ? known : s_found.Remember((processId, start), LookUp(processId));

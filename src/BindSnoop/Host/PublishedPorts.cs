@@ -15,7 +15,7 @@ internal static class PublishedPorts
 
     /// <summary>The container; of neither kind if the process publishes no ports.</summary>
     /// <param name="comm">The process's name.</param>
-    /// <param name="processId">An id as /proc has it.</param>
+    /// <param name="processId">An id as /proc shows it.</param>
     /// <param name="kernelTime">A moment at which it was there, in nanoseconds since boot.</param>
     /// <param name="cgroupPath">Its cgroup, as events show it.</param>
     /// <param name="protocol">The number of the socket's protocol.</param>

@@ -40,7 +40,7 @@ internal static partial class SocketUnits
     private static readonly LookUpCache<string, string> s_services = new(1024, TimeSpan.FromSeconds(10));
 
     /// <summary>The unit that a socket is of, by the cgroup that it was made in.</summary>
-    /// <param name="cgroupPath">The path as events show it; nothing where it is not known.</param>
+    /// <param name="cgroupPath">The path as events show it; nothing if it is not known.</param>
     /// <returns>
     /// Empty if it is of none; null if that is not known: also of what systemd made in its own cgroup, as it does for users'
     /// units, and where the kernel runs no BPF programs for cgroups.
@@ -96,7 +96,7 @@ internal static partial class SocketUnits
             : null;
     }
 
-    /// <summary>The file that describes a unit; null where there is none, or it is a link or not trusted.</summary>
+    /// <summary>The file that describes a unit; null if there is none, or it is a link or not trusted.</summary>
     private static byte[]? FragmentOf(string unit, string? template)
     {
         foreach (string name in template is null ? [unit] : new[] { unit, template })

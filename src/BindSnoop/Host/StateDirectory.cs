@@ -103,7 +103,7 @@ internal sealed unsafe class StateFile(FileDescriptor file, FileStatus status) :
     /// <summary>Changes whenever an engine writes it anew, as that makes another file of it.</summary>
     public (ulong Inode, long Modified) Version => (status.Inode, status.Modified);
 
-    /// <summary>Its content; null where it cannot be read or is larger than any engine writes one.</summary>
+    /// <summary>Its content; null if it cannot be read or is larger than any engine writes one.</summary>
     public byte[]? Read()
     {
         byte[] buffer = new byte[16384];

@@ -8,7 +8,7 @@ internal static class CsvRows
     // No line of ours comes near; what never ends is no reason to run out of memory.
     private const int MaxLine = 1 << 20;
 
-    /// <summary>The lines after the first, each read when it is asked for.</summary>
+    /// <summary>The lines after the first, each read when it is requested.</summary>
     /// <exception cref="FormatException">From there on it is not CSV.</exception>
     public static IEnumerable<InputRow> Read(TextReader text)
     {

@@ -12,7 +12,7 @@ namespace BindSnoop.Input;
 /// </summary>
 internal static partial class InputReader
 {
-    /// <summary>The objects of JSON, each read when it is asked for. The file is closed in the end.</summary>
+    /// <summary>The objects of JSON, each read when it is requested. The file is closed in the end.</summary>
     /// <exception cref="JsonException">From there on it is not JSON.</exception>
     public static IEnumerable<InputRow> ReadJson(Stream file, CancellationToken cancellationToken) =>
         ReadAsync(PipeReader.Create(file), orCsv: false, cancellationToken).ToBlockingEnumerable(cancellationToken);

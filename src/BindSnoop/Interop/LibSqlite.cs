@@ -60,7 +60,7 @@ internal static unsafe partial class LibSqlite
         }
     }
 
-    /// <summary>A text of SQLite's; empty where there is none.</summary>
+    /// <summary>A text of SQLite's; empty if there is none.</summary>
     public static string Text(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";
 
     [LibraryImport(Library)]

@@ -55,7 +55,7 @@ internal static unsafe partial class Libc
 
     private static bool IsArm64 => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
-    /// <summary>The permissions of a symbolic link itself; 0 where it cannot be looked at.</summary>
+    /// <summary>The permissions of a symbolic link itself; 0 if it cannot be looked at.</summary>
     public static int LinkMode(string path)
     {
         const int AT_FDCWD = -100;

@@ -2,14 +2,14 @@ using BindSnoop.Host;
 
 namespace BindSnoop.Loading;
 
-/// <summary>Which back end a trace takes: the one asked for, or the first that works.</summary>
+/// <summary>Which back end a trace takes: the one requested, or the first that works.</summary>
 internal static class BackendSelection
 {
     private static readonly Backend[] s_preempting = [Backend.Cgroup, Backend.Kprobe, Backend.Fentry, Backend.Tracepoint];
     private static readonly Backend[] s_preemptingFunctionsFirst = [Backend.Kprobe, Backend.Cgroup, Backend.Fentry, Backend.Tracepoint];
     private static readonly Backend[] s_others = [Backend.Fentry, Backend.Kprobe, Backend.Cgroup, Backend.Tracepoint];
 
-    /// <summary>Opens with the back end asked for, or the best that works.</summary>
+    /// <summary>Opens with the back end requested, or the best that works.</summary>
     /// <param name="asked">Perhaps <see cref="Backend.Auto"/>.</param>
     /// <param name="cgroup">What <see cref="Backend.Cgroup"/> hooks; null if it is not one to think of.</param>
     /// <param name="trampolinesWork">Whether <see cref="Backend.Fentry"/> would do, if it were not for what it loses.</param>

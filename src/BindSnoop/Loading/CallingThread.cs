@@ -11,7 +11,7 @@ internal static unsafe class CallingThread
     private const ulong Exit = 0x95;
 
     /// <summary>
-    /// Its id in the initial PID namespace, which from within another one only a BPF program can see; 0 where none may be
+    /// Its id in the initial PID namespace, which from within another one only a BPF program can see; 0 if none may be
     /// run for it.
     /// </summary>
     public static uint InitialId()

@@ -9,7 +9,7 @@ namespace BindSnoop.Loading;
 /// <param name="Returns">Programs that run once it has succeeded.</param>
 /// <param name="OwnFunctions">Functions of protocols that bind by themselves, without the cgroup's programs.</param>
 /// <param name="NoPortFunctions">Functions at whose return the entries' IP_BIND_ADDRESS_NO_PORT with port 0 is reported.</param>
-/// <param name="Blind">What these programs do not see, if none stand beside them; null: what is to stand there is chosen by what is asked for.</param>
+/// <param name="Blind">What these programs do not see, if none stand beside them; null: what is to stand there is chosen by what is requested.</param>
 internal sealed record CgroupDefinition(
     IReadOnlyList<string> Entries,
     IReadOnlyList<string> Returns,

@@ -72,7 +72,7 @@ internal sealed class LoadedTracer : IDisposable
     /// <summary>Whether its programs run no more.</summary>
     public bool IsDetached { get; private set; }
 
-    /// <summary>Loads for the back end asked for, or the best that works, and opens what reads of it.</summary>
+    /// <summary>Loads for the back end requested, or the best that works, and opens what reads of it.</summary>
     /// <param name="open">Is to <see cref="Attach"/>; what it throws disposes of the tracer.</param>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>
     public static T Open<T>(

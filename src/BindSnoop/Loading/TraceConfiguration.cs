@@ -43,10 +43,10 @@ internal sealed class TraceConfiguration : IDisposable
         }
     }
 
-    /// <summary>Whether failed calls are asked for.</summary>
+    /// <summary>Whether failed calls are requested.</summary>
     public bool IncludeError => _filter.IncludeError;
 
-    /// <summary>The cgroups that are asked for.</summary>
+    /// <summary>The cgroups that are requested.</summary>
     public CgroupFilter Cgroups { get; }
 
     /// <summary>Whether the address that was requested has a say in what is reported of a success.</summary>
@@ -55,7 +55,7 @@ internal sealed class TraceConfiguration : IDisposable
     /// <summary>How many entries the tracer's memory is to have, if it has one.</summary>
     public int BoundCapacity { get; private init; } = 1;
 
-    /// <summary>Whether a protocol of this sort is asked for by name or number.</summary>
+    /// <summary>Whether a protocol of this sort is requested by name or number.</summary>
     public bool NamesAny(Func<ushort, bool> sort) => _filter.Protocol.Any(sort);
 
     /// <summary>For a trace that sends events.</summary>

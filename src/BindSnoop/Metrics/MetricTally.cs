@@ -6,7 +6,7 @@ namespace BindSnoop.Metrics;
 
 /// <summary>
 /// Counts calls by the labels that metrics have. How many counts there can be is limited: by the protocols and
-/// errors that are known and the ports that were asked for. The rest counts as other.
+/// errors that are known and the ports that were requested. The rest counts as other.
 /// </summary>
 /// <param name="ports">Ports that are counted separately; if empty, counts are not split by port.</param>
 internal sealed class MetricTally(IReadOnlyCollection<int> ports)

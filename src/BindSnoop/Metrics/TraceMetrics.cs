@@ -4,7 +4,7 @@ namespace BindSnoop.Metrics;
 /// The metrics of one trace. Calls are counted only for those who asked for it; while nobody has,
 /// an event costs a look at an empty array.
 /// </summary>
-/// <param name="traceName">The background trace's name; null of others.</param>
+/// <param name="traceName">The background trace's name; null for others.</param>
 /// <param name="readStatistics">Reads the outcomes of the calls.</param>
 /// <param name="readCounts">Of a trace that counts in the kernel: reads the counts.</param>
 internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> readStatistics, Func<IReadOnlyList<BindCount>>? readCounts = null)
@@ -14,13 +14,13 @@ internal sealed class TraceMetrics(string? traceName, Func<TraceStatistics> read
     private readonly long[] _proofs = new long[2];
     private MetricTally? _published;
 
-    /// <summary>The background trace's name; null of others.</summary>
+    /// <summary>The background trace's name; null for others.</summary>
     public string? TraceName { get; } = traceName;
 
     /// <summary>Of a trace with a queue: how many events are in it, and how many it had no room for.</summary>
     public Func<(long Queued, long Overflowed)>? ReadQueue { get; set; }
 
-    /// <summary>The tally that the meter publishes; counting begins when it is first asked for.</summary>
+    /// <summary>The tally that the meter publishes; counting begins when it is first requested.</summary>
     public MetricTally Published => _published ??= Begin([]);
 
     /// <summary>Whether anybody has asked for calls to be counted.</summary>

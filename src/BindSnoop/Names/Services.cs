@@ -32,7 +32,7 @@ internal static unsafe class Services
         return s_names.Remember((port, protocol), LookUp(port, database)) ?? "";
     }
 
-    /// <summary>Null where the services database did not answer.</summary>
+    /// <summary>Null if the services database did not answer.</summary>
     private static string? LookUp(int port, string protocol)
     {
         byte* entry = stackalloc byte[EntrySize];

@@ -45,7 +45,7 @@ internal static unsafe class Users
             text);
     }
 
-    /// <summary>Null where the user database did not answer.</summary>
+    /// <summary>Null if the user database did not answer.</summary>
     private static string? LookUp(uint uid)
     {
         byte* entry = stackalloc byte[EntrySize];

@@ -93,12 +93,12 @@ internal sealed class BindFacts
 
     public required string? RequestedAddress { get; init; }
 
-    /// <summary>The port asked for; 0 leaves the choice to the kernel, as listen() without bind() does. Null if it is not known, as of a socket that was found.</summary>
+    /// <summary>The port requested; 0 leaves the choice to the kernel, as listen() without bind() does. Null if it is not known, as of a socket that was found.</summary>
     public required int? RequestedPort { get; init; }
 
     public required int ErrorCode { get; init; }
 
-    /// <summary>Empty where it is not known. What is read off it counts more than what is given; null if it was not given.</summary>
+    /// <summary>Empty if it is not known. What is read off it counts more than what is given; null if it was not given.</summary>
     public string? CgroupPath { get; init; }
 
     /// <summary>The unit of the system, empty if there is none, null if it is not known.</summary>
@@ -144,8 +144,8 @@ internal sealed class BindFacts
     }
 
     /// <summary>
-    /// The address that is judged. Of a success it is what the socket got: what was asked for can be rewritten by the
-    /// kernel's hooks, and by other threads while the call runs. A failed call has nothing but what it asked for.
+    /// The address that is judged. Of a success it is what the socket got: what was requested can be rewritten by the
+    /// kernel's hooks, and by other threads while the call runs. A failed call has nothing but what it requested.
     /// </summary>
     public string? JudgedAddress => ErrorCode == 0 ? Address : RequestedAddress;
 

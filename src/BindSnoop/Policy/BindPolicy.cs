@@ -17,7 +17,7 @@ public sealed class BindPolicy
     /// <summary>Where it came from, such as the path of its file.</summary>
     public string Source { get; }
 
-    /// <summary>What becomes of calls that no rule fits.</summary>
+    /// <summary>What happens to calls that no rule matches.</summary>
     public BindPolicyAction Default { get; }
 
     /// <summary>The rules, in the order in which they are asked.</summary>

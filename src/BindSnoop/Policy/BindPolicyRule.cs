@@ -25,7 +25,7 @@ public sealed record BindPolicyRule
     /// <summary>A name that no other rule of the policy has.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What becomes of the calls that fit.</summary>
+    /// <summary>What happens to calls that match.</summary>
     public required BindPolicyAction Action { get; init; }
 
     /// <summary>The calls that it is about; by default binds.</summary>

@@ -48,7 +48,7 @@ public sealed class BindViolation
     /// <summary><see cref="Address"/> and <see cref="Port"/> in one, as 192.0.2.1:80 or [::1]:80.</summary>
     public string? Endpoint => TraceEvent.EndpointText(Address, Port);
 
-    /// <summary>The port asked for; 0 asks the kernel to choose, as listen() without bind() does. Null if it is not known.</summary>
+    /// <summary>The port requested; 0 asks the kernel to choose, as listen() without bind() does. Null if it is not known.</summary>
     public int? RequestedPort => _facts.RequestedPort;
 
     /// <summary>0, or a positive errno: a violation that the kernel did not let happen.</summary>

@@ -5,7 +5,7 @@ namespace BindSnoop;
 
 /// <summary>
 /// A live trace of the calls that a policy judges, failed ones too. Each kind is read by a thread of its own; all that is
-/// handed over is handed over on the thread of <see cref="Read"/>.
+/// delivered is delivered on the thread of <see cref="Read"/>.
 /// </summary>
 internal sealed class PolicyTrace : IDisposable
 {
@@ -54,7 +54,7 @@ internal sealed class PolicyTrace : IDisposable
     /// <summary>Called when calls were lost.</summary>
     public Action<LossReport>? OnLoss { get; set; }
 
-    /// <summary>Called with what has become of cgroups and containers of the filter.</summary>
+    /// <summary>Called with what has happened to cgroups and containers of the filter.</summary>
     public Action<string>? OnWarning { get; set; }
 
     /// <summary>Called a few times a second while it reads.</summary>
@@ -93,7 +93,7 @@ internal sealed class PolicyTrace : IDisposable
     /// <summary>How many calls were lost in all.</summary>
     public IEnumerable<LossReport> ReadTotalLoss() => _sources.Select(s => s.Loss()).OfType<LossReport>();
 
-    /// <summary>What has become of cgroups and containers of the filter that was not said before.</summary>
+    /// <summary>What has happened to cgroups and containers of the filter that was not said before.</summary>
     public IEnumerable<string> ReadWarnings() => _sources.SelectMany(s => s.Warnings());
 
     public void Dispose()

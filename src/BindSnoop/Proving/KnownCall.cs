@@ -5,7 +5,7 @@ namespace BindSnoop.Proving;
 /// <summary>A call that was made for a proof, and what is known of it.</summary>
 /// <param name="Name">What it is called in reports.</param>
 /// <param name="Family">Of the socket, or of the address where there is no socket.</param>
-/// <param name="Local">What the socket is bound to; of a failed bind what was asked for.</param>
+/// <param name="Local">What the socket is bound to; of a failed bind what was requested.</param>
 internal sealed record KnownCall(string Name, IPFamily Family, IPEndPoint Local)
 {
     public KnownCall(string name, KnownSocket socket)
@@ -34,7 +34,7 @@ internal sealed record KnownCall(string Name, IPFamily Family, IPEndPoint Local)
 
     public int InterfaceIndex { get; init; }
 
-    /// <summary>What was asked for; of binds.</summary>
+    /// <summary>What was requested; of binds.</summary>
     public IPEndPoint? Requested { get; init; }
 
     /// <summary>The other end; of accepts.</summary>

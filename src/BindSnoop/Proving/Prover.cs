@@ -17,7 +17,7 @@ namespace BindSnoop.Proving;
 /// <param name="isCounting">Whether it counts, and sends keys of counts.</param>
 internal abstract class Prover(TraceFilter filter, bool isCounting)
 {
-    /// <summary>How long it goes on trying.</summary>
+    /// <summary>How long it continues trying.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
 
     // However little a starved machine gets done within the time.
@@ -196,7 +196,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         _ => throw new InvalidOperationException($"Nothing is known that proves {objectName}."),
     };
 
-    /// <summary>Does what a proof does, but for the calls.</summary>
+    /// <summary>Does what a proof does, except for the calls.</summary>
     private void Rehearse()
     {
         _caller = new KnownCaller(initialId: 0);

@@ -45,7 +45,7 @@ internal sealed unsafe class CallAccounting : IDisposable
         return new TraceStatistics(emitted, dropped + missed, filtered) { Missed = missed };
     }
 
-    /// <summary>How many bound sockets were not remembered for want of room.</summary>
+    /// <summary>How many bound sockets were not remembered for lack of room.</summary>
     public long ReadForgotten()
     {
         long forgotten = 0;
@@ -79,7 +79,7 @@ internal sealed unsafe class CallAccounting : IDisposable
         return keys;
     }
 
-    /// <summary>Waits, for a moment, until the calls have returned that were seen to begin, but for those that may wait themselves.</summary>
+    /// <summary>Waits, for a moment, until the calls have returned that were seen to begin, except for those that may wait themselves.</summary>
     public void AwaitReturns()
     {
         const int Patience = 250;

@@ -27,7 +27,7 @@ internal sealed unsafe class CountSession : TraceSession
 
     protected override long Sent => 0;
 
-    /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
+    /// <summary>Loads and attaches with the back end requested, or the best that works.</summary>
     /// <param name="prove">Finds out whether it works, once it is attached.</param>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>
     public static CountSession Open(

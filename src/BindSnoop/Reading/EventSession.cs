@@ -29,7 +29,7 @@ internal sealed class EventSession : TraceSession
     // Samples of proofs, which nobody reads, have the same size.
     protected override long Sent => (Buffer.Produced / RingBuffer.RoomFor(SampleSize)) - Proofs.Sent;
 
-    /// <summary>Loads and attaches with the back end asked for, or the best that works.</summary>
+    /// <summary>Loads and attaches with the back end requested, or the best that works.</summary>
     /// <param name="prove">Finds out whether it works, once it is attached.</param>
     /// <param name="refusals">The back ends that were not taken before, and why.</param>
     public static EventSession Open(

@@ -4,7 +4,7 @@ using System.Threading.Channels;
 namespace BindSnoop.Reading;
 
 /// <summary>
-/// What has been read and not been handed out yet: in batches, in order, and bounded, so that the reading thread
+/// What has been read and not been emitted yet: in batches, in order, and bounded, so that the reading thread
 /// waits and the kernel counts what it has no room for. One thread puts, one takes.
 /// </summary>
 internal sealed class ReadAhead<TContext> : ISampleSink<TContext>

@@ -8,7 +8,7 @@ namespace BindSnoop.Reading;
 /// <param name="sampleSize">How many bytes each has.</param>
 internal sealed class TimeOrder<TContext>(int sampleSize)
 {
-    /// <summary>How many it hands over at a time at most: so often is a step of the wall clock noticed, at no cost.</summary>
+    /// <summary>How many it delivers at a time at most: so often is a step of the wall clock noticed, at no cost.</summary>
     public const int Capacity = 256;
 
     // More than there are samples under way at a time: each processor has one at most, nearly always.

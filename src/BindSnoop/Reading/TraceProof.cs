@@ -25,7 +25,7 @@ public sealed record TraceProof(bool? Proven, string Reason, IReadOnlyList<Compa
 
 /// <summary>One field of a call that was made for a <see cref="TraceProof"/>.</summary>
 /// <param name="Call">Which call.</param>
-/// <param name="Field">The field's name, as events have it.</param>
+/// <param name="Field">The field's name, as events show it.</param>
 /// <param name="Expected">What it was known to be.</param>
 /// <param name="Seen">What arrived.</param>
 public sealed record ComparedField(string Call, string Field, string Expected, string Seen)

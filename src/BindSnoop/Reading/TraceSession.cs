@@ -47,7 +47,7 @@ internal abstract class TraceSession : IDisposable
     /// <summary>How many samples are, or were, in the ring buffer.</summary>
     protected abstract long Sent { get; }
 
-    /// <summary>What became of the calls so far.</summary>
+    /// <summary>The outcomes of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => Reading(() => _accounting.Read(Sent));
 
     /// <summary>

@@ -77,7 +77,7 @@ internal sealed class BindRecorder : IDisposable
     /// <summary>Which calls are not seen; empty if all are.</summary>
     public string Blind { get; }
 
-    /// <summary>Called with what there is to say, one sentence each.</summary>
+    /// <summary>Called with messages, one sentence each.</summary>
     public Action<string>? OnWarning { get; set; }
 
     /// <summary>Ends <see cref="Run"/>. Safe from any thread.</summary>
@@ -118,7 +118,7 @@ internal sealed class BindRecorder : IDisposable
         _stop.Dispose();
     }
 
-    /// <summary>Traces releases; null where no back end that may be used can.</summary>
+    /// <summary>Traces releases; null if no back end that may be used can.</summary>
     private static ReleaseTracer? TraceReleases(TraceOptions options)
     {
         try
@@ -174,7 +174,7 @@ internal sealed class BindRecorder : IDisposable
         OnWarning?.Invoke("The record can be written again.");
     }
 
-    /// <summary>Begins, or goes on after a failure: with what is in the file, and what there is.</summary>
+    /// <summary>Begins, or continues after a failure: with what is in the file, and what there is.</summary>
     private void Resume(bool failed)
     {
         RecordClock.Read(out long kernelTime, out long utc);

@@ -76,7 +76,7 @@ internal sealed unsafe class RecordDatabase : IDisposable
         return Changes;
     }
 
-    /// <summary>The number that a query gives; null where it gives none.</summary>
+    /// <summary>The number that a query gives; null if it gives none.</summary>
     /// <exception cref="RecordDatabaseException">It failed.</exception>
     public long? Number(string sql, params ReadOnlySpan<long> values)
     {

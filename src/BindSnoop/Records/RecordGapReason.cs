@@ -12,7 +12,7 @@ internal enum RecordGapReason
     /// <summary>Calls came faster than they were recorded, or the kernel did not report them.</summary>
     Lost,
 
-    /// <summary>The file could not be written to, as for want of room.</summary>
+    /// <summary>The file could not be written to, as for lack of room.</summary>
     NotWritten,
 
     /// <summary>Somebody set the clock, so that the time of what happened is not sure.</summary>

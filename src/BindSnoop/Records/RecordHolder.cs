@@ -64,7 +64,7 @@ public sealed class RecordHolder
         }).ToArray(),
         RecordHolderJson.Default.RecordHolderArray);
 
-    /// <summary>Reads what <see cref="Write"/> wrote; nothing where it is something else.</summary>
+    /// <summary>Reads what <see cref="Write"/> wrote; nothing if it is something else.</summary>
     internal static IReadOnlyList<RecordHolder> Read(string json)
     {
         try

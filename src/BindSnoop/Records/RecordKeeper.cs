@@ -4,11 +4,11 @@ using BindSnoop.Host;
 namespace BindSnoop.Records;
 
 /// <summary>
-/// Brings into a record what tracers hand over, in its order, and why binds failed as that gets known; looks at all sockets for
+/// Brings into a record what tracers deliver, in its order, and why binds failed as that gets known; looks at all sockets for
 /// what the tracers do not see; and begins a gap where calls were lost. After a failure to write it is of no more use.
 /// </summary>
 /// <param name="writer">Taken over.</param>
-/// <param name="warn">Called with what there is to say, one sentence each.</param>
+/// <param name="warn">Called with messages, one sentence each.</param>
 internal sealed class RecordKeeper(RecordSources sources, RecordWriter writer, Action<string> warn) : IDisposable
 {
     private const int MostFindings = 65536;

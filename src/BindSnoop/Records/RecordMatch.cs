@@ -3,7 +3,7 @@ using BindSnoop.Host;
 
 namespace BindSnoop.Records;
 
-/// <summary>Whether rows are what a question asks for, but for their ports and times; with what they refer to.</summary>
+/// <summary>Whether rows are what a question asks for, except for their ports and times; with what they refer to.</summary>
 internal sealed class RecordMatch(RecordDatabase database, RecordQuestion question)
 {
     private const int MostKnown = 65536;
@@ -14,10 +14,10 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
     private readonly string _containerColumns =
         database.Number("PRAGMA user_version") >= RecordSchema.FirstWithContainers ? "container, image, runtime, pod, podns" : "NULL, NULL, NULL, NULL, NULL";
 
-    /// <summary>Rows that may be of a container asked for, whose name is not known.</summary>
+    /// <summary>Rows that may be of a container requested, whose name is not known.</summary>
     public long Unnamed { get; private set; }
 
-    /// <summary>Whether it is of a process and an address asked for.</summary>
+    /// <summary>Whether it is of a process and an address requested.</summary>
     public bool IsWanted(in RecordRow row, out RecordWho who, out RecordWhat what)
     {
         (who, bool? isCaller) = WhoOf(row.Who);
@@ -29,7 +29,7 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
         return mayBe && isCaller == true;
     }
 
-    /// <summary>Whether a failure has a cause asked for.</summary>
+    /// <summary>Whether a failure has a cause requested.</summary>
     public bool IsWanted(in RecordRow failure, out RecordFinding finding)
     {
         finding = failure.Second is { } id ? FindingOf(id) : default;

@@ -15,7 +15,7 @@ public sealed record RecordQuestion
     /// <summary>What happened until then; null: to the end.</summary>
     public DateTime? Until { get; init; }
 
-    /// <summary>Ports; of a failed bind the one that was asked for.</summary>
+    /// <summary>Ports; of a failed bind the one that was requested.</summary>
     public IReadOnlyList<PortRange> Port { get; init; } = [];
 
     /// <summary>Addresses. An IPv4-mapped IPv6 address counts as both of what it is.</summary>

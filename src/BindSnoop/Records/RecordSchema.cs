@@ -14,7 +14,7 @@ internal static class RecordSchema
 
     /// <summary>
     /// <c>bind.held</c> of a socket that is still held. It takes as many bytes as nearly all values that replace it, so that no
-    /// page has to be split for want of room.
+    /// page has to be split for lack of room.
     /// </summary>
     public const long Open = 2147483647;
 

@@ -154,7 +154,7 @@ internal sealed class RecordWriter : IDisposable
         _gaps.End(end);
     }
 
-    /// <summary>Says that not everything is known since then; goes on until <see cref="Reconcile"/> ends it.</summary>
+    /// <summary>Says that not everything is known since then; continues until <see cref="Reconcile"/> ends it.</summary>
     /// <param name="lost">How many calls were lost, if that is known.</param>
     public void BeginGap(long began, RecordGapReason reason, long lost = 0) => _gaps.Begin(began, reason, lost);
 

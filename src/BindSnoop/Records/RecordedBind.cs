@@ -91,7 +91,7 @@ public sealed class RecordedBind
     /// <inheritdoc cref="BindEvent.SocketType"/>
     public string SocketType => SocketTypes.NameOf(_what.Type);
 
-    /// <summary>IPv4 or IPv6; empty of a gap.</summary>
+    /// <summary>IPv4 or IPv6; empty for a gap.</summary>
     public string AddressFamily => IsGap ? "" : TraceEvent.FamilyName(_what.Family);
 
     /// <inheritdoc cref="BindEvent.Address"/>
@@ -103,10 +103,10 @@ public sealed class RecordedBind
     /// <inheritdoc cref="BindEvent.Endpoint"/>
     public string? Endpoint => TraceEvent.EndpointText(Address, Port);
 
-    /// <summary>The address asked for; null if there was none, or it is not known.</summary>
+    /// <summary>The address requested; null if there was none, or it is not known.</summary>
     public string? RequestedAddress => Existing || _what.Origin == RecordOrigin.Listen ? null : _what.Requested ?? _what.Address;
 
-    /// <summary>The port asked for; 0 asks the kernel to choose.</summary>
+    /// <summary>The port requested; 0 asks the kernel to choose.</summary>
     public int RequestedPort => _what.IsChosen || Existing ? 0 : Port;
 
     /// <inheritdoc cref="BindEvent.Options"/>

@@ -130,7 +130,7 @@ internal sealed class BindReport
     public void Add(BindSocket socket) => Sockets.Add(FieldRow.Of(socket, BindSocket.Description));
 
     /// <summary>Adds whatever of these it is.</summary>
-    /// <param name="row">Something that was handed out, in this or another process.</param>
+    /// <param name="row">Something that was emitted, in this or another process.</param>
     /// <param name="what">What to call it in messages.</param>
     /// <exception cref="TraceException"><c>InvalidReportObject</c>.</exception>
     public void Add(InputRow row, string what)

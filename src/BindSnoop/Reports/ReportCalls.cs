@@ -51,7 +51,7 @@ internal sealed class ReportCalls
 
     public Dictionary<string, ReportFailures> Failures { get; } = [];
 
-    /// <summary>Ports that were asked for and taken, or listened on.</summary>
+    /// <summary>Ports that were requested and taken, or listened on.</summary>
     public Dictionary<ReportClaim, ReportOpened> Opened { get; } = [];
 
     public long NotOpened { get; private set; }

@@ -100,7 +100,7 @@ internal static class NetlinkSockets
         : sample.State is TcpStates.Established or TcpStates.SynReceived or TcpStates.CloseWait ? nameof(HeldBy.AcceptQueue)
         : nameof(HeldBy.Orphan);
 
-    /// <summary>False where the namespace may not be entered.</summary>
+    /// <summary>False if the namespace may not be entered.</summary>
     private static bool ReadIn(uint networkNamespace, string path, List<DiagnosedSocket> sockets, List<string> unseen)
     {
         bool entered = false;

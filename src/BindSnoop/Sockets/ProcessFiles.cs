@@ -94,7 +94,7 @@ internal sealed class ProcessFiles
         }
     }
 
-    /// <summary>The names in a folder of /proc; null where it may not be read, or is gone.</summary>
+    /// <summary>The names in a folder of /proc; null if it may not be read, or is gone.</summary>
     private static List<string>? Entries(string folder)
     {
         try

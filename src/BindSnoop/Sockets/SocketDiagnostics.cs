@@ -73,7 +73,7 @@ internal static unsafe class SocketDiagnostics
                     continue;
                 }
 
-                // What came of a list before it broke off is in the file, too.
+                // What a list had delivered before it broke off is in the file, too.
                 sockets.RemoveRange(before, sockets.Count - before);
                 if (file.Length > 0)
                 {
@@ -101,7 +101,7 @@ internal static unsafe class SocketDiagnostics
     private static bool KernelHas(string protocol) =>
         Platform.ReadFile("/proc/thread-self/net/protocols").Split('\n').Any(line => line.StartsWith($"{protocol} ", StringComparison.Ordinal));
 
-    /// <summary>False where the kernel cannot list this protocol.</summary>
+    /// <summary>False if the kernel cannot list this protocol.</summary>
     private static bool Dump(FileDescriptor netlink, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
     {
         Span<byte> request = stackalloc byte[HeaderSize + RequestSize + 8];

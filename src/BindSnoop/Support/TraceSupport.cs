@@ -11,7 +11,7 @@ namespace BindSnoop;
 /// <param name="Backend">Which one.</param>
 /// <param name="Usable">Whether it was loaded and attached for binds, for a moment, with success.</param>
 /// <param name="Proven">
-/// Whether calls of bind() that were made for this were reported as they were: true or false; null where none could be made,
+/// Whether calls of bind() that were made for this were reported as they were: true or false; null if none could be made,
 /// or compared. One that is attached and reports something else is not usable.
 /// </param>
 /// <param name="Reason">Why it cannot be used, or what could not be proven; empty if there is nothing to say.</param>
@@ -74,10 +74,10 @@ public sealed class TraceSupport
     /// <summary>Whether the kernel describes its types, which all back ends need.</summary>
     public bool Btf { get; internal init; }
 
-    /// <summary>libbpf's version; empty where it is not installed.</summary>
+    /// <summary>libbpf's version; empty if it is not installed.</summary>
     public string LibBpfVersion { get; internal init; } = "";
 
-    /// <summary>The file that libbpf was loaded from; empty where it is not installed, or part of the program.</summary>
+    /// <summary>The file that libbpf was loaded from; empty if it is not installed, or part of the program.</summary>
     public string LibBpfPath { get; internal init; } = "";
 
     /// <summary>The kernel's compiler for BPF: Enabled, Disabled, or Unknown where it does not say.</summary>
@@ -86,13 +86,13 @@ public sealed class TraceSupport
     /// <summary>Those of CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_DAC_READ_SEARCH that are in effect.</summary>
     public IReadOnlyList<string> Capabilities { get; internal init; } = [];
 
-    /// <summary>The lockdown mode: none, integrity, confidentiality; empty where there is none.</summary>
+    /// <summary>The lockdown mode: none, integrity, confidentiality; empty if there is none.</summary>
     public string Lockdown { get; internal init; } = "";
 
     /// <summary>The limit of locked memory in bytes, or "unlimited"; kernels before 5.11 charge BPF memory to it.</summary>
     public string MemoryLockLimit { get; internal init; } = "";
 
-    /// <summary>Where cgroup v2 is mounted; empty where it is not.</summary>
+    /// <summary>Where cgroup v2 is mounted; empty if it is not.</summary>
     public string CgroupMountPoint { get; internal init; } = "";
 
     /// <summary>Whether any back end is usable.</summary>

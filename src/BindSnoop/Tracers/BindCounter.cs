@@ -55,7 +55,7 @@ public sealed class BindCounter : IDisposable
     /// <summary>The back end in use.</summary>
     public Backend Backend => _session.Backend;
 
-    /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
+    /// <summary>Which of the requested calls the back end does not see; empty if it sees all.</summary>
     public string Blind => _session.Blind;
 
     /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
@@ -67,7 +67,7 @@ public sealed class BindCounter : IDisposable
     /// <summary>Its metrics.</summary>
     internal TraceMetrics Metrics { get; }
 
-    /// <summary>What became of the calls so far; dropped are those for which the table had no room.</summary>
+    /// <summary>The outcomes of the calls so far; dropped are those for which the table had no room.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
 
     /// <summary>Proves again that it works, as before it began. Safe from any thread.</summary>
@@ -87,7 +87,7 @@ public sealed class BindCounter : IDisposable
     }
 
     /// <summary>
-    /// What has become of cgroups of the filter that was not reported before, one sentence each: such as that one no
+    /// What has happened to cgroups of the filter that was not reported before, one sentence each: such as that one no
     /// longer exists.
     /// </summary>
     public IReadOnlyList<string> ReadWarnings() => _session.ReadWarnings();

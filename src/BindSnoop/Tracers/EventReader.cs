@@ -29,7 +29,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
     /// <summary>Whether nobody wants the rest.</summary>
     public bool IsAbandoned => _abandoned.IsCancellationRequested;
 
-    /// <summary>A time of the kernel's clock, in nanoseconds: all events until then were handed over.</summary>
+    /// <summary>A time of the kernel's clock, in nanoseconds: all events until then were delivered.</summary>
     public long Passed => Volatile.Read(ref _passed);
 
     // -1: without end.
@@ -88,7 +88,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
     /// <summary>Makes it look now, and bring <see cref="Passed"/> up to date. Safe from any thread.</summary>
     public void Look() => session.Buffer.Interrupt();
 
-    /// <summary>Makes it detach, hand over the rest and end. Safe from any thread.</summary>
+    /// <summary>Makes it detach, deliver the rest and end. Safe from any thread.</summary>
     public void Stop()
     {
         _stopRequested = true;

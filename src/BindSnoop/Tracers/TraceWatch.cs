@@ -7,7 +7,7 @@ namespace BindSnoop;
 /// Not thread-safe.
 /// </summary>
 /// <param name="session">Whose losses to report.</param>
-/// <param name="readWarnings">Reads what there is to warn of.</param>
+/// <param name="readWarnings">Reads warnings.</param>
 /// <param name="mayWarn">Whether there may be warnings although no event comes.</param>
 /// <param name="hasMemory">Whether there may be others.</param>
 internal sealed class TraceWatch(EventSession session, Func<IReadOnlyList<string>> readWarnings, bool mayWarn, bool hasMemory)
@@ -20,7 +20,7 @@ internal sealed class TraceWatch(EventSession session, Func<IReadOnlyList<string
     /// <summary>Called when more calls were lost than were reported before.</summary>
     public Action<LossReport>? OnLoss { get; set; }
 
-    /// <summary>Called with what there is to say of cgroups and of memory.</summary>
+    /// <summary>Called with messages about cgroups and memory.</summary>
     public Action<string>? OnWarning { get; set; }
 
     /// <summary>For how long to wait for an event before looking; null: without end.</summary>

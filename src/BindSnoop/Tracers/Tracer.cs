@@ -7,7 +7,7 @@ using BindSnoop.Reading;
 namespace BindSnoop;
 
 /// <summary>
-/// A running trace. A thread of its own reads the events, from when they are first asked for; the caller gets
+/// A running trace. A thread of its own reads the events, from when they are first requested; the caller gets
 /// them on its own thread, one at a time. It is attached when the constructor returns, and nothing of it is left in
 /// the kernel after disposal.
 /// </summary>
@@ -55,7 +55,7 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>The back end in use.</summary>
     public Backend Backend => _session.Backend;
 
-    /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
+    /// <summary>Which of the requested calls the back end does not see; empty if it sees all.</summary>
     public string Blind => _session.Blind;
 
     /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
@@ -78,7 +78,7 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
 
     /// <summary>
     /// Called on the thread that takes the events when more calls were lost than were reported before; ever more
-    /// seldom while that goes on.
+    /// seldom while that continues.
     /// </summary>
     public Action<LossReport>? OnLoss
     {
@@ -96,7 +96,7 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>What it shows in metrics.</summary>
     internal TraceMetrics Metrics { get; }
 
-    /// <summary>What became of the calls so far.</summary>
+    /// <summary>The outcomes of the calls so far.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
 
     /// <summary>
@@ -122,7 +122,7 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     public LossReport? ReadTotalLoss() => LossReport.OfEvents(ReadStatistics(), isTotal: true);
 
     /// <summary>
-    /// What has become of cgroups of the filter, and that no more bound sockets can be remembered or containers found out, as
+    /// What has happened to cgroups of the filter, and that no more bound sockets can be remembered or containers found out, as
     /// far as it was not reported before; one sentence each.
     /// </summary>
     public IReadOnlyList<string> ReadWarnings() => [.. _session.ReadWarnings(), .. _containers.ReadWarnings()];
@@ -130,7 +130,7 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>
     /// The events as they come. Ends when the token is cancelled (at once), or when the duration is over or
     /// <see cref="Stop"/> was called (after detaching and handing out all that happened before). Disposal
-    /// ends it too. What it has not handed out stays for the next time.
+    /// ends it too. What it has not emitted stays for the next time.
     /// </summary>
     public IEnumerable<TEvent> Read(TimeSpan? duration = null, CancellationToken cancellationToken = default)
     {
@@ -193,10 +193,10 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>Waits until a reading that was begun has ended, and everything was put where it goes.</summary>
     internal void JoinReader() => _reader.Join();
 
-    /// <summary>The next of what is handed out before anything else; null if there is none left. One thread at a time.</summary>
+    /// <summary>The next of what is emitted before anything else; null if there is none left. One thread at a time.</summary>
     internal TEvent? TakeExisting() => _existingTaken < Existing.Count ? WithFirst(Existing[_existingTaken++]) : null;
 
-    /// <summary>The event of a sample; null if it is of what was handed out before. One thread at a time, in their order.</summary>
+    /// <summary>The event of a sample; null if it is of what was emitted before. One thread at a time, in their order.</summary>
     internal TEvent? Make(SampleBatch<EventContext> batch, int index)
     {
         TEvent next = Decode(batch.Sample(index), batch.Context(index));
@@ -210,10 +210,10 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
     internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
 
-    /// <summary>What is handed out before anything else.</summary>
+    /// <summary>What is emitted before anything else.</summary>
     private protected virtual IReadOnlyList<TEvent> Existing => [];
 
-    /// <summary>Whether an event is of what was handed out then.</summary>
+    /// <summary>Whether an event is of what was emitted then.</summary>
     private protected virtual bool IsKnown(TEvent next) => false;
 
     private protected abstract EventContext LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher);

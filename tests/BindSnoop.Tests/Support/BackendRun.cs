@@ -46,7 +46,7 @@ internal sealed class BackendRun<TLine, TEvent>
 
     public TraceStatistics Statistics { get; } = new(0, 0, 0);
 
-    /// <summary>Compares what every event tells with the truth.</summary>
+    /// <summary>Compares every event with the truth.</summary>
     public void Compare(TLine line, TEvent actual, Comparison comparison)
     {
         comparison.Equal("ProcessId", line.Pid, actual.ProcessId);

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace BindSnoop.Tests;
 
-/// <summary>What every line of <c>bindtruth</c> tells of a call; tests/truth/bindtruth.h tells what each property means.</summary>
+/// <summary>What every line of <c>bindtruth</c> reports about a call; tests/truth/bindtruth.h explains each property.</summary>
 public abstract record CallLine
 {
     private static readonly JsonSerializerOptions s_options = new(JsonSerializerDefaults.Web);

@@ -20,7 +20,7 @@ internal sealed class CaseList
     public ILookup<string, string> WhatIsMissing => _missing.Value;
 
     private static ILookup<string, string> Missing(IReadOnlyList<string> lines) => lines
-        // Some wait after each case to be asked for the next.
+        // Some wait after each case until the next is requested.
         .Where(l => !l.StartsWith("{\"ready\"", StringComparison.Ordinal))
         .Select(CallLine.Parse<AnyLine>)
         .GroupBy(l => l.Case)

@@ -8,7 +8,7 @@ namespace BindSnoop.Tests;
 /// <summary>What this program does as a process of its own, where a test needs one.</summary>
 internal static class Child
 {
-    /// <summary>Gives up root, tries to trace, and writes what came of it.</summary>
+    /// <summary>Gives up root, tries to trace, and writes the result.</summary>
     public const string Unprivileged = "unprivileged";
 
     /// <summary>Reads from a trace that was disposed of.</summary>

@@ -57,7 +57,7 @@ internal abstract class Collector<TEvent> : IDisposable
 
     public IReadOnlyList<TEvent> Finish() => Finish(out _);
 
-    /// <summary>Waits until something has been seen; tells whether it was before the time was up.</summary>
+    /// <summary>Waits until something has been seen; returns whether it was before the time was up.</summary>
     public bool WaitFor(Predicate<TEvent> wanted, TimeSpan patience) => WaitUntil(() => _events.Exists(wanted), patience);
 
     /// <summary>Waits until so many have been seen.</summary>

@@ -38,7 +38,7 @@ internal sealed class FilterRun<TLine, TEvent>
     }
 }
 
-/// <summary>What filters mean, told apart from how the kernel's side goes about it.</summary>
+/// <summary>What filters mean, independent of how the kernel's side implements them.</summary>
 internal static class Matching
 {
     public static bool Port(IReadOnlyList<PortRange> ranges, int? port) =>

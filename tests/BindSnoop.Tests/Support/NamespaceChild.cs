@@ -40,7 +40,7 @@ internal static class NamespaceChild
         _ = Sys.BindOnce("127.0.0.1", OwnPort);
         Accept();
 
-        // Known before it binds, so that it can be asked for: it waits for a line.
+        // Known before it binds, so that it can be requested: it waits for a line.
         using Process unshare = System.Diagnostics.Process.Start(new ProcessStartInfo("unshare", ["--pid", "--fork", "--", .. Child.Command(Child.BindOnRequest)])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true,
@@ -111,10 +111,10 @@ internal static class NamespaceChild
         using TcpClient accepted = listener.AcceptTcpClient();
     }
 
-    /// <summary>The id of this process as /proc has it, which need not be getpid(2)'s.</summary>
+    /// <summary>The id of this process as /proc shows it, which need not be getpid(2)'s.</summary>
     private static string Process() => new FileInfo("/proc/self").LinkTarget!;
 
-    /// <summary>A child's id as /proc has it, by the one in this namespace, which is the last of its NSpid.</summary>
+    /// <summary>A child's id as /proc shows it, by the one in this namespace, which is the last of its NSpid.</summary>
     private static string ProcOf(int id) => Directory.EnumerateDirectories("/proc").Select(d => Path.GetFileName(d)!)
         .Where(n => char.IsAsciiDigit(n[0]) && File.Exists($"/proc/{n}/status"))
         .First(n => StatOf(n, 4) == Process() && File.ReadLines($"/proc/{n}/status").Single(l => l.StartsWith("NSpid:", StringComparison.Ordinal)).Split('\t')[^1] == $"{id}");

@@ -19,7 +19,7 @@ internal static class Requires
         "NotProven", "CgroupTaken", "CgroupRootNotVisible", "CgroupsUnavailable",
     ];
 
-    /// <summary>What became of each back end that was tried.</summary>
+    /// <summary>The outcome of each back end that was tried.</summary>
     private static readonly ConcurrentDictionary<Backend, TraceException?> s_tried = new();
 
     /// <summary>Root, and a kernel on which some back end works.</summary>
@@ -56,7 +56,7 @@ internal static class Requires
     /// <summary>Whether a back end can be used here.</summary>
     public static bool Works(Backend backend) => Refusal(backend) is null;
 
-    /// <summary>Skips the test, unless the back end was asked for.</summary>
+    /// <summary>Skips the test, unless the back end was requested.</summary>
     public static void Skip(Backend backend, TraceException refusal)
     {
         if (IsRequired(backend))

@@ -47,7 +47,7 @@ internal static class Seen
 
         if (line.ErrorName == "EFAULT" && backend != Backend.Tracepoint)
         {
-            // The kernel had the connection already, when it could not tell the caller whose it was.
+            // The kernel had the connection already, when it could not report the caller.
             line = line with { Error = 0, ErrorName = null, RemoteAddress = "127.0.0.1", RemotePort = SomePort };
         }
 

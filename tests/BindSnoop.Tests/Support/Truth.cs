@@ -25,7 +25,7 @@ internal static class Truth
     /// <summary>All cases of <c>release</c>.</summary>
     public static CaseList ReleaseCases { get; } = new(["release", "--list"], ["release"]);
 
-    /// <summary>Runs cases, by default all, and tells what is true of them.</summary>
+    /// <summary>Runs cases, by default all, and returns what is true of them.</summary>
     public static IReadOnlyList<TruthLine> Run(params string[] cases) => [.. Execute(["run", .. cases]).Select(CallLine.Parse<TruthLine>)];
 
     /// <summary>The same of accepts.</summary>
