@@ -47,7 +47,7 @@ struct outcome {
 	int ret;
 };
 
-/* What there is to check of a call by a caller_wanted(), before anything is read of its socket. */
+/* The checks of a call by a caller_wanted() before anything is read from its socket. */
 static __always_inline bool call_wanted(int ret)
 {
 	if (ret && !config.include_error)
@@ -58,9 +58,9 @@ static __always_inline bool call_wanted(int ret)
 }
 
 /*
- * Calls that a signal has interrupted. Whether the caller gets EINTR, or the call is made again and it never knows, is decided
- * when the signal is delivered: by the flags of its handler. What is never delivered (a task that only had to do something
- * else, or is killed) is never seen by the caller either. Kept until the thread's next accept.
+ * Calls that a signal interrupted. Whether the caller gets EINTR or the kernel restarts the call unseen is decided when the
+ * signal is delivered, by the flags of its handler. If no signal is delivered (the task only had other work to do, or is
+ * killed), the caller never sees EINTR. Kept until the thread's next accept.
  */
 struct interrupted {
 	__u64 start_time; /* of the thread, since its number may be given to another */
@@ -99,7 +99,7 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 	struct task_struct *task = current_task();
 	struct accept_sample *sample;
 
-	/* io_uring makes EINTR of it at once. */
+	/* io_uring turns it into EINTR at once. */
 	if (call->ret == -ERESTARTSYS && !(LOAD_TASK(task, flags) & PF_IO_WORKER)) {
 		struct interrupted last = { .start_time = LOAD_TASK(task, start_time) };
 		__u32 thread_id = bpf_get_current_pid_tgid();
@@ -120,7 +120,7 @@ static __always_inline int emit(bool typed, const struct outcome *call, const st
 	return 0;
 }
 
-/* Of kernel/signal.c: a signal has been taken from the thread's queue, to be handled by `action`. */
+/* In kernel/signal.c: a signal has been taken from the thread's queue, to be handled by `action`. */
 SEC("raw_tp/signal_deliver")
 int raw_signal_deliver(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -177,7 +177,7 @@ static __always_inline int report(bool typed, const struct outcome *call)
 
 enum function { SYS_ACCEPT, INET_CSK_ACCEPT = MAY_WAIT, SYSTEM_CALL };
 
-/* Deleted as the calls end: those of a thread that waits must not make room for those of others. */
+/* Deleted when calls end, because the entry of a waiting thread must not be evicted for others. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
@@ -198,7 +198,7 @@ static __always_inline int enter(enum function function, __u64 arg0, __u64 arg1,
 		COUNT(entered);
 		return 0;
 	}
-	/* Full, or the thread's last call never came to its return: either way one call is lost. */
+	/* Full, or the thread's last call never returned: either way, one call is lost. */
 	COUNT(missed);
 	if (error == -EEXIST)
 		bpf_map_update_elem(&calls, &key, &call, BPF_ANY);
@@ -212,7 +212,7 @@ static __always_inline bool leave(enum function function, struct call *call)
 	struct call *entered = bpf_map_lookup_elem(&calls, &key);
 
 	if (!entered) {
-		/* Clang may copy it on this path as well, and the verifier asks for it to have been written. */
+		/* Clang may copy it on this path as well, and the verifier requires that it has been written. */
 		*call = (struct call){};
 		return false;
 	}
@@ -228,10 +228,9 @@ static __always_inline bool is_tcp(__u16 family, __u16 protocol)
 }
 
 /*
- * Connections are seen where the new socket is given to its owner: every accept that has got one comes
- * by, whichever way it was made, and nothing there waits. A hook on the return of a function that waits
- * does not see the calls that waited before it was there; and a kretprobe has room for few of those that
- * wait at a time, on an old kernel for as many as there are processors.
+ * Connections are seen where the new socket is given to its owner: every successful accept passes there, and nothing
+ * there waits. A hook on the return of a function that waits misses calls that were already waiting when it was
+ * attached; and a kretprobe has room for few waiting calls, on an old kernel for as many as there are processors.
  */
 static __always_inline int accepted(bool typed, struct sock *sk)
 {
@@ -253,7 +252,7 @@ static __always_inline int failed(bool typed, struct sock *listener, int error)
 }
 
 /*
- * What inet_csk_accept() is to do, and where it leaves its error: its second and its third argument, or
+ * The flags of inet_csk_accept(), and where it stores its error: its second and third argument, or
  * since 6.10 (92ef0fd55ac8, "net: change proto and proto_ops accept type") members of the second.
  */
 static __always_inline int flags_of(void *second)
@@ -287,7 +286,7 @@ static __always_inline struct sock *tcp_socket_of(const struct descriptor *descr
 	return sk && is_tcp(LOAD(false, sk, __sk_common.skc_family), LOAD(false, sk, sk_protocol)) ? sk : NULL;
 }
 
-/* What is remembered of the entry to a system call: struct call's args. */
+/* What is stored at the entry to a system call: struct call's args. */
 enum { LISTENER, FD, FILE, PORT };
 
 #define SHARED 1ull /* with FILE, which is aligned */
@@ -299,11 +298,11 @@ static __always_inline int system_call_entered(enum function function, struct ta
 	bool shared = descriptors_shared(task);
 	__u32 thread_id = bpf_get_current_pid_tgid();
 
-	/* Made again, so that the caller has not seen it fail; or he has, and that was reported. */
+	/* Restarted, so the caller has not seen it fail; or it has, and that was reported. */
 	if (config.include_error)
 		bpf_map_delete_elem(&interrupted, &thread_id);
 
-	/* By tracepoints a success is seen by its descriptor alone, which nobody else can have changed. */
+	/* Tracepoints see only the descriptor of a success, which no other thread can have changed here. */
 	if (function == SYSTEM_CALL && !shared && (!sk || !config.include_error))
 		return 0;
 	if (function != SYSTEM_CALL && !sk)
@@ -312,7 +311,7 @@ static __always_inline int system_call_entered(enum function function, struct ta
 		     sk ? BPF_CORE_READ((struct inet_sock *)sk, inet_sport) : 0);
 }
 
-/* A failure: of the listener, if its descriptor still stands for it. */
+/* A failure: reported for the listener, if its descriptor still refers to it. */
 static __always_inline int system_call_failed(const struct call *call, int error)
 {
 	struct descriptor left = look_up(current_task(), call->args[FD]);
@@ -322,7 +321,7 @@ static __always_inline int system_call_failed(const struct call *call, int error
 		return missed();
 	if (!listener)
 		return 0;
-	/* That another thread has closed the listener meanwhile may be why it failed, and then it is about to be freed. */
+	/* It may have failed because another thread closed the listener, which is then about to be freed. */
 	if (!left.file && BPF_CORE_READ(listener, inet_sport) != call->args[PORT])
 		return missed();
 	return failed(false, CAST(struct sock, listener), error);
@@ -350,7 +349,7 @@ int fexit_inet_csk_accept(unsigned long long *ctx)
 	struct call call;
 	void *third = NULL;
 
-	/* Having come here, it does not fail early any more. */
+	/* A call that gets here no longer fails early. */
 	leave(SYS_ACCEPT, &call);
 
 	/* The return value follows the arguments, of which there are two since 6.10, four before. */
@@ -378,8 +377,8 @@ int BPF_PROG(fexit___sys_accept4, int fd, void *address, void *length, int flags
 }
 
 /*
- * The kprobes keep accounts of the calls, as the returns of some are missed: a call that fails has its
- * entry until its return, one that gets a connection until the connection is seen.
+ * The kprobes keep track of calls, because some returns are missed: the entry of a failing call stays until its return,
+ * that of a successful call until the connection is seen.
  */
 SEC("kprobe/__sys_accept4")
 int BPF_KPROBE(kprobe___sys_accept4, int fd)
@@ -393,12 +392,12 @@ int BPF_KPROBE(kprobe_inet_csk_accept, struct sock *sk, void *second, void *thir
 	struct call call;
 	bool would_block;
 
-	/* Both loaded before one is chosen: else clang computes on the context, which the verifier forbids. */
+	/* Both are loaded before one is chosen, because otherwise clang computes on the context, which the verifier forbids. */
 	barrier_var(second);
 	barrier_var(third);
 	would_block = flags_of(second) & O_NONBLOCK && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN;
 
-	/* Having come here, it does not fail early any more. */
+	/* A call that gets here no longer fails early. */
 	leave(SYS_ACCEPT, &call);
 	return enter(INET_CSK_ACCEPT, (__u64)sk, (__u64)place_of_error(second, third), would_block, 0);
 }
@@ -446,8 +445,8 @@ int BPF_KRETPROBE(kretprobe___sys_accept4, int ret)
 }
 
 /*
- * The connections that were accepted into descriptors that several threads share, by the inodes of their sockets: what one of
- * them has put there in place of the new one has been accepted before.
+ * Connections accepted into descriptors that several threads share, by the inodes of their sockets. A connection that a
+ * thread puts in place of the new one has been accepted before.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -478,7 +477,7 @@ static __always_inline int tracepoint_entered(struct sys_enter *ctx)
 	return system_call_entered(SYSTEM_CALL, task, arguments[0]);
 }
 
-/* Calls that began before the trace have no entry; their descriptors are believed, as are those that no other task shares. */
+/* Calls that started before the trace have no entry; their descriptors are trusted, as are those that no other task shares. */
 static __always_inline int tracepoint_left(struct sys_exit *ctx)
 {
 	struct task_struct *task = current_task();
@@ -495,7 +494,7 @@ static __always_inline int tracepoint_left(struct sys_exit *ctx)
 	}
 	connection = look_up(task, ret);
 	sk = tcp_socket_of(&connection);
-	/* Sockets of TCP give connections of TCP, and no others do. */
+	/* TCP sockets accept TCP connections, and only they do. */
 	if (entered && !!sk != !!call.args[LISTENER])
 		return missed();
 	if (!sk)

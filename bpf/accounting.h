@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* What happens to every call that the hooks see, and the calls under way. */
+/* What happens to each call that the hooks see, and the calls in progress. */
 #ifndef BINDSNOOP_ACCOUNTING_H
 #define BINDSNOOP_ACCOUNTING_H
 
@@ -11,17 +11,17 @@ struct counters {
 	__u64 counted;	/* in count mode */
 	__u64 dropped;	/* the buffer, or the count map, was full */
 	__u64 filtered; /* not asked for */
-	/* Its return was never seen, or there was no room to remember its entry, or what it was made on cannot be known. */
+	/* Its return was never seen, its entry did not fit into the map, or its socket cannot be known. */
 	__u64 missed;
-	/* Not ends but beginnings: remembered entries, and how many of them their returns found. */
+	/* Not outcomes but entries: those remembered, and how many of them their returns found. */
 	__u64 entered;
 	__u64 left;
 	__u64 forgotten;	/* bound sockets whose bind could not be remembered for want of room */
 } __attribute__((aligned(64))); /* a cache line */
 
 /*
- * One for every CPU, or for several of a large machine. User space maps them, since to read a map by bpf(2)
- * keeps kprobes from running meanwhile, long where the kernel preempts.
+ * One for each CPU, or for several on a large machine. User space maps them, because no kprobe runs while bpf(2)
+ * reads a map, which takes long if the kernel preempts.
  */
 #define COUNTER_SETS 256
 struct counters counters[COUNTER_SETS] SEC(".data.counters") = {};
@@ -55,9 +55,9 @@ static __always_inline int dropped(void)
 
 /*
  * A call between its entry and its return, for hooks that see only one of them at a time. Keyed by thread
- * and function, one of which may call another: mptcp_bind() inet_bind(). The maps for them, "calls", are
- * the tracers' own. What was entered and not left when nothing is hooked any more has lost its return,
- * unless it is still there and its function may wait for long.
+ * and function, because one may call another, as mptcp_bind() calls inet_bind(). Each tracer has its own map for
+ * them, "calls". A call that was entered and not left when the hooks are gone has lost its return, unless its
+ * entry is still there and its function may wait for long.
  */
 #define MAY_WAIT 0x80000000u
 

@@ -92,10 +92,10 @@ static __always_inline void read_user_address(struct endpoint *requested, void *
 	union raw_address raw = {};
 	__u32 size = length < 0 ? 0 : length;
 
-	/* Beyond what is given the page may end. */
+	/* The page may end after the given length. */
 	if (size > ADDRESS_SIZE)
 		size = ADDRESS_SIZE;
-	/* Older verifiers do not carry the bound over without being shown it. */
+	/* Older verifiers need to see the bound again. */
 	barrier_var(size);
 	size &= 31;
 	if (bpf_probe_read_user(&raw, size, address))
@@ -103,13 +103,13 @@ static __always_inline void read_user_address(struct endpoint *requested, void *
 	parse_address(requested, &raw, size, socket_family);
 }
 
-/* What else there is to check of a call by a caller_wanted(), before anything is read of its socket. */
+/* Further checks of a call by a caller_wanted() before anything is read from its socket. */
 static __always_inline bool call_wanted(int ret)
 {
 	return (!ret || config.include_error) && surroundings_wanted();
 }
 
-/* Whether the call's own address has a say in what is reported of it. */
+/* Whether the call's address affects what is reported. */
 static __always_inline bool request_matters(int ret)
 {
 	return ret || !config.count || config.by_port || config.by_address || config.requested_only;
@@ -198,7 +198,7 @@ static __always_inline int report(bool typed, const struct outcome *call)
 		return filtered();
 
 	/*
-	 * After a failure the socket says nothing about the call: it is empty, or of an earlier bind. A raw socket
+	 * After a failure, the socket shows nothing about the call: it is empty, or shows an earlier bind. A raw socket
 	 * has no port; its number is its protocol.
 	 */
 	if (call->ret) {
@@ -210,7 +210,7 @@ static __always_inline int report(bool typed, const struct outcome *call)
 		read_bound_address(bound.address, call->common, bound.family);
 	}
 
-	/* Those who bind by number do not name port 0. Raw sockets have no ports to choose from. */
+	/* Callers that request a port by number do not name port 0. Raw sockets have no ports. */
 	if (config.requested_only && requested->family != NO_ADDRESS && !requested->port &&
 	    call->kind.type != SOCK_RAW && !passes(false))
 		return filtered();
@@ -230,15 +230,15 @@ static __always_inline int report(bool typed, const struct outcome *call)
 
 enum function { INET_BIND, INET6_BIND, MPTCP_BIND, SECURITY_SOCKET_BIND, SYS_BIND, RAW_BIND, RAWV6_BIND, PING_BIND };
 
-/* security_socket_bind() is of interest only where a security module refuses: then no bind function runs. */
+/* security_socket_bind() matters only if a security module refuses: then no bind function runs. */
 static __always_inline bool is_outcome(enum function function, int ret)
 {
 	return function != SECURITY_SOCKET_BIND || ret;
 }
 
 /*
- * The address that the program gave to bind(), for the filters: programs of a cgroup may have put another into the kernel's
- * copy. Since 5.15, and not of calls by io_uring or of 32-bit callers, which have no such arguments.
+ * The address that the program passed to bind(), for the filters: cgroup programs may have changed the kernel's copy. Since
+ * 5.15, and not for calls through io_uring or by 32-bit callers, which have no such arguments.
  */
 static __always_inline void read_named_address(struct endpoint *named, __u16 socket_family)
 {
@@ -294,8 +294,8 @@ static __always_inline int function_returned(bool typed, enum function function,
 }
 
 /*
- * How far a socket is bound: a bind() that succeeds changes it, unless the socket was bound to the same before (raw sockets,
- * IP_BIND_ADDRESS_NO_PORT). 0 for the families that it is not known of.
+ * How far a socket is bound: a bind() that succeeds changes it, unless the socket was already bound to the same address (raw
+ * sockets, IP_BIND_ADDRESS_NO_PORT). 0 for families for which it is unknown.
  */
 static __always_inline __u64 binding_of(struct sock *sk)
 {
@@ -328,8 +328,8 @@ static __always_inline __u64 binding_of(struct sock *sk)
 }
 
 /*
- * The threads that last entered bind() with a socket that others of their process can reach. If two do at a time, one of them
- * may have bound it in the other's name.
+ * The threads that last entered bind() with a socket that other threads of their process can reach. If two do so at once, one
+ * may have bound the other's.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -338,7 +338,7 @@ struct {
 	__type(value, __u32);
 } binders SEC(".maps");
 
-/* What is remembered of an entry: struct call's args. */
+/* What is stored at an entry: struct call's args. */
 enum { FD_AND_LENGTH, ADDRESS, FILE, BINDING };
 
 #define SHARED 1ull /* with FILE, which is aligned */
@@ -365,8 +365,8 @@ static __always_inline int system_call_entered(struct task_struct *task, int fd,
 }
 
 /*
- * Whether a success did bind the socket that its descriptor stands for now. Another thread may have put another there, for as
- * long as the kernel looked.
+ * Whether a success bound the socket that its descriptor refers to now. Another thread may have swapped the socket while the
+ * kernel looked it up.
  */
 static __always_inline bool is_of(struct sock *sk, const struct call *entered)
 {
@@ -377,7 +377,7 @@ static __always_inline bool is_of(struct sock *sk, const struct call *entered)
 
 	if (binding == binding_of(sk))
 		return false;
-	/* What had a port is not bound once more; to raw sockets and their like it is their protocol. */
+	/* A socket with a port is not bound again; for raw sockets and the like, the port is their protocol. */
 	if ((family == AF_INET || family == AF_INET6) && (kind.type == SOCK_STREAM || kind.protocol == IPPROTO_UDP) &&
 	    binding >> 16 & 0xffff)
 		return false;
@@ -385,7 +385,7 @@ static __always_inline bool is_of(struct sock *sk, const struct call *entered)
 	return thread_id && *thread_id == (__u32)bpf_get_current_pid_tgid();
 }
 
-/* Whether the port was requested by number, as the kernel has noted; of an SCTP socket it has not. */
+/* Whether the port was requested by number, as the kernel records it, except for SCTP sockets. */
 static __always_inline bool port_was_requested(const struct outcome *call, const struct endpoint *named)
 {
 	struct sock *sk = call->sk;
@@ -401,30 +401,30 @@ static __always_inline bool port_was_requested(const struct outcome *call, const
 }
 
 /*
- * What a success requested, as the socket shows it. The program's memory may say something else by now: another thread can
- * change it at any time.
+ * What a success requested, according to the socket. The program's memory may have changed: another thread can write it at
+ * any time.
  */
 static __always_inline void read_granted_request(struct outcome *call, const struct endpoint *named)
 {
 	__u16 port = call->common->skc_num, named_port = named->port;
 	struct endpoint *requested = &call->requested;
 
-	/* Both loaded before one is chosen: else clang loads from either place by one instruction, which the verifier forbids. */
+	/* Both are loaded before one is chosen, because otherwise clang loads from either place with one instruction, which the verifier forbids. */
 	barrier_var(port);
 	barrier_var(named_port);
 	requested->family = call->family;
 	read_bound_address(requested->address, call->common, call->family);
-	/* Which one was named can only be the one that the socket has. */
+	/* If a port was named, it can only be the socket's. */
 	if (named->scope_id)
 		requested->scope_id = call->common->skc_bound_dev_if;
-	/* Raw sockets take any port, and make nothing of it. */
+	/* Raw sockets accept and ignore any port. */
 	if (call->kind.type == SOCK_RAW)
 		requested->port = named_port;
 	else if (port_was_requested(call, named))
 		requested->port = port;
 }
 
-/* `entered` is null if the entry was not seen, which failures alone do without. */
+/* `entered` is null if the entry was not seen; only failures can be reported without it. */
 static __always_inline int system_call_returned(struct task_struct *task, const struct call *entered, int fd,
 						void *address, int length, int ret)
 {
@@ -445,7 +445,7 @@ static __always_inline int system_call_returned(struct task_struct *task, const 
 		return missed();
 	if (shared && !ret && !is_of(call.sk, entered))
 		return missed();
-	/* Where one is null clang knows the other to be; the verifier does not, when it looks at the first once more. */
+	/* If one is null, clang knows that the other is, too; the verifier does not when it checks the first again. */
 	barrier_var(call.sk);
 	call.common = head_of(false, call.sk, &copy);
 	barrier_var(call.common);
@@ -454,7 +454,7 @@ static __always_inline int system_call_returned(struct task_struct *task, const 
 		if (call.family != AF_INET && call.family != AF_INET6)
 			return 0;
 		call.kind = kind_of(false, call.sk);
-		/* Another process that has the socket may have disconnected it already. */
+		/* Another process that holds the socket may already have disconnected it. */
 		if (!ret && !call.common->skc_num && !(options_of(call.sk, call.common, 0) & BIND_ADDRESS_NO_PORT))
 			return missed();
 	}
@@ -473,7 +473,7 @@ static __always_inline int system_call_returned(struct task_struct *task, const 
 	return report(false, &call);
 }
 
-/* The same of a call whose entry was seen. */
+/* The same for a call whose entry was seen. */
 static __always_inline int system_call_left(const struct call *call, int ret)
 {
 	__u64 fd_and_length = call->args[FD_AND_LENGTH];
@@ -482,7 +482,7 @@ static __always_inline int system_call_left(const struct call *call, int ret)
 				    fd_and_length >> 32, ret);
 }
 
-/* Failures before any bind function is called; all others are reported from there. */
+/* Failures before any bind function is called; the bind functions report all others. */
 static __always_inline bool fails_early(int length, int ret)
 {
 	return ret == -EBADF || ret == -ENOTSOCK || ret == -EFAULT || (ret == -EINVAL && (__u32)length > 128);
@@ -592,7 +592,7 @@ int sys_exit_bind(struct sys_exit *ctx)
 	if (entered)
 		return system_call_left(&call, ret);
 
-	/* What seccomp refuses has no entry. Successes without one began before the trace, or were made by whom seccomp asked. */
+	/* Calls that seccomp refuses have no entry. Successes without one started before the trace, or seccomp's supervisor made them. */
 	if (ret < 0 && kernel_has_helper(task_pt_regs)) {
 		struct pt_regs *regs = current_registers();
 
@@ -602,7 +602,7 @@ int sys_exit_bind(struct sys_exit *ctx)
 	return 0;
 }
 
-/* Those whose protocol binds by itself, beside the programs of the cgroup, which do not see them. */
+/* Sockets whose protocol has its own bind function, which cgroup programs do not see. */
 static __always_inline int own_bind_returned(struct sock *sk, void *address, int length, int ret)
 {
 	struct outcome call = { .ret = ret, .requested.family = NO_ADDRESS };

@@ -14,7 +14,7 @@ struct proto {
 
 #pragma clang attribute pop
 
-/* What cgroup/bind4|6 notes down of a thread's call, which begins there. */
+/* What cgroup/bind4|6, where a call starts, stores about a thread's call. */
 struct cgroup_call {
 	struct endpoint requested;
 	__u64 sk;	/* of a call that cgroup/post_bind4|6 will not see, until its return is seen */
@@ -47,7 +47,7 @@ static __always_inline bool take_cgroup_mark(void)
 	return reported;
 }
 
-/* Whether its protocol binds by itself: then the kernel runs none of the cgroup's programs. */
+/* Whether its protocol has a bind function of its own: then the kernel runs no cgroup program. */
 static __always_inline bool binds_by_itself(struct sock *sk)
 {
 	struct proto *proto = BPF_CORE_READ(sk, __sk_common.skc_prot);
@@ -55,7 +55,7 @@ static __always_inline bool binds_by_itself(struct sock *sk)
 	return BPF_CORE_READ(proto, bind) != NULL;
 }
 
-/* Whether a cgroup program has reported this success already, which now comes by another hook. */
+/* Whether a cgroup program has already reported this success, which another hook now sees. */
 static __always_inline bool reported_by_cgroup(struct sock *sk, int ret)
 {
 	struct cgroup_call *call;
@@ -63,7 +63,7 @@ static __always_inline bool reported_by_cgroup(struct sock *sk, int ret)
 	if (config.cgroup_hooks != CGROUP_AND_ALL || ret)
 		return false;
 	call = cgroup_call();
-	/* The mark is of the thread's last call that cgroup/bind4|6 saw begin; others need not look at it. */
+	/* The mark is for the thread's last call that cgroup/bind4|6 saw start; other calls need not check it. */
 	return call && call->reported && !binds_by_itself(sk);
 }
 
@@ -97,7 +97,7 @@ static __always_inline void cgroup_entered(void *ctx, __u16 family)
 			return;
 		}
 	}
-	/* The thread's last call never came to its return. */
+	/* The thread's last call never returned. */
 	if (call->sk)
 		COUNT(missed);
 	if (bpf_core_field_exists(kernel->uaddrlen))
@@ -115,7 +115,7 @@ static __always_inline void cgroup_entered(void *ctx, __u16 family)
 	call->reported = 0;
 }
 
-/* What IP_BIND_ADDRESS_NO_PORT with port 0 came to, where only this is still to be reported. */
+/* The result of IP_BIND_ADDRESS_NO_PORT with port 0, if only this is still to be reported. */
 static __always_inline int no_port_returned(int ret)
 {
 	struct outcome call = { .ret = ret };
@@ -161,7 +161,7 @@ static __always_inline void cgroup_bound(void *ctx)
 	call.common = head_of(false, call.sk, &copy);
 	call.family = call.common->skc_family;
 	call.kind = kind_of(false, call.sk);
-	/* Of an MPTCP socket it is the first subflow that is bound. */
+	/* For an MPTCP socket, the first subflow is bound. */
 	if (is_subflow(call.sk, call.kind.protocol)) {
 		call.kind.protocol = IPPROTO_MPTCP;
 		call.owner = mptcp_socket_of(call.sk);
@@ -188,7 +188,7 @@ static __always_inline void cgroup_bound(void *ctx)
 	report(false, &call);
 }
 
-/* They always allow: to return anything but 1 would refuse the bind, to everybody. */
+/* They always allow: returning anything but 1 would refuse the bind. */
 SEC("cgroup/bind4")
 int cgroup_bind4(struct bpf_sock_addr *ctx)
 {

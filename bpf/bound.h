@@ -62,7 +62,7 @@ static __always_inline __u8 options_of(struct sock *sk, const struct sock_common
 		__u8 copy[8];
 
 		bpf_probe_read_kernel(copy, sizeof(copy), (void *)sk + start);
-		/* To the verifier, only this way of going back stays on the stack. */
+		/* Only written this way does the verifier see that this stays on the stack. */
 		barrier_var(back);
 		back -= start;
 		barrier_var(back);
@@ -86,7 +86,7 @@ static __always_inline struct sock *first_subflow(struct sock *sk)
 	return first ? CAST(struct sock, first) : NULL;
 }
 
-/* The socket that has the port: of an MPTCP socket its first subflow, null before there is one. */
+/* The socket that has the port: for an MPTCP socket its first subflow, or null before there is one. */
 static __always_inline struct sock *port_holder_of(struct sock *sk, __u16 family, __u16 protocol)
 {
 	return (family == AF_INET || family == AF_INET6) && protocol == IPPROTO_MPTCP ? first_subflow(sk) : sk;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* The calls under way of functions that do not wait. */
+/* Calls in progress, of functions that do not wait. */
 #ifndef BINDSNOOP_CALLS_H
 #define BINDSNOOP_CALLS_H
 
 #include "accounting.h"
 
 /*
- * Entries stay for the thread's next call, since to look one up costs a fraction of adding and deleting
- * it; the least recently used make room. Should that ever be a call under way, it is among those entered
- * and not left.
+ * Entries stay for the thread's next call, because looking one up costs a fraction of adding and deleting it;
+ * the least recently used is evicted. If that is a call in progress, it counts as entered and not left.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -34,7 +33,7 @@ static __always_inline int enter(__u32 function, __u64 arg0, __u64 arg1, __u64 a
 			COUNT(entered);
 		return 0;
 	}
-	/* The thread's last call never came to its return. */
+	/* The thread's last call never returned. */
 	if (call->under_way)
 		COUNT(missed);
 	else
@@ -54,7 +53,7 @@ static __always_inline bool leave(__u32 function, struct call *call)
 	struct call *entered = bpf_map_lookup_elem(&calls, &key);
 
 	if (!entered || !entered->under_way) {
-		/* Clang may copy it on this path as well, and the verifier asks for it to have been written. */
+		/* Clang may copy it on this path as well, and the verifier requires that it has been written. */
 		*call = (struct call){};
 		return false;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Cgroups are requested by their paths. One that is removed and made anew under its path, as at the restart of a
- * service, is another one to the kernel. So the making of cgroups is followed: the kernel reports it while it holds
- * the lock without which nothing can get into the new one, so no call of its processes is left out.
+ * Users give cgroups as paths. One that is removed and created again under its path, as when a service restarts, is
+ * a different cgroup to the kernel. So these programs follow the creation of cgroups: the kernel reports it while it
+ * holds the lock that a process needs to enter the new one, so no call of its processes is missed.
  */
 #ifndef BINDSNOOP_CGROUP_H
 #define BINDSNOOP_CGROUP_H
@@ -12,7 +12,7 @@
 #define MAX_CGROUPS 64
 #define CGROUP_NAME_SIZE 256 /* NAME_MAX, and the zero */
 
-/* A cgroup of one of the paths, or on the way to it, whether it is there or not. Names are padded with zeros. */
+/* A cgroup of one of the paths or above it, whether it exists or not. Names are padded with zeros. */
 struct cgroup_place {
 	__u64 parent;
 	char name[CGROUP_NAME_SIZE];
@@ -59,7 +59,7 @@ struct cgroup_state {
 
 struct cgroup_state cgroup_states[MAX_CGROUPS] SEC(".data.cgroups") = {};
 
-/* Room for keys that a program's stack lacks. The kernel reports one change at a time (cgroup_mutex). */
+/* Space for keys that do not fit on a program's stack. The kernel reports one change at a time (cgroup_mutex). */
 struct cgroup_place changed_place SEC(".data.places") = {};
 struct cgroup_place lower_place SEC(".data.places") = {};
 
@@ -89,7 +89,7 @@ static __always_inline __u64 ancestor_id(struct cgroup *cgroup, __u32 level)
 							  ancestor_id_in_place(cgroup, level);
 }
 
-/* Whether the current task is in what path `i` has led to since it was made anew, or below that. */
+/* Whether the current task is in the cgroup that was created again under path `i`, or below it. */
 static __always_inline bool in_cgroup_made_anew(__u32 i)
 {
 	__u64 id = cgroup_states[i].id;
@@ -102,7 +102,7 @@ static __always_inline struct cgroup_paths *paths_through(struct cgroup *cgroup)
 {
 	__u32 level = BPF_CORE_READ(cgroup, level);
 
-	/* Other hierarchies, of version 1, number theirs as well. */
+	/* Hierarchies of version 1 have ids for their cgroups, too. */
 	if (!level || BPF_CORE_READ(cgroup, root, hierarchy_id))
 		return NULL;
 	__builtin_memset(&changed_place, 0, sizeof(changed_place));

@@ -5,7 +5,7 @@
 
 #include "kernel.h"
 
-/* Which hooks there are with those of the Cgroup back end. */
+/* Which hooks run beside those of the Cgroup back end. */
 enum cgroup_hooks {
 	NO_CGROUP, /* it is another back end */
 	CGROUP_ALONE,
@@ -13,7 +13,7 @@ enum cgroup_hooks {
 	CGROUP_AND_ALL, /* others for all calls, which leave out what cgroup programs have reported */
 };
 
-/* Set by user space before loading, so that the verifier drops the code of what is not requested. */
+/* Set by user space before loading, so that the verifier removes code for features that are off. */
 struct config {
 	__u64 protocols[8]; /* bit n: protocol n */
 	__u32 cgroups;	    /* how many of cgroup_filter are set */

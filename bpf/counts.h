@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* Calls that are counted instead of sent, by what they were made on and how they ended. */
+/* Calls that are counted instead of sent, by address, port and result. */
 #ifndef BINDSNOOP_COUNTS_H
 #define BINDSNOOP_COUNTS_H
 

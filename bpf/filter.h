@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* What is requested: the filters that every tracer shares, and the maps that user space fills for them. */
+/* The filters that all tracers share, and the maps that user space fills for them. */
 #ifndef BINDSNOOP_FILTER_H
 #define BINDSNOOP_FILTER_H
 
@@ -49,7 +49,7 @@ struct address_key {
 ADDRESS_FILTER_MAP(address_filter);
 ADDRESS_FILTER_MAP(remote_address_filter);
 
-/* Asked with bpf_current_task_under_cgroup(), which takes in the whole subtree. */
+/* For bpf_current_task_under_cgroup(), which covers the whole subtree. */
 struct {
 	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
 	__uint(max_entries, 1);
@@ -57,10 +57,10 @@ struct {
 	__type(value, __u32);
 } cgroup_filter SEC(".maps");
 
-/* The same by their ids, for cgroup programs, which may ask so only since 6.12. */
+/* The same by id, for cgroup programs, which may call that only since 6.12. */
 FILTER_MAP(cgroup_id_filter, __u64, __u8);
 
-/* How deep a task is looked for below one of them; systemd and container engines stay below 20. */
+/* How deep below one of them to look for a task; systemd and container engines stay below 20. */
 #define MAX_CGROUP_LEVEL 64
 
 static __always_inline bool in_bitmap(const volatile __u64 *bitmap, __u16 bit)
@@ -86,7 +86,7 @@ static __always_inline bool prefix_matches(void *filter, const struct endpoint *
 	if (endpoint->family != AF_INET6 || !is_mapped(endpoint->address))
 		return false;
 
-	/* ::ffff:192.0.2.1 takes 192.0.2.1 away from others, so a filter for the latter wants it. */
+	/* ::ffff:192.0.2.1 conflicts with 192.0.2.1, so a filter for the latter matches it. */
 	key.family = AF_INET;
 	key.prefix_length = 64;
 	__builtin_memcpy(key.address, endpoint->address + 12, 4);
@@ -137,13 +137,13 @@ static __always_inline bool cgroup_matches(void)
 	return false;
 }
 
-/* To compare with the only value requested costs a fraction of looking it up. */
+/* Comparing with a single value costs a fraction of looking it up. */
 enum by { ANY, ONE, SOME };
 
 #define MATCHES(name, value) \
 	(config.by_##name == ONE ? value == config.name : bpf_map_lookup_elem(&name##_filter, &value) != NULL)
 
-/* The filters on who makes the call; those on what it names are the tracer's own. */
+/* The filters on the caller; each tracer has its own filters on the arguments. */
 static __always_inline bool caller_matches(void)
 {
 	if (config.by_process_id) {
@@ -174,7 +174,7 @@ static __always_inline bool caller_wanted(void)
 	return passes(caller_matches());
 }
 
-/* The inode number of the current task's mount namespace; 0 of a task that has left it, as it exits. */
+/* The inode number of the current task's mount namespace; 0 for an exiting task that has left it. */
 static __always_inline __u32 current_mount_namespace(void)
 {
 	struct task_struct *task = current_task();
@@ -184,7 +184,7 @@ static __always_inline __u32 current_mount_namespace(void)
 	return LOAD_TASK(mnt_ns, ns.inum);
 }
 
-/* The filters on where the caller is but the one on mount namespaces. */
+/* The filters on where the caller is, except mount namespaces. */
 static __always_inline bool place_matches(void)
 {
 	if (config.by_comm) {
@@ -215,7 +215,7 @@ static __always_inline bool mount_namespace_wanted(__u64 inode)
 	return !config.by_mount_namespace_map || passes(bpf_map_lookup_elem(&mount_namespace_map, &inode) != NULL);
 }
 
-/* Whether a call's network namespace is wanted: the socket's, which `net` is, or where the call names none the caller's. */
+/* Whether a call's network namespace is wanted: the socket's, `net`, or the caller's if the call names no socket. */
 static __always_inline bool network_namespace_wanted(bool typed, struct net *net)
 {
 	struct nsproxy *nsproxy;
@@ -233,7 +233,7 @@ static __always_inline bool network_namespace_wanted(bool typed, struct net *net
 	return passes(MATCHES(network_namespace, network_namespace));
 }
 
-/* The others of them, whose answer somebody else may change during the call: asked once, as it returns. */
+/* The other filters, whose result another process may change during the call: checked once, at the return. */
 static __always_inline bool surroundings_wanted(void)
 {
 	return place_wanted() && mount_namespace_wanted(config.by_mount_namespace_map ? current_mount_namespace() : 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * The kernel types the programs read, and nothing more of them: the loader moves every access to
- * where the running kernel has the field (CO-RE). Where kernels differ by more than an offset, the
- * difference is handled here, beside the commit that made it.
+ * The kernel types that the programs read, with only the fields they need: the loader moves each access to where
+ * the running kernel has the field (CO-RE). If kernels differ by more than an offset, the difference is handled
+ * here, with the commit that made it.
  */
 #ifndef BINDSNOOP_KERNEL_H
 #define BINDSNOOP_KERNEL_H
@@ -73,7 +73,7 @@ struct pt_regs;
 #endif
 #include <bpf/bpf_tracing.h>
 
-/* The number of the system call that the registers are of, and those of bind(2) and listen(2). */
+/* The number of the system call in the registers, and the numbers of bind(2) and listen(2). */
 #if defined(__TARGET_ARCH_x86)
 #define SYSTEM_CALL_NUMBER(regs) ((regs)->orig_rax)
 #define BIND_NUMBER 49
@@ -88,8 +88,8 @@ struct pt_regs___number {
 #endif
 
 /*
- * What syscalls:sys_enter_* and sys_exit_* hand to a program. Read only where the registers cannot be, since their "format"
- * files say something else where struct trace_entry has grown (RHEL 9.3): see d3c4db86c711, "tracing: bpf: use struct
+ * What syscalls:sys_enter_* and sys_exit_* pass to a program. Read only if the registers cannot be, because their "format"
+ * files differ from this if struct trace_entry has grown (RHEL 9.3): see d3c4db86c711, "tracing: bpf: use struct
  * trace_entry in struct syscall_tp_t", and ba8ea72388a1, "bpf: Change syscall_nr type to int in struct syscall_tp_t".
  */
 struct sys_enter {
@@ -391,11 +391,11 @@ struct bpf_sock_addr_kern {
 #define kernel_has_helper(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
 
 /*
- * Since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast") a program may give any address a type. What
- * calls that kernel function can only be loaded where it is, so every object is built with it and without.
+ * Since 6.2 (a35b9af4ec2c, "bpf: Add a kfunc for generic type cast"), a program can give any address a type. A program
+ * that calls this function loads only on kernels that have it, so every object is built with and without.
  *
- * The call stands for bpf_rdonly_cast(), whose number the engine puts in (CastCalls). If it were a symbol, libbpf would
- * look it up, and take in all of the kernel's type information for that.
+ * The call stands for bpf_rdonly_cast(), whose number the engine fills in (CastCalls). If it were a symbol, libbpf would
+ * look it up, and load all of the kernel's type information for that.
  */
 #ifdef CAN_CAST
 #define CAST_CALL 0x63617374
@@ -419,9 +419,9 @@ static __always_inline void *cast(const void *object, __u64 type_id)
 #endif
 
 /*
- * Reads a field of kernel memory. The verifier lets programs follow typed pointers by plain loads: the
- * arguments of a trampoline, and what has been CAST. For the others a helper has to be asked. `typed` is
- * known when compiling; a pointer that is not has been CAST all the same.
+ * Reads a field of kernel memory. The verifier lets programs follow typed pointers with plain loads: the arguments
+ * of a trampoline, and pointers that were CAST. Other pointers require a helper. `typed` is known at compile time;
+ * a pointer that is not typed may still have been CAST.
  */
 #define LOAD(typed, pointer, field)                                                \
 	({                                                                         \
@@ -453,8 +453,8 @@ static __always_inline void *cast(const void *object, __u64 type_id)
 #define LOAD_TASK(task, field) LOAD(kernel_has_helper(get_current_task_btf), task, field)
 
 /*
- * Copies of kernel structures, of which fields are then read by plain loads: a single one costs nearly
- * as much to ask the helper for as all of them. The last field of interest ends where the comment says.
+ * Copies of kernel structures, whose fields are then read with plain loads: reading a single field through the helper
+ * costs nearly as much as copying all of them. The last field of interest ends where the comment says.
  */
 union sock_copy {
 	struct sock_common common;
@@ -466,7 +466,7 @@ union socket_copy {
 	__u8 bytes[40]; /* 32 */
 };
 
-/* What lies in kernel memory: a pointer, or any eight bytes for the price of one. */
+/* Reads eight bytes of kernel memory: a pointer, or several smaller fields at once. */
 static __always_inline void *pointer_at(void *address)
 {
 	return LOAD(false, CAST(struct hlist_head, address), first);
@@ -477,7 +477,7 @@ static __always_inline __u64 word_at(void *address)
 	return LOAD(false, CAST(struct timespec64, address), tv_sec);
 }
 
-/* The head of a socket for plain loads by any program: in place where pointers are typed, else a copy. */
+/* The head of a socket, for plain loads: in place if pointers are typed, otherwise a copy. */
 static __always_inline struct sock_common *head_of(bool typed, struct sock *sk, union sock_copy *copy)
 {
 	if (typed || can_cast)
@@ -512,7 +512,7 @@ static __always_inline struct kind kind_of(bool typed, struct sock *sk)
 	return (struct kind){ word, word >> 8 * distance };
 }
 
-/* By which /proc and others name a socket; 0 of one that is in nobody's hands. */
+/* The number by which /proc and others identify a socket; 0 for one that has no file. */
 static __always_inline __u64 inode_of(bool typed, struct sock *sk)
 {
 	struct socket *socket = LOAD(typed, sk, sk_socket);
@@ -521,8 +521,8 @@ static __always_inline __u64 inode_of(bool typed, struct sock *sk)
 }
 
 /*
- * The id of the cgroup that a socket was made in, whoever has it by now. 0 if it is not known: the kernel has none for
- * sockets, or before 5.15 stores a class or a priority of cgroup v1 in its place, which sets one of the two lowest bits.
+ * The id of the cgroup that a socket was created in, whichever process holds it now. 0 if unknown: the kernel stores none
+ * for sockets, or, before 5.15, stores a class or priority of cgroup v1 in its place, which sets one of the two lowest bits.
  */
 static __always_inline __u64 cgroup_of_socket(bool typed, struct sock *sk)
 {
@@ -545,9 +545,9 @@ static __always_inline __u64 cgroup_of_socket(bool typed, struct sock *sk)
 }
 
 /*
- * Cast, though it has its type, for the verifier trusts it: of every pointer that is read from what it trusts, it looks
- * among all types of the kernel for one that says whether to trust that as well, which takes a millisecond or more each
- * time (since 6.3: 57539b1c0ac2, "bpf: Enable annotating trusted nested pointers"). What is cast is not trusted.
+ * Cast although it has its type, because the verifier trusts it: for each pointer read from a trusted one, it searches all
+ * kernel types for an annotation that says whether to trust that one, too, which takes a millisecond or more each time
+ * (since 6.3: 57539b1c0ac2, "bpf: Enable annotating trusted nested pointers"). A cast pointer is not trusted.
  */
 static __always_inline struct task_struct *current_task(void)
 {
@@ -558,13 +558,13 @@ static __always_inline struct task_struct *current_task(void)
 	return (void *)bpf_get_current_task();
 }
 
-/* Of the system call that the current task is in. Since 5.15: dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"). */
+/* The registers of the current task's system call. Since 5.15: dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"). */
 static __always_inline struct pt_regs *current_registers(void)
 {
 	return (void *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
 }
 
-/* What a descriptor of the current task stands for: nothing, a file, or a socket. */
+/* What a descriptor of the current task refers to: nothing, a file, or a socket. */
 struct descriptor {
 	__u64 file; /* its address, for comparing and for CAST */
 	struct sock *sk;
@@ -598,8 +598,8 @@ static __always_inline struct descriptor look_up(struct task_struct *task, int f
 }
 
 /*
- * Whether anybody else can change what the current task's descriptors stand for. Nobody can begin to while the task
- * is in a system call of its own.
+ * Whether another task can change what the current task's descriptors refer to. Sharing cannot start while the task is
+ * in a system call.
  */
 static __always_inline bool descriptors_shared(struct task_struct *task)
 {
@@ -608,19 +608,19 @@ static __always_inline bool descriptors_shared(struct task_struct *task)
 	return LOAD_TASK(files, count.counter) > 1;
 }
 
-#define FROM_CONTEXT(ctx, member)                                                                                    \
-	({                                                                                                           \
-		__u64 value_;                                                                                        \
-		/* Else clang may compute the place, which the verifier forbids of what a program is called with. */ \
-		asm volatile("%0 = *(u64 *)(%1 + %2)"                                                                \
-			     : "=r"(value_)                                                                          \
-			     : "r"(ctx), "i"(__builtin_offsetof(typeof(*(ctx)), member)));                           \
-		value_;                                                                                              \
+#define FROM_CONTEXT(ctx, member)                                                                                 \
+	({                                                                                                        \
+		__u64 value_;                                                                                     \
+		/* Otherwise clang may compute the offset, which the verifier forbids for a program's context. */ \
+		asm volatile("%0 = *(u64 *)(%1 + %2)"                                                             \
+			     : "=r"(value_)                                                                       \
+			     : "r"(ctx), "i"(__builtin_offsetof(typeof(*(ctx)), member)));                        \
+		value_;                                                                                           \
 	})
 
 /*
- * The first two or three arguments of a system call, and its result: from the registers where they can be had, whatever the
- * tracepoint delivers.
+ * The first two or three arguments of a system call, and its result: from the registers if they are available, otherwise
+ * from the tracepoint.
  */
 static __always_inline void read_arguments(const struct sys_enter *ctx, __u64 *arguments, int count)
 {
@@ -634,7 +634,7 @@ static __always_inline void read_arguments(const struct sys_enter *ctx, __u64 *a
 	} else {
 		arguments[0] = FROM_CONTEXT(ctx, args[0]);
 		arguments[1] = FROM_CONTEXT(ctx, args[1]);
-		/* What reads beyond the last one cannot be attached (32bbe0078afe, "bpf: sanitize bpf tracepoint access"). */
+		/* A program that reads beyond the last argument cannot be attached (32bbe0078afe, "bpf: sanitize bpf tracepoint access"). */
 		if (count > 2)
 			arguments[2] = FROM_CONTEXT(ctx, args[2]);
 	}

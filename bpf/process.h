@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* Ids of processes, as the PID namespace numbers them that user space's /proc shows. */
+/* Process ids, as numbered in the PID namespace that user space's /proc shows. */
 #ifndef BINDSNOOP_PROCESS_H
 #define BINDSNOOP_PROCESS_H
 
@@ -8,7 +8,7 @@
 /* MAX_PID_NS_LEVEL of kernel/pid_namespace.c. */
 #define MAX_PID_LEVEL 32
 
-/* Marks an id of the initial namespace, for lack of one in the other. No id is larger than 2^22 (PID_MAX_LIMIT). */
+/* Marks an id of the initial namespace, for a process without one in the other. No id is larger than 2^22 (PID_MAX_LIMIT). */
 #define HOST_ID 0x80000000u
 
 /* A task's id in the namespace config.pid_namespace, or 0 if it cannot be seen there. */
@@ -29,7 +29,7 @@ static __always_inline __u32 id_in_namespace(struct task_struct *task)
 	return 0;
 }
 
-/* The caller's process id, to compare with those that are requested. */
+/* The caller's process id, to compare with the filter's. */
 static __always_inline __u32 current_process_id(void)
 {
 	if (config.pid_namespace)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Before a trace says that it has begun, a thread of user space makes calls whose every detail it knows, and looks whether
- * they arrive so. They pass all filters, whose verdict is noted instead; their samples are discarded where others are
- * submitted, so that only who looks for them sees them; and they are in no count.
+ * Before a trace reports that it has started, a thread of user space makes calls whose details it knows, and checks
+ * whether they are reported correctly. They pass all filters, whose verdict is recorded instead; their samples are
+ * discarded instead of submitted, so only the prover sees them; and they are not counted.
  */
 #ifndef BINDSNOOP_PROOF_H
 #define BINDSNOOP_PROOF_H
@@ -25,7 +25,7 @@ static __always_inline bool is_proof(void)
 	return proof.thread_id && proof.thread_id == (__u32)bpf_get_current_pid_tgid();
 }
 
-/* Whether a call goes on of which a filter says so, or not. */
+/* Whether a call continues after a filter's verdict. */
 static __always_inline bool passes(bool wanted)
 {
 	if (wanted || !is_proof())

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* What user space, which maps it, says to the programs while they run. */
+/* Messages from user space, which maps this, to the running programs. */
 #ifndef BINDSNOOP_READER_H
 #define BINDSNOOP_READER_H
 
@@ -7,11 +7,11 @@
 
 struct reader {
 	/*
-	 * Set before it goes to sleep for long. Waking it costs more than all the rest of an event, so it is done once,
-	 * for the first event after that; while busy, the reader comes by itself.
+	 * Set before the reader sleeps for long. Waking it costs more than the rest of an event, so only the first event
+	 * after that does; while busy, the reader polls.
 	 */
 	__u32 waiting;
-	/* It is about to detach: no call is to be noted down any more whose return may not be seen. */
+	/* The trace is about to detach: store no more calls, because their returns may not be seen. */
 	__u32 leaving;
 };
 

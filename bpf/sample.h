@@ -15,7 +15,7 @@ struct endpoint {
 	__u16 port;
 };
 
-/* Who did it and how it ended: the first part of every sample. */
+/* The caller and the result: the first part of every sample. */
 struct origin {
 	__u64 time; /* ns, CLOCK_BOOTTIME */
 	__u64 cgroup_id;
@@ -57,7 +57,7 @@ static __always_inline void submit(void *sample)
 static __always_inline void fill_origin(struct origin *origin, struct task_struct *task, __u64 inode,
 					__u64 socket_cgroup_id, __u32 network_namespace, int ret)
 {
-	/* First, so that the times of samples are in the order of their places in the buffer but for moments. */
+	/* First, so that samples are almost in order of time in the buffer. */
 	__u64 time = bpf_ktime_get_boot_ns();
 	struct task_struct *parent = LOAD_TASK(task, real_parent);
 	struct nsproxy *nsproxy = LOAD_TASK(task, nsproxy);
@@ -78,7 +78,7 @@ static __always_inline void fill_origin(struct origin *origin, struct task_struc
 	origin->network_namespace = network_namespace;
 	origin->mount_namespace = LOAD_TASK(mnt_ns, ns.inum);
 	origin->error_code = ret < 0 ? -ret : 0;
-	/* A typed task is read for less than helpers ask for the same. */
+	/* Reading a typed task costs less than helpers. */
 	if (kernel_has_helper(get_current_task_btf)) {
 		__u64 *comm = (void *)origin->comm;
 

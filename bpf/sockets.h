@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* What a snapshot of sockets reads of the kernel beyond kernel.h, and the sample it is made of. */
+/* What a snapshot of sockets reads from the kernel beyond kernel.h, and its sample. */
 #ifndef BINDSNOOP_SOCKETS_H
 #define BINDSNOOP_SOCKETS_H
 
@@ -143,7 +143,7 @@ struct bpf_iter__task_file {
 
 #pragma clang attribute pop
 
-/* What a socket that no process was seen to hold is held by, as far as the socket shows it. */
+/* What holds a socket without a known process, as far as the socket shows it. */
 enum held_by {
 	HELD_BY_PROCESS,
 	HELD_BY_FILE, /* a file, which may be in flight or registered with io_uring */
