@@ -25,7 +25,7 @@ static __always_inline bool is_proof(void)
 	return proof.thread_id && proof.thread_id == (__u32)bpf_get_current_pid_tgid();
 }
 
-/* Whether a call continues after a filter's verdict. */
+/* Whether a call passes a filter. The prover's calls always do, and a refusal is recorded. */
 static __always_inline bool passes(bool wanted)
 {
 	if (wanted || !is_proof())
