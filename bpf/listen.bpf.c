@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* Calls of listen() on IPv4 and IPv6 sockets: what was requested, what the kernel made of it. */
+/* Calls of listen() on IPv4 and IPv6 sockets: what was requested, and the result. */
 #include "bound.h"
 #include "calls.h"
 #include "counts.h"
@@ -28,7 +28,7 @@ struct listen_sample {
 	__u8 reserved;
 };
 
-/* What else there is to check of a call by a caller_wanted(), before anything is read of its socket. */
+/* Further checks of a call by a caller_wanted() before anything is read from its socket. */
 static __always_inline bool call_wanted(int ret)
 {
 	return (!ret || config.include_error) && surroundings_wanted();
@@ -39,7 +39,7 @@ static __always_inline bool is_ip(__u16 family)
 	return family == AF_INET || family == AF_INET6;
 }
 
-/* How a socket stands: whether it listens and how many connections it queues, and its port. */
+/* A socket's state: whether it listens, how many connections it queues, and its port. */
 #define LIMIT_OF(standing) ((__u32)(standing))
 #define PORT_OF(standing) ((__u16)((standing) >> 32))
 #define STATE_OF(standing) ((__u8)((standing) >> 48))
@@ -81,8 +81,8 @@ static __always_inline int count(const struct outcome *call, const struct endpoi
 }
 
 /*
- * Whose choice the socket's port is. Another thread may have bound it after the entry was seen, so this alone says whether the
- * call gave the socket its port. SCTP does not note who requested a port by number.
+ * Who chose the socket's port. Another thread may have bound it after the entry was seen, so only this shows whether the call
+ * gave the socket its port. SCTP does not record whether a port was requested by number.
  */
 static __always_inline __u8 choice_of_port(const struct outcome *call, __u16 port)
 {
@@ -144,8 +144,8 @@ static __always_inline int report(bool typed, const struct outcome *call)
 	bound.port = call->kind.type == SOCK_RAW ? 0 : call->common->skc_num;
 	read_bound_address(bound.address, call->common, bound.family);
 	/*
-	 * Another process that has the socket may have ended its listening already, and with that its port is gone. An SCTP
-	 * socket can be ordered to stop listening without one.
+	 * Another process that holds the socket may already have stopped it from listening, and then its port is gone. An
+	 * SCTP socket can be told to stop listening even without a port.
 	 */
 	if (!call->ret && !bound.port && call->kind.protocol != IPPROTO_SCTP)
 		return missed();
@@ -166,16 +166,16 @@ enum function {
 	SYS_LISTEN,
 };
 
-/* A success that nothing refused is not reported here. */
+/* A success is not reported here. */
 static __always_inline bool is_outcome(enum function function, int ret)
 {
 	return function != SECURITY_SOCKET_LISTEN || ret;
 }
 
 /*
- * What was requested: before a listening function is called, the system call has cut it to net.core.somaxconn. So what
- * is below that is as it was asked for; and what is not stands in the system call's arguments, unless the call was
- * made through io_uring or by a 32-bit program, or is older than 5.15.
+ * The requested backlog. The system call limits it to net.core.somaxconn before it calls a listening function. So a number
+ * below that is the requested one; otherwise it is in the system call's arguments, except for calls through io_uring or by
+ * 32-bit programs, and before 5.15.
  */
 static __always_inline void read_backlog(struct outcome *call, int backlog)
 {
@@ -193,14 +193,14 @@ static __always_inline void read_backlog(struct outcome *call, int backlog)
 	if (SYSTEM_CALL_NUMBER(regs) != LISTEN_NUMBER)
 		return;
 	asked = PT_REGS_PARM2_SYSCALL(regs);
-	/* Else they are of another call, on whose return io_uring does its work. */
+	/* Otherwise they belong to another call, at whose return io_uring does its work. */
 	if ((__u32)asked >= (__u32)backlog) {
 		call->backlog = asked;
 		call->is_backlog_known = true;
 	}
 }
 
-/* What is remembered of an entry: struct call's args. */
+/* What is stored at an entry: struct call's args. */
 enum { SOCKET, BACKLOG, BEFORE };
 enum { FD_AND_BACKLOG, FILE };
 
@@ -216,7 +216,7 @@ static __always_inline int function_entered(bool typed, enum function function, 
 		     standing_of(sk, head_of(typed, sk, &copy), LOAD(typed, sk, sk_protocol)), 0);
 }
 
-/* One return of a function that has the socket. `entered` is null if its entry matters to nobody. */
+/* One return of a function that has the socket. `entered` is null if its entry does not matter. */
 static __always_inline int function_returned(bool typed, enum function function, void *socket, int backlog,
 					     const struct call *entered, int ret)
 {
@@ -235,7 +235,7 @@ static __always_inline int function_returned(bool typed, enum function function,
 	if (!is_ip(call.common->skc_family))
 		return 0;
 	call.kind = kind_of(typed, call.sk);
-	/* Up to 6.5 mptcp_listen() lets its first subflow, a socket without a file, listen through here. */
+	/* Up to 6.5, mptcp_listen() makes its first subflow, a socket without a file, listen through here. */
 	if (function == INET_LISTEN && !sock->file && is_subflow(call.sk, call.kind.protocol))
 		return 0;
 	call.before = entered ? entered->args[BEFORE] : standing_of(call.sk, call.common, call.kind.protocol);
@@ -244,8 +244,8 @@ static __always_inline int function_returned(bool typed, enum function function,
 }
 
 /*
- * The threads that last entered listen() with a socket that others of their process can reach. If two do at a time, one of
- * them may have made it listen in the other's name.
+ * The threads that last entered listen() with a socket that other threads of their process can reach. If two do so at once,
+ * one may have made the other's listen.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -281,22 +281,22 @@ static __always_inline int system_call_entered(struct task_struct *task, int fd,
 }
 
 /*
- * Whether a success was of the socket that its descriptor stands for now. Another thread may have put another there, for as
- * long as the kernel looked.
+ * Whether a success concerned the socket that its descriptor refers to now. Another thread may have swapped the socket while
+ * the kernel looked it up.
  */
 static __always_inline bool is_of(struct sock *sk, const struct call *entered)
 {
 	__u64 key = (__u64)sk;
 	__u32 *thread_id;
 
-	/* It listens as it did, or not, as before. */
+	/* Nothing about its listening has changed. */
 	if (WITHOUT_PORT(standing_of_any(sk)) == WITHOUT_PORT(entered->args[BEFORE]))
 		return false;
 	thread_id = bpf_map_lookup_elem(&listeners, &key);
 	return thread_id && *thread_id == (__u32)bpf_get_current_pid_tgid();
 }
 
-/* `entered` is null if the entry was not seen, which failures alone do without. */
+/* `entered` is null if the entry was not seen; only failures can be reported without it. */
 static __always_inline int system_call_returned(struct task_struct *task, const struct call *entered, int fd,
 						int backlog, int ret)
 {
@@ -308,7 +308,7 @@ static __always_inline int system_call_returned(struct task_struct *task, const 
 
 	if (shared && (left.file | SHARED) != entered->args[FILE])
 		return missed();
-	/* Without a socket there is no telling that it is of IP. */
+	/* Without a socket, it may not be about IP. */
 	if (!left.sk)
 		return !entered || is_no_socket ? 0 : missed();
 	if (is_no_socket)
@@ -363,7 +363,7 @@ LISTEN(mptcp_listen, MPTCP_LISTEN)
 LISTEN(sctp_inet_listen, SCTP_INET_LISTEN)
 LISTEN(inet_dccp_listen, INET_DCCP_LISTEN)
 
-/* What refuses a call before a listening function is called, and leaves the socket as it is. */
+/* Refuses a call before a listening function is called, and leaves the socket unchanged. */
 #define REFUSAL(function, id)                                                                                  \
 	SEC("fexit/" #function)                                                                                \
 	int BPF_PROG(fexit_##function, struct socket *sock, int backlog, int ret)                              \
@@ -426,7 +426,7 @@ int sys_exit_listen(struct sys_exit *ctx)
 		return system_call_returned(task, &call, fd_and_backlog, fd_and_backlog >> 32, ret);
 	}
 
-	/* What seccomp refuses has no entry. Successes without one began before the trace, or were made by whom seccomp asked. */
+	/* Calls that seccomp refuses have no entry. Successes without one started before the trace, or seccomp's supervisor made them. */
 	if (ret < 0 && kernel_has_helper(task_pt_regs)) {
 		struct pt_regs *regs = current_registers();
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
-/* Bound IPv4 and IPv6 sockets that let go of their ports: as they are closed, or taken apart before. */
+/* Bound IPv4 and IPv6 sockets that release their ports: when closed, or disconnected or shut down before. */
 #include "bound.h"
 #include "calls.h"
 #include "filter.h"
@@ -24,7 +24,7 @@ struct release_sample {
 	__u8 flags; /* enum release_flag */
 };
 
-/* When a socket was bound, and what its process has left behind by the time it exits. */
+/* When a socket was bound, and facts about its process that are gone when it exits. */
 struct bound {
 	__u64 time;  /* ns, CLOCK_BOOTTIME */
 	__u64 inode; /* of the socket, for another one may have its address by now */
@@ -33,7 +33,7 @@ struct bound {
 	__u16 reserved;
 };
 
-/* By their addresses. Closing a socket deletes its entry, whatever the filter; when full, no more are remembered. */
+/* Keyed by address. Closing a socket deletes its entry, whatever the filter; when full, no more are stored. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -56,7 +56,7 @@ static __always_inline int remember(bool typed, struct sock *sk, __u16 port)
 	return 0;
 }
 
-/* What is known of a socket's bind; nothing if that was not seen. It is known only once. */
+/* What is known of a socket's bind, or nothing if that was not seen. Only the first call gets it. */
 static __always_inline struct bound recall(bool typed, struct sock *sk)
 {
 	__u64 key = (__u64)sk;
@@ -71,7 +71,7 @@ static __always_inline struct bound recall(bool typed, struct sock *sk)
 	return bound;
 }
 
-/* A port that is let go of. */
+/* A released port. */
 struct release {
 	struct sock *sk;
 	const struct sock_common *common; /* its head */
@@ -86,9 +86,9 @@ static __always_inline bool is_stream(struct kind kind)
 }
 
 /*
- * Whether a socket shows by itself that it was bound. One that is connected and does not hold its port by number may have
- * got it from connect() or accept(), a datagram socket with neither address nor port by number from sendto(), any SCTP
- * socket from either: what is left open is not reported.
+ * Whether the socket itself shows that it was bound. A connected socket whose port was not requested by number may have got
+ * it from connect() or accept(), a datagram socket without an address and a port requested by number from sendto(), and any
+ * SCTP socket from either: uncertain cases are not reported.
  */
 static __always_inline bool shows_bind(const struct release *release, const struct endpoint *bound)
 {
@@ -110,7 +110,7 @@ static __always_inline bool shows_bind(const struct release *release, const stru
 	return locks & SOCK_BINDADDR_LOCK;
 }
 
-/* Whether the socket's own connection goes on to TIME_WAIT: this end closes it first, and does not reset it. */
+/* Whether the socket's own connection enters TIME_WAIT: this end closes it first, and does not reset it. */
 static __always_inline bool leaves_time_wait(bool typed, const struct release *release)
 {
 	const __u32 first =
@@ -185,7 +185,7 @@ static __always_inline int report(bool typed, const struct release *release)
 		return filtered();
 	if (config.by_mount_namespace_map) {
 		mount_namespace = current_mount_namespace() ?: known.mount_namespace;
-		/* A process that exits has left its own, and of the bind nothing is known. */
+		/* An exiting process has left its own, and nothing is known of the bind. */
 		if (!mount_namespace)
 			return missed();
 		if (!mount_namespace_wanted(mount_namespace))
@@ -198,7 +198,7 @@ static __always_inline int report(bool typed, const struct release *release)
 	return emit(typed, release, &bound, &known);
 }
 
-/* A socket that is closed. Most are not bound, and are done with after one look. */
+/* A socket that is closed. Most are not bound, which one check shows. */
 static __always_inline int closed(bool typed, struct sock *sk, bool has_file)
 {
 	struct release release = { .sk = sk, .closes = true };
@@ -214,7 +214,7 @@ static __always_inline int closed(bool typed, struct sock *sk, bool has_file)
 	return report(typed, &release);
 }
 
-/* A socket that goes on without its connection, or without listening: its port stays if it was asked for by number. */
+/* A socket that loses its connection or stops listening, but stays open: its port stays if it was requested by number. */
 static __always_inline int disconnected(bool typed, struct sock *sk)
 {
 	struct sock___wait_pending *waiting = (void *)sk;
@@ -225,7 +225,7 @@ static __always_inline int disconnected(bool typed, struct sock *sk)
 	if (!release.common->skc_num || LOAD_BITS(typed, sk, sk_userlocks) & SOCK_BINDPORT_LOCK)
 		return 0;
 	release.kind = kind_of(typed, sk);
-	/* TCP has nothing to do then. */
+	/* TCP does nothing then. */
 	if (is_stream(release.kind) && release.common->skc_state == TCP_CLOSE)
 		return 0;
 	if (is_subflow(sk, release.kind.protocol) ||
@@ -246,7 +246,7 @@ static __always_inline int socket_closed(bool typed, void *socket)
 	struct socket *sock = socket_at(typed, socket, &copied);
 	struct sock *sk = sock->sk;
 
-	/* As accept() made it, which then found no connection. */
+	/* accept() created it, and then found no connection. */
 	if (!sk)
 		return 0;
 	return closed(typed, sk, sock->file);
@@ -265,13 +265,13 @@ static __always_inline int bind_returned(bool typed, void *socket, int ret)
 	sock = socket_at(typed, socket, &copied);
 	sk = sock->sk;
 	common = head_of(typed, sk, &copy);
-	/* Up to 6.5 the first subflow of an MPTCP socket comes by here, too; IP_BIND_ADDRESS_NO_PORT gives none. */
+	/* Up to 6.5, the first subflow of an MPTCP socket passes here, too; IP_BIND_ADDRESS_NO_PORT assigns no port. */
 	if (!common->skc_num || (!sock->file && is_subflow(sk, kind_of(typed, sk).protocol)))
 		return 0;
 	return remember(typed, sk, common->skc_num);
 }
 
-/* A socket that is to listen without a port gets one, and is bound from then on. */
+/* A socket that starts to listen without a port gets one, and is bound from then on. */
 static __always_inline int listen_entered(bool typed, void *socket)
 {
 	union socket_copy copied;
@@ -331,8 +331,8 @@ ENTRY(tcp_abort, struct sock, socket_disconnected)
 ENTRY(__udp_disconnect, struct sock, socket_disconnected)
 
 /*
- * A socket that stops listening, before its state says so. If that ends with a close, or its port was not requested by number,
- * it lets go of the port, which its own number may have lost already. A backlog of 0 leaves an SCTP socket its port.
+ * A socket that stops listening, before its state changes. If it is being closed, or its port was not requested by number, it
+ * releases the port, which the socket may no longer show. A backlog of 0 leaves an SCTP socket its port.
  */
 static __always_inline int stops_listening(struct sock *sk)
 {
@@ -344,7 +344,7 @@ static __always_inline int stops_listening(struct sock *sk)
 	release.common = head_of(false, sk, &copy);
 	release.kind = kind_of(false, sk);
 	release.closes = LOAD(false, sk, sk_shutdown) == SHUTDOWN_MASK;
-	/* Reported by the cgroup's program. */
+	/* Reported by the cgroup program. */
 	if (config.cgroup_hooks && release.closes)
 		return 0;
 	/* The MPTCP socket stops, too. */
@@ -363,13 +363,13 @@ int raw_inet_sock_set_state(struct bpf_raw_tracepoint_args *ctx)
 {
 	int before = ctx->args[1], after = ctx->args[2];
 
-	/* New connections begin as copies of their listener, and go on to another state. SCTP closes by way of the second. */
+	/* New connections start as copies of their listener, and then change their state. SCTP closes through the second. */
 	return before == TCP_LISTEN && (after == TCP_CLOSE || after == TCP_CLOSE_WAIT) ?
 		       stops_listening(CAST(struct sock, ctx->args[0])) :
 		       0;
 }
 
-/* Runs at the beginning of inet_release(), of all sockets but the kernel's own. */
+/* Runs at the start of inet_release(), for all sockets except the kernel's own. */
 SEC("cgroup/sock_release")
 int cgroup_sock_release(struct bpf_sock *ctx)
 {
@@ -388,7 +388,7 @@ static __always_inline void cgroup_bound(void *ctx)
 		return;
 	if (is_subflow(sk, kind_of(false, sk).protocol)) {
 		owner = mptcp_socket_of(sk);
-		/* The first subflow gives the MPTCP socket its port, after this; others have ports of their own. */
+		/* After this, the MPTCP socket gets the port of its first subflow; other subflows have separate ports. */
 		if (!BPF_CORE_READ(owner, __sk_common.skc_num))
 			remember(false, CAST(struct sock, owner), port);
 		return;
@@ -396,7 +396,7 @@ static __always_inline void cgroup_bound(void *ctx)
 	remember(false, sk, port);
 }
 
-/* They always allow: to return anything but 1 would refuse the bind, to everybody. */
+/* They always allow: returning anything but 1 would refuse the bind. */
 SEC("cgroup/post_bind4")
 int cgroup_post_bind4(struct bpf_sock *ctx)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
 /*
- * Sockets as they are now, in every network namespace: once by the descriptors of all processes, once by
- * the kernel's own lists of what is bound, which have what no process holds.
+ * The current sockets of all network namespaces: first from the descriptors of all processes, then from the kernel's own
+ * lists of bound sockets, which include those that no process holds.
  */
 #include "sockets.h"
 
@@ -23,7 +23,7 @@ const volatile struct socket_config config SEC(".rodata.config") = {};
 
 #define FILE_BITS 4096
 
-/* What is wanted; may change between runs. */
+/* The filter; may change between runs. */
 struct socket_request {
 	__u64 ports[1024];	     /* bit n: port n */
 	__u64 files[FILE_BITS / 64]; /* bit of a file, see looked_for(): files whose descriptors are looked for */
@@ -35,7 +35,7 @@ struct socket_request {
 
 volatile struct socket_request request SEC(".data.request") = {};
 
-/* A walk over one table continues where it stopped for lack of room or of steps. */
+/* A walk over one table continues where it stopped because space or steps ran out. */
 #define FOUND 4096
 #define RESTARTS 16
 struct socket_walk {
@@ -63,8 +63,8 @@ struct socket_walk walk SEC(".data.walk") = {};
 struct socket_sample found[FOUND];
 
 /*
- * What follows is not inlined where a kernel may lack a field: the compiler takes relocations out of loops, to where
- * such a kernel comes by.
+ * The following functions are not inlined if a kernel may lack a field: the compiler hoists relocations out of loops, into
+ * code that runs on such a kernel, too.
  */
 static __noinline __u8 options_in_bits(struct inet_sock___bits *inet)
 {
@@ -96,7 +96,7 @@ static __noinline struct sock *first_subflow(struct mptcp_sock *address)
 	return LOAD(false, socket, first);
 }
 
-/* The id of the cgroup that it was made in. */
+/* The id of the cgroup that it was created in. */
 static __noinline __u64 made_in(struct sock *address)
 {
 	return cgroup_of_socket(false, CAST(struct sock, address));
@@ -144,7 +144,7 @@ static __always_inline bool has_address(const struct socket_sample *sample)
 	return word[0] || word[1] || word[2] || word[3];
 }
 
-/* Whether it is bound, and requested. */
+/* Whether it is bound and matches the filter. */
 static __always_inline bool wanted(const struct socket_sample *sample, __u16 number, bool waits)
 {
 	if (!number && !waits)
@@ -155,9 +155,9 @@ static __always_inline bool wanted(const struct socket_sample *sample, __u16 num
 }
 
 /*
- * Whether a socket without a number was bound to an address and waits for its port until it connects
- * (IP_BIND_ADDRESS_NO_PORT). One that still has a source port was bound and is no more. While bind() is under way there is
- * an address without a port as well, but the kernel locks the address only after it has taken the port.
+ * Whether a socket without a number was bound to an address and gets its port when it connects (IP_BIND_ADDRESS_NO_PORT).
+ * One that still has a source port is no longer bound. During bind(), there is an address without a port as well, but the
+ * kernel locks the address only after it has taken the port.
  */
 static __noinline bool waits_for_port(struct sock *sk, __be16 source)
 {
@@ -169,7 +169,7 @@ static __noinline bool waits_for_port(struct sock *sk, __be16 source)
 
 enum reading { NOT_WANTED, WANTED, CHANGED };
 
-/* Sockets in TIME_WAIT are no more than the common part. */
+/* Sockets in TIME_WAIT have only the common part. */
 static __always_inline enum reading read_once(struct socket_sample *sample, struct sock *sk, bool typed)
 {
 	struct inet_sock *inet = CAST(struct inet_sock, sk);
@@ -211,7 +211,7 @@ static __always_inline enum reading read_once(struct socket_sample *sample, stru
 		sample->uid = LOAD(typed, more, sk_uid.val);
 		sample->socket_cgroup_id = made_in(sk);
 		source = LOAD(false, inet, inet_sport);
-		/* Before the number is compared again below: a bind() that ends meanwhile gives it one. */
+		/* Before the number is compared again below, because a bind() that ends meanwhile sets it. */
 		if (!number && sample->state == TCP_CLOSE && has_address(sample))
 			waits = waits_for_port(sk, source);
 		if (sample->state == TCP_LISTEN) {
@@ -226,13 +226,13 @@ static __always_inline enum reading read_once(struct socket_sample *sample, stru
 		}
 	}
 
-	/* The socket lives on meanwhile, and its memory may have become another's. */
+	/* The socket may change meanwhile, and its memory may belong to another one. */
 	barrier();
 	common = head_of(typed, sk, &copy);
 	if (common->skc_family != sample->address_family || common->skc_state != sample->state ||
 	    common->skc_num != number || common->skc_dport != remote_port || common->skc_net.net != net)
 		return CHANGED;
-	/* What has closed and waits for the other end to do so is also kept as if in TIME_WAIT. */
+	/* A closed connection that waits for the other end to close is also kept as if in TIME_WAIT. */
 	if (sample->state == TCP_TIME_WAIT)
 		sample->state = LOAD(false, CAST(struct inet_timewait_sock, sk), tw_substate);
 	return wanted(sample, number, waits) ? WANTED : NOT_WANTED;
@@ -246,16 +246,16 @@ static __always_inline bool read_socket(struct socket_sample *sample, struct soc
 		if (reading != CHANGED)
 			return reading == WANTED;
 	}
-	/* What changes that often is not held for itself; the kernel's list may have it. */
+	/* A socket that changes that often is given up here; the kernel's list may have it. */
 	return false;
 }
 
-/* For nearly all sockets of a look at few ports one number decides, and the rest need not be read. */
+/* With a filter for few ports, one number decides for nearly all sockets, and the rest need not be read. */
 static __always_inline bool left_out(struct sock *sk, bool typed)
 {
 	__u16 number = LOAD(typed, sk, __sk_common.skc_num);
 
-	/* What has a number that is no port counts as one of port 0. */
+	/* A socket whose number is not a port counts as port 0. */
 	return request.by_port && !(request.ports[0] & 1) && !(request.ports[number >> 6] >> (number & 63) & 1);
 }
 
@@ -339,7 +339,7 @@ int files(struct bpf_iter__task_file *context)
 }
 
 /*
- * Writes a byte for each task that has let go of its descriptors and has not ended: it may still be closing them, which
+ * Writes a byte for each task that has released its descriptors and has not ended: it may still be closing them, which
  * takes a while if there are many.
  */
 SEC("iterator/task")
@@ -356,8 +356,8 @@ int exiting(struct bpf_iter__task *context)
 /* ---- descriptors of some files -------------------------------------------- */
 
 /*
- * Going over all descriptors takes a look at each file, its socket and more, most of which lie in no cache. Where it is
- * known which files matter, a look at the tables of descriptors is enough.
+ * Walking all descriptors reads each file, its socket and more, most of which is not cached. If the relevant files are
+ * known, reading the descriptor tables is enough.
  */
 
 struct owner_context {
@@ -366,8 +366,8 @@ struct owner_context {
 };
 
 /*
- * Nothing keeps what was read from being freed meanwhile, and put to another use: but a task lets go of its descriptors
- * before that, so that a slot which is reached in the same way once more is its own.
+ * The memory may be freed and reused meanwhile. But a task releases its descriptors before that, so a slot that can be
+ * reached in the same way again still belongs to it.
  */
 static __always_inline bool is_still(struct task_struct *task, __u32 descriptor, __u64 file)
 {
@@ -442,7 +442,7 @@ int owners(struct bpf_iter__task *context)
 		return 0;
 	task = CAST(struct task_struct, task);
 	files = LOAD_TASK(task, files);
-	/* Threads have that of their process, except for those that have one of their own. */
+	/* Threads share their process's table, except for those with a separate one. */
 	if (!files || (task->pid != task->tgid && files == LOAD_TASK(task->group_leader, files)))
 		return 0;
 	table = LOAD(false, CAST(struct files_struct, files), fdt);
@@ -456,7 +456,7 @@ int owners(struct bpf_iter__task *context)
 
 /* ---- what the kernel lists as bound -------------------------------------- */
 
-/* The socket of a descriptor of ours; user space knows that it is one. */
+/* The socket of one of our descriptors; user space knows that it is a socket. */
 static __always_inline struct sock *own_socket(__u32 descriptor)
 {
 	struct task_struct *task = current_task();
@@ -504,7 +504,7 @@ static __always_inline bool begin(void)
 		walk.buckets = LOAD(false, table, bhash_size);
 	}
 	walk.end = walk.buckets;
-	/* Which bucket a port of another namespace is in depends on a number that only the namespace has. */
+	/* A port's bucket in another namespace depends on a number that only the namespace has. */
 	if (walk.network_namespace && LOAD(false, net, ns.inum) == walk.network_namespace) {
 		walk.one_bucket = 1;
 		walk.bucket = (walk.port + LOAD(false, net, hash_mix)) & (walk.buckets - 1);
@@ -514,7 +514,7 @@ static __always_inline bool begin(void)
 	return true;
 }
 
-/* Whether a socket belongs into the bucket under way: the lists are read without their locks. */
+/* Whether a socket belongs to the current bucket: the lists are read without their locks. */
 static __always_inline bool belongs(struct sock *sk)
 {
 	__u16 number = LOAD(false, sk, __sk_common.skc_num);
@@ -523,7 +523,7 @@ static __always_inline bool belongs(struct sock *sk)
 	return ((number + LOAD(false, net, hash_mix)) & (walk.buckets - 1)) == walk.bucket;
 }
 
-/* Whether nobody has the file any more, and only its task still has to release it. */
+/* Whether no one holds the file any more, and only its task still has to release it. */
 static __noinline bool is_closed(struct file *address)
 {
 	struct file___count *counted = (void *)address;
@@ -534,12 +534,12 @@ static __noinline bool is_closed(struct file *address)
 		bpf_core_read(&references, sizeof(references), &counted->f_count.counter);
 		return !references;
 	}
-	/* Counted from 0; the top bits are of what is released. */
+	/* Counted from 0; the top bits mark a released file. */
 	bpf_core_read(&references, sizeof(references), &referenced->f_ref.refcnt.counter);
 	return references < 0;
 }
 
-/* What a socket without a descriptor is: the kernel knows it by less and less. */
+/* What a socket without a descriptor is, in order of how little the kernel still knows. */
 static __always_inline void read_holder(struct socket_sample *sample, struct sock *sk)
 {
 	struct socket *socket;
@@ -580,7 +580,7 @@ static __always_inline struct sock *connection_of(struct sock *sk)
 	return connection ? CAST(struct sock, connection) : NULL;
 }
 
-/* False if the chain has led astray. */
+/* False if the chain has left its list. */
 static __always_inline bool find(struct sock *sk)
 {
 	struct socket_sample *sample = &found[walk.found & (FOUND - 1)];
@@ -631,8 +631,7 @@ static __always_inline void begin_bucket(void)
 }
 
 /*
- * One node of a list; 0 when there is nothing more to do. Not static: the verifier then looks at it once, however often
- * it is called.
+ * One node of a list; 0 when done. Not static, so the verifier checks it only once, however often it is called.
  */
 __noinline int advance(void)
 {
