@@ -2,30 +2,30 @@
 .SYNOPSIS
     Builds, runs, tests, publishes, packs or installs BindSnoop.
 .DESCRIPTION
-    What each task takes has to be there: build.sh installs that first, and then runs this. ArgumentList is up to the
-    task.
+    Requires the tools of each task: build.sh installs them, and then runs this script. ArgumentList depends on the task.
 
-    Build      makes the module output/BindSnoop and the command line output/bin/bindsnoop. The module gets a libbpf of its
-               own (tools/libbpf); where that cannot be made, it uses the system's.
-    Run        builds, and shows binds as they happen: Get-BindEvent with the parameters given.
-    Test       builds, and runs every test, or those of the suites named (tests/Invoke-Tests.ps1).
+    Build      builds the module output/BindSnoop and the command line output/bin/bindsnoop. The module includes libbpf
+               (tools/libbpf); if that cannot be built, it uses the system's.
+    Run        builds, and shows binds as they happen: Get-BindEvent with the given parameters.
+    Test       builds, and runs all tests, or the given suites (tests/Invoke-Tests.ps1).
     Kernels    builds, and runs the tests on other kernels in virtual machines (tests/vm/run --help explains its
                arguments).
     Publish    makes output/publish/RID/bindsnoop, one file that needs neither .NET nor libbpf, and glibc 2.28 or later;
-               RID is linux-x64 or linux-arm64, by default the one of this machine. It is linked with packages of Debian
-               (tools/sysroot); where these cannot be had, and for this machine's RID only, with this machine's.
+               RID is linux-x64 or linux-arm64, by default that of this machine. It is linked with Debian's packages
+               (tools/sysroot) or, if these are not available, with this machine's, for its RID only.
                linux-x64-static and linux-arm64-static need no glibc either: they run in an empty container, and
-               beside musl. They know the users of /etc/passwd and the hosts of /etc/hosts and DNS only, and send no OTLP by https.
-    Install    publishes that of this machine, and copies it, its manual page and its completion into bin/ and share/
-               of the folder given, by default /usr/local.
-    Image      makes the packages of the command line, and of them a container image, output/packages/bindsnoop-VERSION-RID.oci.tar.
+               beside musl. They know only the users of /etc/passwd and the hosts of /etc/hosts and DNS, and send no OTLP over
+               https.
+    Install    publishes for this machine, and installs the file, its manual page and its completion in bin/ and share/
+               of the given folder, by default /usr/local.
+    Image      makes the packages of the command line and a container image, output/packages/bindsnoop-VERSION-RID.oci.tar.
                RID is by default that of this machine.
-    Package    makes output/BindSnoop.VERSION.nupkg of the module, as the PowerShell Gallery takes it, with a list of
-               what it consists of and was built with (SPDX) in _manifest, and outputs its path. With a RID it publishes,
-               and makes packages of the command line in output/packages: a .deb, an archive for other distributions
-               to be unpacked in /usr/local, another with the static file, the lists of what they consist of, and their checksums. SOURCE_DATE_EPOCH is the time in them, by default
-               that of the last commit. Both also make output/packages/bindsnoop-VERSION-sources.tar: those of the
-               libraries of others that are in the packages, as their licences ask.
+    Package    packs the module for the PowerShell Gallery as output/BindSnoop.VERSION.nupkg, with a list of its contents
+               and build dependencies (SPDX) in _manifest, and outputs its path. With a RID, it publishes, and makes
+               packages of the command line in output/packages: a .deb, an archive for other distributions to unpack in
+               /usr/local, another one with the static file, lists of their contents, and checksums. SOURCE_DATE_EPOCH is the
+               time in them, by default that of the last commit. Both also make
+               output/packages/bindsnoop-VERSION-sources.tar: the sources of included libraries, as their licences require.
 .EXAMPLE
     ./build.ps1
     Import-Module ./output/BindSnoop
@@ -47,7 +47,7 @@ param(
     [ValidateSet('Build', 'Run', 'Test', 'Kernels', 'Publish', 'Install', 'Package', 'Image')]
     [string] $Task = 'Build',
 
-    # What Build and Run make. All else is of the Release build.
+    # What Build and Run build. Everything else uses Release.
     [ValidateSet('Release', 'Debug')]
     [string] $Configuration = 'Release',
 

@@ -7,21 +7,21 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 usage() {
     cat <<'END'
 usage: ./build.sh build          builds the module output/BindSnoop and the command line output/bin/bindsnoop
-       ./build.sh run [ARGS]     builds, and shows binds as they happen until Ctrl-C: Get-BindEvent ARGS
+       ./build.sh run [ARGS]     builds, and shows binds as they happen, until Ctrl-C: Get-BindEvent ARGS
        ./build.sh publish [RID]  makes output/publish/RID/bindsnoop, one file that needs neither .NET nor libbpf;
-                                 RID is linux-x64 or linux-arm64, by default the one of this machine
-       ./build.sh install [DIR]  copies that of this machine, its manual page and its completion into bin/ and share/
-                                 of DIR, by default /usr/local
-       ./build.sh package [RID]  makes output/BindSnoop.VERSION.nupkg of the module; with a RID, a .deb and a .tar.gz
+                                 RID is linux-x64 or linux-arm64, by default that of this machine
+       ./build.sh install [DIR]  installs that file, its manual page and its completion in bin/ and share/ of DIR, by
+                                 default /usr/local
+       ./build.sh package [RID]  packs the module as output/BindSnoop.VERSION.nupkg; with a RID, makes a .deb and a .tar.gz
                                  of the command line in output/packages
-       ./build.sh image [RID]    makes these, and of them a container image (OCI archive) in output/packages
-       ./build.sh test [SUITE]   builds, and runs every test, or those of the suites named
-       ./build.sh kernels [ARGS] builds, and runs the tests on other kernels in virtual machines: all of
-                                 tests/vm/kernels, or those named (tests/vm/run --help explains ARGS)
+       ./build.sh image [RID]    makes these and a container image (OCI archive) in output/packages
+       ./build.sh test [SUITE]   builds, and runs all tests, or the given suites
+       ./build.sh kernels [ARGS] builds, and runs the tests on other kernels in virtual machines: all in
+                                 tests/vm/kernels, or the given ones (tests/vm/run --help explains ARGS)
        ./build.sh help           shows this
 
 Tracing needs root, or CAP_BPF and CAP_PERFMON. As root on Debian or Ubuntu,
-missing packages are installed; the .NET SDK 10 has to be there.
+it installs missing packages; the .NET SDK 10 must already be installed.
 END
 }
 

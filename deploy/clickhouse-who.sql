@@ -1,4 +1,4 @@
--- Who had port 8080 on any host at 03:12? What a machine does not know of that moment is among the answers, as Kind Gap.
+-- Who had port 8080 on any host at 03:12? If a machine's record has a gap at that moment, the answer has a row Unknown.
 WITH toInt64(toUnixTimestamp(parseDateTimeBestEffort('2026-11-26T03:12:00Z'))) * 1000000 AS moment
 SELECT
     Host,

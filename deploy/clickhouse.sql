@@ -1,10 +1,10 @@
--- Records of many machines in one table of ClickHouse, 18.16 or later. Fill it from each, every hour or so; what comes twice is
--- replaced, so spans may overlap:
+-- Records of many machines in one table of ClickHouse, 18.16 or later. Load each machine's every hour or so; duplicates are
+-- replaced, so periods may overlap:
 --
 --   bindsnoop find /var/lib/bindsnoop/record.db --from "$(date -d '-2 hours' '+%F %T')" --json |
 --       clickhouse-client --input_format_skip_unknown_fields=1 --query 'INSERT INTO bindsnoop_records FORMAT JSONEachRow'
 --
--- Times are kept as they are written, and in microseconds since 1970 (…At) for questions.
+-- Times are stored as written, and in microseconds since 1970 (…At) for queries.
 CREATE TABLE IF NOT EXISTS bindsnoop_records
 (
     Host String,

@@ -219,7 +219,7 @@ public sealed class ArgumentTests
     }
 
     [Fact]
-    public void A_cgroup_that_is_not_there_is_an_error()
+    public void A_missing_cgroup_is_an_error()
     {
         Tool.RequireTracing();
         using Tool tool = Tool.Run("--cgroup", "/no/such/cgroup", "--duration", "1");

@@ -182,7 +182,7 @@ public sealed class ExportTests
     }
 
     [Fact]
-    public void Pauses_are_not_shorter_than_asked_for()
+    public void Pauses_are_not_shorter_than_requested()
     {
         DateTimeOffset now = DateTimeOffset.UnixEpoch;
         double? Seconds(RetryConditionHeaderValue? asked, double chance) => OtlpSender.PauseAsked(asked, now, chance)?.TotalSeconds;
@@ -207,7 +207,7 @@ public sealed class ExportTests
     }
 
     [Fact]
-    public void A_receiver_that_is_not_there_is_reported_and_not_waited_for_without_end()
+    public void A_missing_receiver_is_reported_and_not_waited_for_forever()
     {
         using Tool tool = Tool.Trace("--quiet", "-E", "-p", s_self, "--otlp", "http://127.0.0.1:1");
         Bind(3);
@@ -283,7 +283,7 @@ public sealed class ExportTests
     }
 
     [Fact]
-    public void What_is_no_metrics_is_not_replaced()
+    public void Files_without_metrics_are_not_replaced()
     {
         string path = Path.GetTempFileName();
         try

@@ -163,7 +163,7 @@ public sealed class ReportTests(Chromium chromium) : IClassFixture<Chromium>, ID
 
     [Trait("Build", "Any")]
     [Fact]
-    public async Task What_was_lost_is_said_first()
+    public async Task Losses_come_first()
     {
         BindReport report = new();
         report.AddLoss(new LossReport(17, LossCause.BufferFull, "17 calls were lost in all, of 20."));

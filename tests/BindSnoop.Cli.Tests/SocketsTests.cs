@@ -51,7 +51,7 @@ public sealed class SocketsTests
     [InlineData("--uid=4294967294", "")]
     [InlineData("--comm=no-such-name", "")]
     [InlineData("--netns=/proc/self/ns/net", "listener six datagram")]
-    public void Filters_list_only_what_was_asked_for(string filter, string expected)
+    public void Filters_list_only_requested_sockets(string filter, string expected)
     {
         using TcpListener listener = new(IPAddress.Loopback, 0);
         listener.Start();
@@ -123,7 +123,7 @@ public sealed class SocketsTests
 
     /// <summary>Each once, whether it was there or came while the trace began.</summary>
     [Fact]
-    public void A_trace_can_begin_with_what_is_there()
+    public void A_trace_can_start_with_existing_sockets()
     {
         using Native.Socket before = new("127.0.0.1");
         Assert.Equal(0, before.Bind(0));

@@ -48,7 +48,7 @@ public sealed class TraceTests
     }
 
     [Fact]
-    public void So_many_events_end_it()
+    public void Max_events_end_it()
     {
         using Tool tool = Tool.Trace("--json", "-p", s_self, "--max-events", "3");
         for (int i = 0; i < 10; i++)
@@ -129,7 +129,7 @@ public sealed class TraceTests
     [InlineData("--address=127.0.0.2/31", "127.0.0.2 0")]
     [InlineData("--address=::/0", "::1 0")]
     [InlineData("--comm=bind test", "127.0.0.5 0")]
-    public void Filters_let_only_through_what_was_asked_for(string filter, string expected)
+    public void Filters_pass_only_requested_calls(string filter, string expected)
     {
         using Tool tool = Tool.Trace("--json", "-p", s_self, filter);
         BindOnce("::1");

@@ -34,7 +34,7 @@ public sealed class WhyTests
     [InlineData("localhost:80")]
     [InlineData("[::1]")]
     [InlineData("10.0.0.0/8:80")]
-    public void WhatIsNoEndpointIsAUsageError(string text)
+    public void AnInvalidEndpointIsAUsageError(string text)
     {
         TraceException exception = Assert.Throws<TraceException>(() => WhyCommand.ParseEndpoint(text));
         Assert.Equal(TraceErrorKind.InvalidArgument, exception.Kind);

@@ -117,7 +117,7 @@ public sealed class AccountingTests
     /// lose any, as reading a BPF map would on a kernel that preempts (docs/reliability.md).
     /// </summary>
     [Fact]
-    public void CallsUnderWayAtTheBeginningAndTheEndAreNotLost()
+    public void CallsInProgressAtTheStartAndTheEndAreNotLost()
     {
         Requires.Tracing();
         using Process load = Truth.Start("load", "--threads", "2", "--seconds", "600");

@@ -40,7 +40,7 @@ public sealed class CgroupRestartTests
     /// <summary>What leads there is made anew, too; and two paths have some of it in common.</summary>
     [Theory]
     [MemberData(nameof(Backends))]
-    public void ParentsAreMadeAnewToo(Backend backend)
+    public void ParentsAreCreatedAgainToo(Backend backend)
     {
         Requires.Tracing(backend);
         using CgroupTree tree = new();

@@ -124,7 +124,7 @@ public sealed class ContainerTests : IDisposable
         Assert.Equal(new(runtime, name, null, "", ""), Containers.Of(path));
 
     [Fact]
-    public void OutsideOfContainersNothingIsUnknown()
+    public void OutsideContainersNothingIsUnknown()
     {
         Assert.Equal(ContainerFacts.None, Containers.Of("/system.slice/nginx.service"));
         Assert.Null(Containers.Of(""));
@@ -161,7 +161,7 @@ public sealed class ContainerTests : IDisposable
     [InlineData("name of another kind")]
     [InlineData("long name")]
     [InlineData("large")]
-    public void WhatOthersCouldHaveWrittenIsNotRead(string what)
+    public void FilesThatOthersCanWriteAreNotRead(string what)
     {
         const int Nobody = 65534;
         const int ForAll = 0b110_110_110;
@@ -223,7 +223,7 @@ public sealed class ContainerTests : IDisposable
     }
 
     [Fact]
-    public void AListIsReadAgainOnceItWasWrittenAgain()
+    public void AListIsReadAgainOnceItHasChanged()
     {
         string first = HostTree.NewId();
         _host.WriteList($"{Storage}/containers.json", (first, "first", []));
@@ -286,7 +286,7 @@ public sealed class ContainerTests : IDisposable
 
     /// <summary>A container that is started anew by its name has another id and another cgroup.</summary>
     [Fact]
-    public void ANameGoesOnMatching()
+    public void ANameKeepsMatching()
     {
         Requires.Tracing();
         using CgroupTree tree = new();

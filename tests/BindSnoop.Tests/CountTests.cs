@@ -40,7 +40,7 @@ public sealed class CountTests
 
     /// <summary>What a failed call requested is counted as its event shows it: perhaps no address, or one of another family.</summary>
     [Fact]
-    public void FailuresAreCountedByWhatTheyAskedFor()
+    public void FailuresAreCountedByTheirRequest()
     {
         Requires.Tracing();
         string[] errors = ["EINVAL", "EFAULT", "EAFNOSUPPORT"];

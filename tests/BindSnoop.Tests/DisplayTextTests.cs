@@ -64,7 +64,7 @@ public sealed class DisplayTextTests
     [InlineData("a\"b'c,d;$(e)|<>&")]
     [InlineData("")]
     [InlineData(" a  b ")]
-    public void WhatIsHarmlessStays(string text) => Assert.Equal(text, DisplayText.Escape(text));
+    public void HarmlessTextStays(string text) => Assert.Equal(text, DisplayText.Escape(text));
 
     [Theory]
     [InlineData("\u001b[2J", @"\x1b[2J")]
@@ -96,7 +96,7 @@ public sealed class DisplayTextTests
     [InlineData(@"\u{41", @"\u{41")]
     [InlineData(@"\x41\u{1f41d}", "A🐝")]
     [InlineData(@"\XFF", @"\XFF")]
-    public void UnescapesWhatIsAnEscape(string text, string expected) =>
+    public void UnescapesEscapes(string text, string expected) =>
         Assert.Equal(expected, Encoding.UTF8.GetString(DisplayText.Unescape(text)));
 
     private static bool ComesBack(byte[] bytes) => DisplayText.Unescape(DisplayText.Escape(bytes)).AsSpan().SequenceEqual(bytes);

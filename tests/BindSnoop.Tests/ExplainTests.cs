@@ -96,7 +96,7 @@ public sealed class ExplainTests
     }
 
     [Fact]
-    public void WithoutAskingNothingIsExplained()
+    public void NothingIsExplainedByDefault()
     {
         Requires.Tracing();
         using BindTracer tracer = new(s_own with { Explain = false, Filter = s_own.Filter with { IncludeError = true } });

@@ -205,7 +205,7 @@ public sealed class LifeCycleTests
     }
 
     [Fact]
-    public async Task StopHandsOutWhatWasBefore()
+    public async Task StopEmitsEverythingBefore()
     {
         Requires.Tracing();
         const int Count = 3000;
@@ -294,7 +294,7 @@ public sealed class LifeCycleTests
 
     /// <summary>What is in the buffer stays there for the next enumeration.</summary>
     [Fact]
-    public void ReadingGoesOnWhereItBrokeOff()
+    public void ReadingContinuesWhereItStopped()
     {
         Requires.Tracing();
         using BindTracer tracer = new(s_ownCalls);

@@ -16,7 +16,7 @@ public sealed class MetricTests : IDisposable
     // ---- what is counted under which tags
 
     [Fact]
-    public void WhatIsUnknownIsCountedAsOther()
+    public void UnknownValuesCountAsOther()
     {
         MetricTally tally = new([]);
         tally.Add(Bind(protocol: 6));
@@ -86,7 +86,7 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
-    public void OnlyPortsThatWereAskedForAreNamed()
+    public void OnlyRequestedPortsAreNamed()
     {
         MetricTally tally = new([80, 443]);
         foreach (ushort port in new ushort[] { 80, 80, 443, 81, 8080, 0 })
@@ -297,7 +297,7 @@ public sealed class MetricTests : IDisposable
     [InlineData("/dev/null", "InvalidMetricPath", TraceErrorKind.InvalidArgument)]
     [InlineData("/no/such/directory/a.prom", "MetricPathNotFound", TraceErrorKind.ObjectNotFound)]
     [InlineData("/etc/passwd/a.prom", "MetricPathNotFound", TraceErrorKind.ObjectNotFound)]
-    public void WhatIsNoPlaceForAFileIsRefused(string path, string errorId, TraceErrorKind kind)
+    public void APathThatCannotHoldAFileIsRefused(string path, string errorId, TraceErrorKind kind)
     {
         TraceException refusal = Assert.Throws<TraceException>(() => new MetricFile(path));
         Assert.Equal((errorId, kind, path), (refusal.ErrorId, refusal.Kind, refusal.Target));

@@ -125,7 +125,7 @@ public sealed class OutputFileTests : IDisposable
     // ---- files that exist
 
     [Fact]
-    public void WhatIsNoMetricsIsNotReplaced()
+    public void FilesWithoutMetricsAreNotReplaced()
     {
         AssertRefused("MetricFileNotOurs", _victim);
         Assert.Equal("precious\n", File.ReadAllText(_victim));
@@ -139,7 +139,7 @@ public sealed class OutputFileTests : IDisposable
     }
 
     [Fact]
-    public void WhatBelongsToAnotherIsNotReplaced()
+    public void FilesOfOthersAreNotReplaced()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root can make files of others.");
         string path = Path.Combine(_root, "a.prom");
@@ -151,7 +151,7 @@ public sealed class OutputFileTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsEmptyOrOursIsReplaced()
+    public void EmptyFilesAndOurOwnAreReplaced()
     {
         string path = Path.Combine(_root, "a.prom");
         File.WriteAllText(path, "");

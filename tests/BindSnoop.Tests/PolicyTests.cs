@@ -70,7 +70,7 @@ public sealed class PolicyTests
     [InlineData(80, 8080, 13, "8080", false)]
     [InlineData(0, 40000, 98, "0", true)]
     [InlineData(0, 40000, 98, "40000", false)]
-    public void PortOfTheSocketAndOfAFailureTheOneAskedFor(int requested, int given, int error, string port, bool fits)
+    public void PortOfTheSocketAndOfAFailureTheRequestedOne(int requested, int given, int error, string port, bool fits)
     {
         BindFacts facts = Facts(port: given, requestedPort: requested, error: error);
         Assert.Equal(fits, Allow("Port", port).Judge(facts) is null);
@@ -82,7 +82,7 @@ public sealed class PolicyTests
     [InlineData("127.0.0.1", "0.0.0.0", 0, "0.0.0.0", true)]
     [InlineData("127.0.0.1", "0.0.0.0", 99, "127.0.0.1", true)]
     [InlineData("127.0.0.1", "0.0.0.0", 99, "0.0.0.0", false)]
-    public void AddressOfTheSocketAndOfAFailureTheOneAskedFor(string requested, string given, int error, string address, bool fits)
+    public void AddressOfTheSocketAndOfAFailureTheRequestedOne(string requested, string given, int error, string address, bool fits)
     {
         BindFacts facts = Facts(address: given, requestedAddress: requested, error: error);
         Assert.Equal(fits, Allow("Address", address).Judge(facts) is null);
@@ -96,7 +96,7 @@ public sealed class PolicyTests
     [InlineData("ContainerName", "web", null)]
     [InlineData("ContainerName", "web", "")]
     [InlineData("PodName", "shop", null)]
-    public void AContainerWhoseNameIsUnknownIsNeverInOrder(string condition, string value, string? name)
+    public void AContainerWithAnUnknownNameIsNeverAllowed(string condition, string value, string? name)
     {
         BindFacts unknown = Facts(containerName: name, podName: name);
         Assert.Equal("rule 'one' may deny it: its container's name is unknown", Deny(condition, value).Judge(unknown)!.Reason);
@@ -116,7 +116,7 @@ public sealed class PolicyTests
     [InlineData("Port", "0", "requested port")]
     [InlineData("Port", "80", null)]
     [InlineData("Port", "0-100", null)]
-    public void WhatIsUnknownOfASocketIsNeverInOrder(string condition, string value, string? doubt)
+    public void UnknownValuesOfASocketAreNeverAllowed(string condition, string value, string? doubt)
     {
         BindFacts known = Facts();
         BindFacts found = new()
@@ -137,7 +137,7 @@ public sealed class PolicyTests
     [Theory]
     [InlineData("Unit", "nginx.service")]
     [InlineData("ContainerId", "c0ffee")]
-    public void WhatIsUnknownIsNeverInOrder(string condition, string value)
+    public void UnknownValuesAreNeverAllowed(string condition, string value)
     {
         BindFacts unknown = Facts(cgroupPath: "");
         Assert.Equal((null, null), (unknown.Unit, unknown.ContainerId));
@@ -249,18 +249,18 @@ public sealed class PolicyTests
     }
 
     [Fact]
-    public void WhatIsNoCauseIsOneError() =>
+    public void AnUnknownCauseIsOneError() =>
         Assert.Contains("rule 'one', Cause: 'InUse' is not a cause", Assert.Throws<TraceException>(() => Deny("Cause", "InUse")).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void OneConditionThatDoesNotFitIsEnough() => Assert.Null(
+    public void OneConditionThatDoesNotMatchIsEnough() => Assert.Null(
         Policy("""{"Default": "Allow", "Rules": [{"Name": "one", "Action": "Deny", "Unit": "other.service", "ContainerId": "c0ffee"}]}""")
             .Judge(Facts(containerId: null)));
 
     [Theory]
     [InlineData(null, 6)]
     [InlineData("192.0.2.1", 0)]
-    public void ASuccessOfNothingKnownIsNotInOrder(string? address, ushort protocol)
+    public void ASuccessWithNothingKnownIsNotAllowed(string? address, ushort protocol)
     {
         BindFacts facts = Facts(address: address, protocol: protocol);
         Assert.Equal(("", "not allowed: its protocol or address is unknown"), Reason(Policy("""{"Default": "Allow", "Rules": []}""").Judge(facts)));
@@ -301,7 +301,7 @@ public sealed class PolicyTests
         Assert.Equal(fits, Allow("Address", prefix).Judge(Facts(address: bound)) is null);
 
     [Fact]
-    public void TheFirstRuleThatFitsDecides()
+    public void TheFirstMatchingRuleDecides()
     {
         const string Allow = """{"Name": "web", "Action": "Allow", "Port": 80}""";
         const string Deny = """{"Name": "not nginx", "Action": "Deny", "Comm": "nginx"}""";
@@ -322,7 +322,7 @@ public sealed class PolicyTests
     }
 
     [Fact]
-    public void AFailedCallIsJudgedByWhatItAskedFor()
+    public void AFailedCallIsJudgedByItsRequest()
     {
         BindViolation violation = Allow("Port", "443").Judge(Facts(error: 13))!;
         Assert.Equal(("EACCES", "192.0.2.1:80"), (violation.ErrorName, violation.Endpoint));
@@ -340,7 +340,7 @@ public sealed class PolicyTests
     }
 
     [Fact]
-    public void AViolationHasAllOfIt()
+    public void AViolationHasEveryProperty()
     {
         BindFacts facts = Facts();
         BindViolation violation = Policy("""{"Rules": []}""").Judge(facts)!;

@@ -205,7 +205,7 @@ public sealed class PortTestTests
     }
 
     [Fact]
-    public void AProcessThatIsNotThereIsOneError() =>
+    public void AMissingProcessIsOneError() =>
         Assert.Equal("ProcessNotFound", Assert.Throws<TraceException>(() => BindPortTest.Run(new() { Port = 80, ProcessId = 4194305 })).ErrorId);
 
     [Theory]
@@ -215,7 +215,7 @@ public sealed class PortTestTests
     [InlineData("localhost")]
     [InlineData("127.0.0.1%lo")]
     [InlineData("fe80::1%")]
-    public void WhatIsNoAddressIsOneError(string text) =>
+    public void AnInvalidAddressIsOneError(string text) =>
         Assert.Equal("InvalidAddress", Assert.Throws<TraceException>(() => BindRequest.ParseAddress(text)).ErrorId);
 
     /// <summary>Without privileges one's own network namespace is seen, and processes of others are not.</summary>

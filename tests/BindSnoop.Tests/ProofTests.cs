@@ -151,7 +151,7 @@ public sealed class ProofTests
 
     /// <summary>The next one is taken, and why not the first is said.</summary>
     [Fact]
-    public void ABackendThatDoesNotWorkIsPassedOver()
+    public void ABackendThatDoesNotWorkIsSkipped()
     {
         Requires.Tracing();
         TraceOptions options = new();

@@ -140,7 +140,7 @@ public sealed class ReadAheadTests
 
     /// <summary>What comes while it is taken is for the next time.</summary>
     [Fact]
-    public void WhatIsQueuedIsTakenAndNoMore()
+    public void OnlyQueuedEventsAreTaken()
     {
         Requires.Tracing();
         using BindTraceRegistry registry = new();
@@ -214,7 +214,7 @@ public sealed class ReadAheadTests
 
     /// <summary>Each loss is reported to whoever takes events, and once.</summary>
     [Fact]
-    public void WhatAQueueLostIsReportedOnce()
+    public void LossesOfAQueueAreReportedOnce()
     {
         Requires.Tracing();
         using BindTraceRegistry registry = new();

@@ -71,7 +71,7 @@ public sealed class RecordTests : IDisposable
     }
 
     [Fact]
-    public void The_oldest_goes_and_what_is_held_stays()
+    public void The_oldest_rows_are_removed_and_held_sockets_stay()
     {
         using (RecordDatabase database = RecordFile.OpenForWriting(FilePath, out FileDescriptor held))
         {
@@ -214,7 +214,7 @@ public sealed class RecordTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_socket_that_a_late_look_finds_may_have_been_bound_since_the_look_before(bool byPort)
+    public void A_socket_that_a_late_scan_finds_may_have_been_bound_since_the_last_scan(bool byPort)
     {
         Write(writer =>
         {
@@ -236,7 +236,7 @@ public sealed class RecordTests : IDisposable
 
     /// <summary>A socket may have its port without a call that anybody traces, and then the gap does not say since when.</summary>
     [Fact]
-    public void A_socket_that_is_found_at_the_end_of_a_gap_may_be_as_old_as_the_look_before()
+    public void A_socket_found_at_the_end_of_a_gap_may_be_as_old_as_the_last_scan()
     {
         Write(writer =>
         {
@@ -256,7 +256,7 @@ public sealed class RecordTests : IDisposable
     [InlineData(2, 100, 1)]
     [InlineData(2999, 3001, 1)]
     [InlineData(3050, 3060, 1)]
-    public void What_a_look_finds_after_a_span_of_time_may_have_been_in_it(double from, double until, int found)
+    public void What_a_scan_finds_after_a_period_may_have_been_in_it(double from, double until, int found)
     {
         Write(writer =>
         {
@@ -272,7 +272,7 @@ public sealed class RecordTests : IDisposable
 
     /// <summary>It may find nothing of what was there when it began.</summary>
     [Fact]
-    public void A_record_begins_when_its_first_look_ends()
+    public void A_record_begins_when_its_first_scan_ends()
     {
         Write(
             writer =>
@@ -355,7 +355,7 @@ public sealed class RecordTests : IDisposable
 
     /// <summary>None of the binds that are known is against it, but they are not all.</summary>
     [Fact]
-    public void A_policy_is_not_kept_for_sure_where_a_record_has_a_gap()
+    public void Compliance_is_uncertain_if_a_record_has_a_gap()
     {
         Write(writer =>
         {

@@ -88,7 +88,7 @@ public sealed class ReportTests
 
     /// <summary>What is refused is not counted, and what could not be read does not hide it.</summary>
     [Fact]
-    public void AFileThatIsBrokenIsWhatCouldBeReadOfIt()
+    public void ABrokenFileGivesWhatCouldBeRead()
     {
         BindReport report = new();
         using MemoryStream file = new("""

@@ -113,11 +113,11 @@ public sealed class SocketTests
     [InlineData("/")]
     [InlineData("/proc/self/ns/mnt")]
     [InlineData("../../proc/self/status")]
-    public void WhatIsNoNetworkNamespaceIsOneError(string text) =>
+    public void AnInvalidNetworkNamespaceIsOneError(string text) =>
         Assert.Equal("NetworkNamespaceNotFound", Assert.Throws<TraceException>(() => Host.NetworkNamespaces.Parse(text)).ErrorId);
 
     [Fact]
-    public void WhatIsNoStateIsOneError() =>
+    public void AnUnknownStateIsOneError() =>
         Assert.Equal("InvalidSocketState", Assert.Throws<TraceException>(() => SocketSnapshot.Take(new() { State = ["Listening"] })).ErrorId);
 
     /// <summary>A socket holds what belongs together, however fast others come and go where it lies.</summary>
@@ -270,7 +270,7 @@ public sealed class SocketTests
 
     /// <summary>What is bound before, while and after a trace begins is emitted once, whichever way it was seen.</summary>
     [Fact]
-    public void ATraceBeginsWithWhatIsThere()
+    public void ATraceStartsWithExistingSockets()
     {
         RequirePrograms();
         Requires.Tracing();

@@ -120,7 +120,7 @@ public sealed class SocketUnitTests : IDisposable
     [Theory]
     [InlineData(".socket")]
     [InlineData(".socket.d/a.conf")]
-    public void WhatOthersMayWriteIsNotBelieved(string file)
+    public void FilesThatOthersMayWriteAreNotTrusted(string file)
     {
         Write("/etc/systemd/system", ".socket", "[Socket]\n");
         Write("/etc/systemd/system", file, "[Socket]\nService=forged.service\n");

@@ -1,7 +1,7 @@
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
 
-    # What the Tab key offers at the end of a line.
+    # What the Tab key completes at the end of a line.
     function Complete {
         param([Parameter(Mandatory, Position = 0)] [string] $Line)
         @((TabExpansion2 -inputScript $Line -cursorColumn $Line.Length).CompletionMatches)
@@ -139,7 +139,7 @@ Describe 'Completion' {
     }
 
     It 'Every parameter that names something has a completer or is an enum' {
-        # What cannot be completed: numbers, times, objects, texts, and names that are new; paths PowerShell completes.
+        # Not completed: numbers, times, objects, texts and new names; PowerShell completes paths.
         $free = 'Port', 'RemotePort', 'RemoteAddress', 'Gid', 'BufferSize', 'Duration', 'MaxEvents', 'MaxQueued', 'Capacity', 'Trace', 'InputObject',
             'CgroupMap', 'MountNamespaceMap', 'Path', 'RecordPath', 'Policy', 'Interval', 'Title', 'PrometheusAddress', 'At', 'From', 'To'
         $common = [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
@@ -147,7 +147,7 @@ Describe 'Completion' {
             foreach ($parameter in $command.Parameters.Values.Where{ $_.Name -notin $common -and $_.Name -notin $free }) {
                 $type = $parameter.ParameterType
                 $element = if ($type.IsArray) { $type.GetElementType() } else { $type }
-                # What a record names may be long gone.
+                # Names in a record may no longer exist.
                 $isPast = $command.Name -eq 'Find-BindRecord' -and $parameter.Name -in 'Container', 'Unit', 'ProcessId', 'Comm'
                 $known = $isPast -or $element.IsEnum -or $parameter.SwitchParameter -or ($command.Name -eq 'Start-BindTrace' -and $parameter.Name -eq 'Name') -or
                     $parameter.Attributes.Where{ $_ -is [ArgumentCompleter] }

@@ -1,4 +1,4 @@
-# Many traces side by side, in one process and in several: each gets everything.
+# Many traces at once, in one process and in several: each gets everything.
 
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
@@ -7,7 +7,7 @@ BeforeAll {
     }
     $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
 
-    # Received and dropped of a trace are the calls that were made, and what was received was emitted.
+    # A trace's received plus dropped calls are those that were made, and everything received was emitted.
     function Assert-Account {
         param([Parameter(Mandatory)] $Account, [Parameter(Mandatory)] [int] $Made)
         $Account.Read | Should -Be $Account.Received

@@ -10,7 +10,7 @@ BeforeAll {
         Install-Truth $TestDrive
     }
 
-    # The cells of a section's last table, a row each.
+    # The cells of a section's last table, by row.
     function Get-Row {
         param([Parameter(Mandatory)] [string] $Path, [Parameter(Mandatory)] [string] $Section)
         $html = [IO.File]::ReadAllText($Path) -replace "(?s)^.*<section id=""$Section"".*?>(.*?)</section>.*$", '$1'

@@ -139,7 +139,7 @@ Describe 'Get-AcceptEvent' {
     }
 
     It 'Shows the back end with -Verbose, and takes one by name' {
-        # Programs of the cgroup see binds alone.
+        # Cgroup programs see only binds.
         foreach ($support in $global:BindSnoopTests.Backends | Where-Object { $_.Usable -and $_.Backend -ne 'Cgroup' }) {
             $result = Invoke-Traced { param($Backend) Get-AcceptEvent -Backend $Backend -Comm nobody -Duration 0.1 } -Parameter @{ Backend = $support.Backend } { }
             "$($result.Verbose)" | Should -BeLike "*Tracing through the $($support.Backend) back end.*"
@@ -155,8 +155,8 @@ Describe 'Get-AcceptEvent' {
     }
 
     Context 'Beside binds' {
-        # Which bind a connection came in by: of the same network, family and port, bound to the address that was
-        # connected to or, failing that, to any; and of several the latest before it.
+        # The bind that a connection arrived through: with the same network, family and port, bound to the address that was
+        # connected to or otherwise to any; of several, the latest one before it.
         It 'Finds the bind of every accept' {
             $trace = Start-BindTrace -Protocol TCP, MPTCP
             $result = Invoke-Traced { param($Comm) Get-AcceptEvent -Comm $Comm, acceptor -Duration 5 } -Parameter @{ Comm = $truthComm } {
@@ -187,7 +187,7 @@ Describe 'Get-AcceptEvent' {
             for ($i = 0; $i -lt $joined.Count; $i++) {
                 $line = $result.Truth[$i]
                 $of[$line.case] += @($joined[$i])
-                # A child has inherited its listener; in every other case the process that accepts has bound it.
+                # A child inherits its listener; in all other cases, the process that accepts bound it.
                 $joined[$i].Binder | Should -Be ($line.case -eq 'accept-child' ? $line.ppid : $line.pid) -Because $line.case
                 $joined[$i].BoundAt | Should -BeLessOrEqual $accepts[$i].Time
             }

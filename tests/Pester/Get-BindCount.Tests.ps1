@@ -14,7 +14,7 @@ BeforeAll {
         Install-Truth $TestDrive
     }
 
-    # A line for each combination that is counted, of truth lines or of counts, in an order of its own.
+    # A line for each counted combination, from truth lines or from counts, in a fixed order.
     function Format-Count {
         param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowNull()] $From)
         $lines = foreach ($one in $From) {
@@ -235,7 +235,7 @@ Describe 'Get-BindCount' {
             }
             @($sums) | Should -Be @($sums | Sort-Object)
             $sums[-1] | Should -Be $trace.Received
-            # While a map is read, a kernel may not run programs on that CPU; it counts what they miss.
+            # While a map is read, the kernel may not run programs on that CPU; it counts missed calls.
             $sums[-1] | Should -BeLessOrEqual $load.made
             $sums[-1] + $trace.Dropped | Should -BeGreaterOrEqual $load.made
             $sums[-1] | Should -BeGreaterThan ($load.made * 0.9)
@@ -248,7 +248,7 @@ Describe 'Get-BindCount' {
             $load.failed | Should -Be 1000
             $counts = @($with | Get-BindCount | Where-Object ErrorCode)
             $busy = $counts | Where-Object { $_.Port -eq 20990 -and $_.ErrorName -eq 'EADDRINUSE' }
-            # The one that set it up may have found the port busy, too.
+            # The case that set it up may have found the port busy, too.
             $busy.Count | Should -BeIn 1000, 1001
             Measure-Count ($with | Get-BindCount) | Should -Be 1001
             Measure-Count ($without | Get-BindCount) | Should -BeLessOrEqual 1
@@ -260,7 +260,7 @@ Describe 'Get-BindCount' {
             $counts = $trace | Get-BindCount -WarningVariable warnings -WarningAction SilentlyContinue
             $counted = Measure-Count $counts
             $trace.Received | Should -Be $counted
-            # The kernel may have missed some of others' binds, too.
+            # The kernel may also have missed binds of other programs.
             $trace.Dropped | Should -BeGreaterOrEqual ($made - $counted)
             $trace.Dropped | Should -BeGreaterThan 900
             "$warnings" | Should -Match '^\d+ calls are not in the counts: .*\b4\b.*-Capacity'

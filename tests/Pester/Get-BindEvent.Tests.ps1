@@ -51,7 +51,7 @@ Describe 'Get-BindEvent' {
                 "$($event.ProcessId -eq $PID) $($event.IsHostProcessId) $($found.Id -eq $PID) $([bool]$event.ProcessPath)"
                 "$(($event | Get-Process -Id { $_.ParentProcessId }).Id -eq $event.ParentProcessId)"
 '@
-            # One process above it that can be seen there, as its parent.
+            # One process above it that is visible there, as its parent.
             & (Find-Program unshare) --pid --fork --mount-proc sh -c '"$@"; true' sh $pwsh -NoLogo -NoProfile -NonInteractive -Command $script |
                 Should -Be 'True False True True', 'True'
         }
@@ -65,7 +65,7 @@ Describe 'Get-BindEvent' {
             $good, $failed = $result.Output[0, 2]
             $good.Cause, $good.Explanation, $good.Holders | Should -Be $null, $null, $null
             $failed.ErrorName | Should -BeExactly EADDRINUSE
-            # The program ends at once; what it held is found, or gone.
+            # The program ends at once, so its socket is found, or gone.
             $failed.Cause | Should -BeIn Bound, HolderGone
             $failed.Explanation | Should -Match '^\S.*\.$'
             $result.Warnings | Should -BeNullOrEmpty
@@ -271,7 +271,7 @@ Describe 'Get-BindEvent' {
             $setpriv = Find-Program setpriv
             $traced = Start-Traced { Get-BindEvent -Port 80 | Where-Object Uid -eq 0 }
             try {
-                # Another user, with the right to it; root; another port; root.
+                # Another user with the privilege; root; another port; root.
                 $other = @($setpriv, '--reuid', '12345', '--regid', '23456', '--clear-groups', '--inh-caps', '+net_bind_service', '--ambient-caps', '+net_bind_service')
                 $truth = foreach ($hold in @{ Port = 80; Through = $other }, @{ Port = 80 }, @{ Port = 81 }, @{ Port = 80 }) {
                     $process = Start-Hold @hold
@@ -280,7 +280,7 @@ Describe 'Get-BindEvent' {
                 }
                 $truth.uid | Should -Be 12345, 0, 0, 0
                 $truth.error | Should -Be 0, 0, 0, 0
-                # Events come in order: with the last, all are there that are to come.
+                # Events come in order: when the last one is there, all are.
                 Wait-Until { (Read-Stream $traced.Output).ProcessId -contains $truth[3].pid }
             }
             finally {
@@ -338,11 +338,11 @@ Describe 'Get-BindEvent' {
         }
 
         It 'Takes processes: Get-Process X | Get-BindEvent' {
-            # A shell that waits for a word, then becomes the truth program: the process is known before it binds.
+            # A shell that waits for input, then becomes the truth program, so the process is known before it binds.
             $process = Start-Program '/bin/sh', '-c', 'read word; exec "$1" hold 127.0.0.1 0', 'sh', $global:BindSnoopTests.Truth
             try {
                 $result = Invoke-Traced { param($Id) Get-Process -Id $Id | Get-BindEvent -MaxEvents 1 } -Parameter @{ Id = $process.Id } {
-                    # Somebody else's come first.
+                    # Binds of another process come first.
                     $null = Invoke-Truth five-ports
                     $process.StandardInput.WriteLine('go')
                     $process.StandardOutput.ReadLine() | ConvertFrom-Json
@@ -397,7 +397,7 @@ Describe 'Get-BindEvent' {
             $job = Start-Job -ArgumentList $modulePath, $truthComm {
                 param($ModulePath, $Comm)
                 Import-Module -Name $ModulePath
-                # What a job says verbosely would be said here too.
+                # A job's verbose messages would appear here, too.
                 Get-BindEvent -Comm $Comm -MaxEvents 2 -IncludeError -Verbose 4>&1
             }
             try {
@@ -503,7 +503,7 @@ Describe 'Get-BindEvent' {
                 $result.Failure | Should -BeNullOrEmpty
                 $result.Output | Should -HaveCount 2000
                 $trace.State | Should -Be 'Running'
-                # Nobody could have taken them all.
+                # More than could be fetched.
                 "$($result.Warnings)" | Should -Match "^\d+ calls are missing from what the trace '$($trace.Name)' collected: .*-MaxQueued"
             }
             finally {
@@ -523,7 +523,7 @@ Describe 'Get-BindEvent' {
             $null = Invoke-Truth five-ports
             $traced = Start-Traced -Traces 0 -Parameter @{ Names = $Names } { param($Names) Get-BindEvent -Name $Names -Wait }
             try {
-                # What was there before, and what comes while it waits.
+                # Events from before, and those that arrive during the wait.
                 Wait-Until { $traced.Output.Count -eq 5 }
                 $null = Invoke-Truth five-ports tcp4-loopback
                 Wait-Until { $traced.Output.Count -eq 9 + $Names.Count }
@@ -583,7 +583,7 @@ Describe 'Get-BindEvent' {
             $said[-1] | Should -BeIn @($backends | Where-Object Usable | ForEach-Object { "Tracing through the $($_.Backend) back end." })
             $reasons = @(
                 foreach ($support in $backends) {
-                    # One that could be used is not where others lose nothing.
+                    # A usable one is not used if others lose nothing.
                     "The $($support.Backend) back end is not used: $($support.Usable ? 'This kernel preempts:*' : $support.Reason)"
                 }
             )
@@ -611,7 +611,7 @@ Describe 'Get-BindEvent' {
 
         It 'Warns of lost events, with their number: <How>' -TestCases @(
             @{ How = 'at the end of -Duration'; Ends = @{ Duration = 3 } }
-            # Fewer than come before the rest is lost.
+            # Fewer than arrive before the rest is lost.
             @{ How = 'at the end of -MaxEvents'; Ends = @{ MaxEvents = 10 } }
         ) {
             Invoke-Exact {
@@ -696,7 +696,7 @@ Describe 'Get-BindEvent' {
                 $result.Failure | Should -BeNullOrEmpty
                 $result.Output | Should -Be $made
                 $result.Warnings | Should -BeNullOrEmpty
-                # More than the buffer has room for.
+                # More than fits into the buffer.
                 $said = @($result.Verbose | ForEach-Object { "$_" }) -match 'waited in memory'
                 [long]($said[-1] -replace '\D') | Should -BeGreaterThan 80000
             }

@@ -53,7 +53,7 @@ Describe 'Get-BindTraceSupport' {
             $backend.Remedy | Should -BeExactly ''
         }
         else {
-            # Loading it has failed already.
+            # Loading it has already failed.
             $backend.Proven | Should -Be $null
             $backend.Reason | Should -Not -BeNullOrEmpty
             $backend.Remedy | Should -Not -BeNullOrEmpty

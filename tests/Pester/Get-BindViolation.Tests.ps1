@@ -11,7 +11,7 @@ BeforeAll {
         Install-Truth $TestDrive
     }
 
-    # Whatever is no server's own port is denied, and one bind.
+    # Denies everything but a server's own port, and one bind.
     $policy = @{
         Default = 'Allow'
         Rules   = @(
@@ -22,7 +22,7 @@ BeforeAll {
     $listensAlone = @{ Rules = @{ Name = 'one'; Action = 'Allow'; Call = 'Listen'; Port = 21200 } }
     $calls = 'listen-tcp4', 'listen-tcp6', 'listen-chosen', 'listen-implicit4', 'listen-implicit6', 'listen-eaddrinuse', 'listen-eopnotsupp'
 
-    # What is left to judge once bindtruth has ended; the last of its calls is a violation.
+    # Waits until everything was judged after bindtruth has ended; the last of its calls is a violation.
     $watch = {
         param($Policy, $Comm, $Most, $Seconds)
         $limit = @{}
@@ -123,7 +123,7 @@ Describe 'Get-BindViolation' {
             $path = Join-Path $TestDrive listens.psd1
             $null = $seen.Output | New-BindPolicy -Path $path
             $seen.Output | Test-BindPolicy -Path $path -Quiet | Should -BeTrue
-            # Which port the kernel chose is chance.
+            # The port that the kernel chose is random.
             (Get-ListenTruth listen-implicit4, listen-chosen).Output | Test-BindPolicy -Path $path -Quiet | Should -BeTrue
             $other = (Get-ListenTruth listen-any).Output
             @($other | Test-BindPolicy -Path $path).Port | Should -BeExactly $other.Port

@@ -37,7 +37,7 @@ Describe 'Get-ReleaseEvent' {
                 return
             }
 
-            # Others may let go of ports on this machine, too; all of these listen, which every back end sees.
+            # Other programs may release ports on this machine, too; all of these listen, which every back end sees.
             $cases = foreach ($case in $releaseCases) {
                 @{ Name = $case.Name; Parameter = $case.Parameter + @{ Comm = $truthComm } }
             }
@@ -99,7 +99,7 @@ Describe 'Get-ReleaseEvent' {
         $trace | Stop-BindTrace
         $bind = Get-BindEvent -Trace $trace
         $bind.Inode, $listen.Inode, $release.Inode | Should -Be $inode, $inode, $inode
-        # An accept's is that of the connection.
+        # An accept shows the connection's inode.
         $accept.Inode | Should -Not -Be $inode
         $accept.LocalEndpoint | Should -Be $listen.Endpoint
         $times = $bind.KernelTime, $listen.KernelTime, $accept.KernelTime, $release.KernelTime

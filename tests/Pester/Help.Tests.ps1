@@ -13,7 +13,7 @@ BeforeDiscovery {
         }
     }
 
-    # Those that need what a test machine need not have: other machines, a container engine, a record, a whole day.
+    # Examples that need more than a test machine may have: other machines, a container engine, a record, a whole day.
     $runnable = $examples.Where{ $_.Code -notmatch 'docker|-HostName|www-data|record\.db|throw ' }
 }
 
@@ -28,13 +28,13 @@ BeforeAll {
         Get-Content -LiteralPath (Join-Path $source "$Name.md") -Raw
     }
 
-    # The text below a heading of the second rank.
+    # The text below a second-level heading.
     function Get-Section {
         param([string] $Page, [string] $Title)
         [regex]::Match($Page, "(?ms)^## $Title\s*?\n(.*?)(?=^## |\z)").Groups[1].Value
     }
 
-    # What a page says of each parameter, by name.
+    # What a page says about each parameter, by name.
     function Get-Fact {
         param([string] $Page)
         $all = [ordered]@{}
@@ -49,7 +49,7 @@ BeforeAll {
         $all
     }
 
-    # The same, of what PowerShell knows.
+    # The same from PowerShell.
     function Get-Parameter {
         param([string] $Command)
         (Get-Command -Name $Command).Parameters.Values | Where-Object Name -NotIn $common
@@ -97,7 +97,7 @@ Describe 'Help' {
                 if ($element.IsEnum) {
                     $fact['Accepted values'] | Should -BeExactly ([enum]::GetNames($element) -join ', ') -Because $because
                 }
-                # One block of facts does for all sets only if they agree.
+                # One block of facts is enough for all sets only if they agree.
                 foreach ($one in $attribute) {
                     $fact.Required | Should -BeExactly "$($one.Mandatory)" -Because $because
                     $fact.Position | Should -BeExactly "$(if ($one.Position -lt 0) { 'Named' } else { $one.Position })" -Because $because
@@ -233,7 +233,7 @@ Describe 'Examples' {
 
     It 'Work: <Page> <Number>' -TestCases $runnable {
         Skip-WithoutTracing
-        # Short enough for a test, and stopped if it would not end.
+        # Shortened for a test, and stopped if it would not end.
         $short = $Code -replace '-Duration \S+', '-Duration 0.3' -replace 'Start-Sleep -Seconds \d+', 'Start-Sleep -Milliseconds 300'
         $shell = [powershell]::Create()
         try {

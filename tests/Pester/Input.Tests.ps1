@@ -38,7 +38,7 @@ Describe 'Times in files' {
         finally {
             [cultureinfo]::CurrentCulture = $before
         }
-        # Read in another one, too.
+        # Read in another culture, too.
         foreach ($violations in $read, @(Test-BindPolicy -Policy $nothing -RecordPath $path)) {
             $violations.Count | Should -Be $events.Count
             for ($i = 0; $i -lt $events.Count; $i++) {

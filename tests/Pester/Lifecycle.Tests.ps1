@@ -1,4 +1,4 @@
-# Whatever ends a trace, nothing of it may be left: not in this process, and not in the kernel.
+# Whatever ends a trace, nothing of it may remain, neither in this process nor in the kernel.
 
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
@@ -7,8 +7,8 @@ BeforeAll {
     }
     $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
 
-    # What a running trace of this process or another has in the kernel; there must be something, or nothing could
-    # be missed later.
+    # The kernel objects of a running trace in this process or another; there must be some, otherwise the later check
+    # would prove nothing.
     function Get-Attached {
         param([int] $ProcessId = $PID)
         $objects = Get-BpfObject -ProcessId $ProcessId
@@ -22,7 +22,7 @@ BeforeAll {
         param([Parameter(Mandatory)] [string[]] $Objects)
         Get-BpfObject | Should -BeNullOrEmpty
         Get-MappedObject | Should -BeNullOrEmpty
-        # The kernel frees on its own time.
+        # The kernel frees objects with a delay.
         Wait-Until { -not (Get-LeftObject $Objects) }
     }
 
@@ -32,11 +32,11 @@ BeforeAll {
     }
 
     # Starts a script in a separate PowerShell that writes its process id to a file, and waits until it has links in
-    # the kernel. Gives its id, its process here, and what it has in the kernel.
+    # the kernel. Returns its id, its process here, and its kernel objects.
     function Start-Child {
         param(
             [Parameter(Mandatory)] [string] $Script,
-            # script(1) gives it a terminal of its own.
+            # script(1) gives it a separate terminal.
             [switch] $Terminal
         )
         $file = [IO.Path]::Combine($TestDrive, "child-$([guid]::NewGuid().ToString('n'))")
@@ -55,7 +55,7 @@ BeforeAll {
         $child = @{ Process = $process; Directory = $file; Id = 0 }
         Wait-Until -Seconds 60 { $process.HasExited -or (Test-Path "$file/pid") }
         $child.Id = [int][IO.File]::ReadAllText("$file/pid")
-        # Until nothing more is added: the links are made one by one.
+        # Until no more are added: links are created one by one.
         $seen = @{}
         Wait-Until -Seconds 60 {
             $now = "$(Get-BpfObject -ProcessId $child.Id)"
@@ -135,7 +135,7 @@ Describe 'Nothing is left' {
             try {
                 $clock = [System.Diagnostics.Stopwatch]::StartNew()
                 if ($Stop -eq 'Stop()') {
-                    # From a thread of its own: the test is not to wait for ever.
+                    # From a separate thread, so the test does not wait forever.
                     [System.Threading.Tasks.Task]::Run([Action]$traced.Shell.Stop).Wait(20000) | Should -BeTrue
                 }
                 else {
@@ -235,7 +235,7 @@ Describe 'Nothing is left' {
             Invoke-All
             $before = [IO.Directory]::GetFileSystemEntries('/proc/self/fd').Count
             1..10 | ForEach-Object { Invoke-All }
-            # .NET itself opens one or the other.
+            # .NET itself opens a few.
             [IO.Directory]::GetFileSystemEntries('/proc/self/fd').Count | Should -BeLessThan ($before + 10)
             Get-BpfObject | Should -BeNullOrEmpty
             Get-MappedObject | Should -BeNullOrEmpty
@@ -252,7 +252,7 @@ Describe 'Nothing is left' {
                             $trace = Start-BindTrace -Name "t$_-$i" -Comm $using:truthComm -MaxQueued 100
                             $count = Start-BindTrace -Name "c$_-$i" -Comm $using:truthComm -Mode Count
                             $null = $trace | Get-BindEvent -Wait -MaxEvents 10
-                            # All of this at once keeps the kernel from seeing every call, which it says.
+                            # With all of this at once, the kernel does not see every call, and reports that.
                             $null = $count | Get-BindCount -WarningAction SilentlyContinue
                             $null = Get-BindTrace | ForEach-Object { $_.Received; $_.Dropped; $_.Queued }
                             $trace | Stop-BindTrace
@@ -309,7 +309,7 @@ Describe 'Nothing is left' {
             }
             @{ Command = 'Get-BindEvent'; How = 'SIGINT without a terminal'; Terminal = $false }
         ) {
-            # finally runs while the process still lives: what is there then was not freed by its end. A background
+            # finally runs while the process still lives, so objects that exist then were not freed by its end. A background
             # trace continues.
             $child = Start-Child -Terminal:$Terminal @"
                 try {

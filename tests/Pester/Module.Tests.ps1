@@ -97,7 +97,7 @@ Describe 'The module' {
             $command.OutputType | Should -BeNullOrEmpty
         }
         else {
-            # Tests say yes or no if nothing else is wanted.
+            # Test cmdlets return true or false on request.
             $types = @($command.OutputType.Type | Where-Object { $command.Verb -ne 'Test' -or $_ -ne [bool] })
             $types.Count | Should -Be 1
             $types.FullName | Should -BeLike 'BindSnoop.*'

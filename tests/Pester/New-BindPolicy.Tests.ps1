@@ -1,7 +1,7 @@
 BeforeDiscovery {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
 
-    # All that PowerShell takes for a quote, and what is code where text ends too early.
+    # Everything that PowerShell treats as a quote, and code that would run if the text ended too early.
     $hostile = @(
         "'; Remove-Item", "'", "''", "`u{2018}", "`u{2019};Remove-It", "`u{201a}x`u{201b}", "`u{201c}`$(1)`u{201d}", '"', '$(Get-Date)', '`', '@{', ');}#', "'@", '\x1b]0;\x07', '\u{202e}', 'a\\b', '<#', '-- %', '日本語', ''
     )
@@ -28,7 +28,7 @@ BeforeAll {
         $forms
     }
 
-    # What in a file is more than data.
+    # Anything in a file that is more than data.
     function Find-Code {
         param([string] $Path)
         $errors = $null
@@ -57,7 +57,7 @@ Describe 'New-BindPolicy' {
                 $seen.Events | Test-BindPolicy @form | Should -BeNullOrEmpty
                 $seen.Events | Test-BindPolicy @form -Quiet | Should -BeTrue
                 @($others.Events | Test-BindPolicy @form).Port | Should -Be $others.Truth.port
-                # Of another user, the same is another thing.
+                # The same call by another user is different.
                 $copy = $seen.Events | Where-Object { $_.Port -eq 20511 } | Select-Object *
                 $copy.Uid = 4242
                 @($copy | Test-BindPolicy @form).Uid | Should -Be 4242

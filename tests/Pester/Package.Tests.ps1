@@ -1,22 +1,22 @@
-# The package for the gallery, and the module as it is once installed from it.
+# The package for the gallery, and the module as installed from it.
 
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
     $pwsh = (Get-Command pwsh -CommandType Application)[0].Source
 
-    # No build server that outlives the test.
+    # Prevents a build server that outlives the test.
     $package = & (Find-Program env) MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false $pwsh -NoLogo -NoProfile -NonInteractive -Command `
         "& '$repository/build.ps1' -Task Package" | Select-Object -Last 1
     $archive = [IO.Compression.ZipFile]::OpenRead($package)
     $manifest = Import-PowerShellDataFile -Path ([IO.Path]::Combine($modulePath, "$moduleName.psd1"))
 
-    # As in an account that was made a moment ago: nothing of this machine's modules but the package.
+    # As in a new account: none of this machine's modules except the package.
     $profilePath = Join-Path $TestDrive home
     $null = New-Item -ItemType Directory -Path $profilePath
     $fresh = @('-u', 'PSModulePath', '-u', 'XDG_DATA_HOME', '-u', 'XDG_CONFIG_HOME', '-u', 'XDG_CACHE_HOME', "HOME=$profilePath", $pwsh,
         '-NoLogo', '-NoProfile', '-NonInteractive', '-Command')
 
-    # As installed by a distribution; masked, none is.
+    # As installed by a distribution; masked if there should be none.
     $systemLibrary = (Get-ChildItem -Path '/usr/lib*/libbpf.so.1', '/usr/lib/*-linux-gnu/libbpf.so.1').FullName | Select-Object -First 1
 
     function Skip-WithoutOwnLibrary {
@@ -30,7 +30,7 @@ BeforeAll {
         & (Find-Program env) @fresh $Script
     }
 
-    # With PowerShell's own installer; where there is none, as that does it: the files, less what makes a zip a package.
+    # With PowerShell's own installer; without it, in the same way: the files, except those that make a zip a package.
     function Install-Package {
         if ((Invoke-Fresh '[bool] (Get-Command -Name Install-PSResource -ErrorAction Ignore)') -eq 'True') {
             $null = Invoke-Fresh @"
@@ -47,7 +47,7 @@ BeforeAll {
         }
     }
 
-    # What the package says it consists of.
+    # The package's list of its contents.
     $sbomName = '_manifest/spdx_2.3/manifest.spdx.json'
     $reader = [IO.StreamReader]::new($archive.GetEntry($sbomName).Open())
     $sbom = $reader.ReadToEnd() | ConvertFrom-Json
@@ -208,7 +208,7 @@ Describe 'Installed into an empty profile' {
         if (-not $systemLibrary) {
             Skip-Test -Because 'this machine has no libbpf of its own'
         }
-        # What is loaded stays.
+        # What is loaded stays loaded.
         $told[1] | Should -BeExactly $told[0]
         Invoke-Fresh '$env:BINDSNOOP_LIBBPF = "system"; (Get-BindTraceSupport).LibBpfPath' | Should -BeExactly (Get-Item -LiteralPath $systemLibrary).ResolvedTarget
     }
@@ -229,13 +229,13 @@ Describe 'Installed into an empty profile' {
         Skip-WithoutTracing
         Install-Truth $TestDrive
         $output = Join-Path $TestDrive traced
-        # In a mount namespace of its own.
+        # In a separate mount namespace.
         $hidden = @(if ($systemLibrary -and $global:BindSnoopTests.IsRoot -and (Test-Path -Path "$modulePath/runtimes")) {
                 'unshare', '--mount', 'sh', '-c', 'mount --bind /dev/null "$0" && exec "$@"', (Get-Item -LiteralPath $systemLibrary).ResolvedTarget, 'env'
             })
         $start = [Diagnostics.ProcessStartInfo]::new((Find-Program env),
             [string[]] ($hidden + $fresh + "Get-BindSocket | Out-Null; Get-BindEvent -Comm '$truthComm' -MaxEvents 1 | ConvertTo-Json | Set-Content '$output'"))
-        # It must not read what is the tests' to read.
+        # It must not read the tests' input.
         $start.RedirectStandardInput = $true
         $process = [Diagnostics.Process]::Start($start)
         try {
@@ -260,7 +260,7 @@ Describe 'Installed into an empty profile' {
         if ((Invoke-Fresh '[bool] (Get-Command -Name Install-PSResource -ErrorAction Ignore)') -ne 'True') {
             Skip-Test -Because 'this PowerShell has no installer'
         }
-        # The same, as if it were a later version.
+        # The same, as a later version.
         $folder = New-Item -ItemType Directory -Path (Join-Path $TestDrive later)
         $later = Copy-Item -LiteralPath $package -Destination (Join-Path $folder "$moduleName.99.0.0.nupkg") -PassThru
         $zip = [IO.Compression.ZipFile]::Open($later, 'Update')

@@ -13,16 +13,16 @@ BeforeDiscovery {
 
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
-    # Runs a script in a PowerShell of an ordinary user, and gives what it says, through JSON.
+    # Runs a script in PowerShell as an ordinary user, and returns its output, through JSON.
     function Invoke-Unprivileged {
         param([Parameter(Mandatory)] [string] $Script)
         $as = @()
         if ($global:BindSnoopTests.IsRoot) {
-            # In a place that user can read.
+            # In a directory that the user can read.
             $module = [IO.Path]::Combine($TestDrive, 'module', $moduleName)
             if (-not (Test-Path $module)) {
                 Copy-Item -LiteralPath $modulePath -Destination (New-Item -ItemType Directory ([IO.Path]::Combine($TestDrive, 'module'))) -Recurse
-                # So is PowerShell itself, which as a .NET tool lies in root's home.
+                # So is PowerShell itself, which is a .NET tool in root's home.
                 Copy-Item -LiteralPath $PSHOME -Destination ([IO.Path]::Combine($TestDrive, 'powershell')) -Recurse
                 chmod -R a+rX $TestDrive
             }

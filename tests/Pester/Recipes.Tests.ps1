@@ -41,7 +41,7 @@ BeforeAll {
         $process
     }
 
-    # What starts a program in a network of its own, in that of another process, or as another user.
+    # Starts a program in a separate network, in that of another process, or as another user.
     function Get-NewNetwork { (Find-Program unshare), '-n' }
     function Get-NetworkOf { param($Process) (Find-Program nsenter), '-t', $Process.Id, '-n' }
     function Get-AsUser {
@@ -120,7 +120,7 @@ BeforeAll {
         $null = $_.WaitForExit(10000)
     }
 
-    # The words of each line. In the column of process ids, a number is as good as any other.
+    # The words of each line. In the column of process ids, all numbers are equal.
     function Get-Word {
         param([string] $Text)
         $column = -1
@@ -129,7 +129,7 @@ BeforeAll {
             $number = 0
             if ($column -lt 0) {
                 $column = [array]::FindIndex($words, [Predicate[string]] { param($word) $word -in 'PID', 'ProcessId' })
-                # With its columns where they are.
+                # With the positions of its columns.
                 $line.TrimEnd()
                 continue
             }
@@ -140,7 +140,7 @@ BeforeAll {
         }
     }
 
-    # Properties and their values. Where a long value breaks depends on the process ids in it.
+    # Properties and their values. The process ids in a long value determine where it wraps.
     function Get-Property {
         param([string] $Text)
         foreach ($property in [regex]::Matches($Text, '(?m)^(?<name>\w+) +: (?<value>.*(\r?\n {2,}\S.*)*)')) {
@@ -163,7 +163,7 @@ Describe 'Commands on the pages' {
         $tree = [Management.Automation.Language.Parser]::ParseInput($Code, [ref] $null, [ref] $errors)
         $errors | Should -BeNullOrEmpty
         foreach ($call in $tree.FindAll({ $args[0] -is [Management.Automation.Language.CommandAst] }, $true)) {
-            # One that a variable names has none.
+            # A command named by a variable has none.
             $name = $call.GetCommandName()
             $command = $name ? (Get-Command -Name $name -Module $moduleName -ErrorAction Ignore) : $null
             if ($command) {

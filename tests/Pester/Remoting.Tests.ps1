@@ -1,4 +1,4 @@
-# Remoting over SSH, to a server of our own on the loopback: nothing of the machine's own is used or changed.
+# Remoting over SSH, to a separate server on the loopback: the machine's own configuration is neither used nor changed.
 
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
@@ -8,7 +8,7 @@ BeforeAll {
         (Get-Command -Name $Name, "/usr/sbin/$Name" -CommandType Application -ErrorAction Ignore | Select-Object -First 1).Source
     }
 
-    # Gives the process, what to connect with, and if there can be no server why not.
+    # Returns the process, how to connect, or why there can be no server.
     function Start-Server {
         param([string] $Directory)
         $sshd = Find-Tool sshd
@@ -39,11 +39,11 @@ SetEnv DOTNET_ROOT=$env:DOTNET_ROOT POWERSHELL_TELEMETRY_OPTOUT=1
 Subsystem powershell $pwsh -sshs -NoLogo -NoProfile
 "@
         if ($global:BindSnoopTests.IsRoot) {
-            # Where the part of sshd without privileges lives; the service makes it when it starts.
+            # The directory of sshd's unprivileged part; the service creates it when it starts.
             $null = New-Item -ItemType Directory -Force -Path /run/sshd
         }
         $start = [Diagnostics.ProcessStartInfo]::new($sshd, [string[]]@('-D', '-f', "$Directory/sshd_config", '-E', "$Directory/log"))
-        # It must not hold on to the output of the tests.
+        # It must not keep the tests' output open.
         $start.RedirectStandardInput = $start.RedirectStandardOutput = $start.RedirectStandardError = $true
         $process = [Diagnostics.Process]::Start($start)
         Wait-Until {
@@ -58,7 +58,7 @@ Subsystem powershell $pwsh -sshs -NoLogo -NoProfile
         if ($process.HasExited) {
             return @{ WhyNot = "sshd does not start: $(Get-Content -LiteralPath "$Directory/log" -Raw)" }
         }
-        # Some machines do not let this user in at all, such as one whose account is locked.
+        # Some machines refuse this user, for example if the account is locked.
         $said = & (Find-Tool ssh) -F none -n -p $port -i "$Directory/user" -o StrictHostKeyChecking=no -o "UserKnownHostsFile=$Directory/known" `
             -o LogLevel=ERROR -o BatchMode=yes "$([Environment]::UserName)@127.0.0.1" true 2>&1
         @{
@@ -123,7 +123,7 @@ Describe 'Remoting over SSH' {
             }
             $job = Invoke-Command -Session $sessions -AsJob -ScriptBlock { Get-BindEvent -ProcessId $using:PID -Port 28300-28399 -MaxEvents 3 -IncludeError }
             Wait-Until {
-                # Which calls come first is a matter of who has attached, so bind until all have what they wait for.
+                # Traces attach at different times, so bind until all have the events they wait for.
                 foreach ($port in 28300, 28301) { Invoke-Bind $port }
                 Start-Sleep -Milliseconds 50
                 $job.State -ne 'Running'

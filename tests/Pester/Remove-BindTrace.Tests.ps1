@@ -38,7 +38,7 @@ Describe 'Remove-BindTrace' {
         Get-LeftObject $objects | Should -Not -BeNullOrEmpty
         $trace | Remove-BindTrace
         Get-BpfObject | Should -BeNullOrEmpty
-        # The kernel frees on its own time.
+        # The kernel frees objects with a delay.
         Wait-Until { -not (Get-LeftObject $objects) }
     }
 

@@ -259,7 +259,7 @@ Describe 'Start-BindTrace' {
                 Invoke-In outer
                 Set-In update outer
                 Invoke-In outer
-                # A map has ids, and knows nothing of what is below.
+                # A map has ids, and does not cover cgroups below.
                 Invoke-In outer/inner
                 Set-In update outer/inner
                 Invoke-In outer/inner
@@ -366,7 +366,7 @@ Describe 'Start-BindTrace' {
 
         It 'Does not make up one that is taken' {
             $number = [int]((Start-BindTrace).Name -replace '\D')
-            # Each trace takes a number, whether or not it has a name; the next but one is free now.
+            # Each trace uses up a number, named or not; the one after the next is free now.
             $null = Start-BindTrace -Name "BindTrace$($number + 2)"
             $record = @(Start-BindTrace)
             $record.Count | Should -Be 1

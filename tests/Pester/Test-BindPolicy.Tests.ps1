@@ -177,7 +177,7 @@ Describe 'Test-BindPolicy' {
                 clixml { $rows | Export-Clixml -LiteralPath $record }
                 json { $rows | ConvertTo-Json | Set-Content -LiteralPath $record }
             }
-            # In a session of its own: what goes wrong here ends the whole script.
+            # In a separate session, because an error here ends the whole script.
             $script = "Import-Module '$modulePath'; `$first = Test-BindPolicy -Policy @{ Rules = @() } -RecordPath '$record', '$record' | Select-Object -First 2; `$first.Port; 'goes on'"
             & $pwsh -NoProfile -NonInteractive -Command $script | Should -BeExactly '1', '2', 'goes on'
         }
@@ -190,7 +190,7 @@ Describe 'Test-BindPolicy' {
             $record = Join-Path $TestDrive 'line.jsonl'
             $process = Start-Program $bindsnoop, '-E', '--json', '--comm', $truthComm, '--max-events', '5'
             try {
-                # It says when it traces on the other stream, which is the tests' own; so bind until it has enough.
+                # It reports on standard error, which belongs to the tests, when it traces; so bind until it has enough.
                 $reading = $process.StandardOutput.ReadToEndAsync()
                 Wait-Until { $null = Invoke-Truth five-ports; $process.HasExited }
                 Set-Content -LiteralPath $record -Value $reading.Result -NoNewline
@@ -259,7 +259,7 @@ Describe 'Test-BindPolicy' {
     Context 'JSON' {
         BeforeAll {
             $row = New-Row | ConvertTo-Json -Compress
-            # More than any buffer.
+            # More than fits into any buffer.
             $many = @($row) * 5000
         }
 

@@ -7,7 +7,7 @@ BeforeDiscovery {
 BeforeAll {
     . ([IO.Path]::Combine($PSScriptRoot, 'common.ps1'))
 
-    # As wide as what Linux can come up with.
+    # As wide as values on Linux can be.
     function New-Event {
         param([hashtable] $With = @{}, [switch] $IncludeError)
         $event = [ordered]@{
@@ -33,7 +33,7 @@ BeforeAll {
         process { $all.Add($InputObject) }
         end {
             $shown = if ($View) { $all | Format-Table -View $View } elseif ($List) { $all | Format-List } else { $all }
-            # What a terminal has room for: PowerShell leaves the last column free there, and not in a string.
+            # The width of a terminal: PowerShell leaves the last column free there, but not in a string.
             ($shown | Out-String -Width ($Width - 1)).Trim("`r", "`n") -split '\r?\n'
         }
     }
@@ -90,7 +90,7 @@ Describe 'Views' {
             @{ Name = 'successes only'; IncludeError = $false }
             @{ Name = 'IncludeError'; IncludeError = $true }
         ) {
-            # As Invoke-Command marks what it brings.
+            # As Invoke-Command marks its output.
             $event = New-Event -IncludeError:$IncludeError -With @{ PSComputerName = 'machine'; PSShowComputerName = $true }
             ($event | Format-View)[0] | Should -Match '^[ RC]+PID COMM +PROT +ADDR +PORT OPTS  IF *$'
             ($event | Format-View -Width 160)[0] | Should -Match 'IF +PSComputerName *$'
@@ -280,7 +280,7 @@ Describe 'Views' {
 
     Context 'Colours' {
         BeforeAll {
-            # A host as it counts here: what it says of itself.
+            # A host, as far as it matters here: what it reports about itself.
             $rendering = $PSStyle.OutputRendering
             $red = $PSStyle.Formatting.Error
             $yellow = $PSStyle.Formatting.Warning
@@ -338,7 +338,7 @@ Describe 'Views' {
 
         It 'Are absent if pwsh''s output is redirected' {
             $failed | Export-Clixml -LiteralPath (Join-Path $TestDrive failed.clixml)
-            # The headers are PowerShell's own affair.
+            # PowerShell itself colours the headers.
             $rows = pwsh -NoProfile -NonInteractive -Command "Import-Module '$modulePath'; Import-Clixml '$TestDrive/failed.clixml'" |
                 Where-Object { $_ -match '4194304' }
             $rows | Should -HaveCount 1
@@ -507,7 +507,7 @@ Describe 'A real terminal' {
             & $tmux -L $server @args
         }
 
-        # What stands on the screen; with -Colour as the terminal got it.
+        # The screen's content; with -Colour as the terminal received it.
         function Get-Screen {
             param([switch] $Colour)
             $extra = @(if ($Colour) { '-e' })
@@ -520,7 +520,7 @@ Describe 'A real terminal' {
             Invoke-Tmux new-session -d -s live -x $Columns -y 30 @set pwsh -NoProfile -NoExit -Command "Import-Module '$modulePath'; $Command"
         }
 
-        # Binds until the row of one is on the screen; gives the screen.
+        # Binds until a row is on the screen; returns the screen.
         function Wait-Row {
             param([int] $Port)
             Wait-Until -Seconds 30 {

@@ -1,5 +1,5 @@
-# What the tests share. Each file sources this twice: while Pester discovers, for what decides which tests
-# there are, and while it runs.
+# Shared by the tests. Each file sources this twice: during Pester's discovery, which decides which tests exist,
+# and during the run.
 
 $ErrorActionPreference = 'Stop'
 
@@ -10,11 +10,11 @@ if (-not (Get-Module -Name $moduleName)) {
     Import-Module -Name $modulePath
 }
 
-# Found out once: it attaches every back end for a moment.
+# Determined once, because it attaches every back end briefly.
 if (-not (Test-Path -Path Variable:Global:BindSnoopTests)) {
     $global:BindSnoopTests = @{
         Support = Get-BindTraceSupport
-        # What bindtruth is called here: its events have a comm that nobody else's have.
+        # The name of bindtruth here: its events have a unique comm.
         Comm    = "truth$PID"
         IsRoot  = (id -u) -eq 0
         Leaked  = @()
@@ -46,7 +46,7 @@ function Skip-WithoutRoot {
     }
 }
 
-# Gives the path of a program, which on Debian an ordinary user's PATH may not have.
+# Returns the path of a program, which an ordinary user's PATH may lack on Debian.
 function Find-Program {
     param([Parameter(Mandatory)] [string] $Name)
     $found = Get-Command -Name $Name, "/usr/sbin/$Name", "/sbin/$Name" -CommandType Application -ErrorAction Ignore
@@ -56,7 +56,7 @@ function Find-Program {
     $found[0].Source
 }
 
-# ---- waiting: for conditions, not for times
+# ---- waiting for conditions, never for a fixed time
 
 function Wait-Until {
     param(
@@ -74,7 +74,7 @@ function Wait-Until {
 
 # ---- what is true
 
-# Makes bindtruth and puts it where every user can run it, under a name of its own. For BeforeAll.
+# Builds bindtruth and puts it where every user can run it, under a unique name. For BeforeAll.
 function Install-Truth {
     param([Parameter(Mandatory)] [string] $Directory)
     $built = if ($env:BINDTRUTH) { $env:BINDTRUTH } else { [IO.Path]::Combine($repository, 'output', 'truth', 'bindtruth') }
@@ -89,7 +89,7 @@ function Install-Truth {
     chmod 755 $Directory $global:BindSnoopTests.Truth
 }
 
-# Makes the binds of the cases and gives what is true of each. Cases that this machine cannot do are left out;
+# Makes the binds of the cases and returns the truth about each. Cases that this machine cannot run are left out;
 # if none is left, the test is skipped.
 function Invoke-Truth {
     param(
@@ -114,7 +114,7 @@ function Invoke-Truth {
     $made
 }
 
-# Binds port 0 in a loop, and gives the sums.
+# Binds port 0 in a loop, and returns the totals.
 function Invoke-Load {
     param([int] $Count = 10000, [int] $Threads = 1, [switch] $Fail)
     $arguments = @('load', '--count', $Count, '--threads', $Threads) + @(if ($Fail) { '--fail' })
@@ -124,7 +124,7 @@ function Invoke-Load {
     }
 }
 
-# Starts a program whose output is wanted later.
+# Starts a program whose output is read later.
 function Start-Program {
     param([Parameter(Mandatory)] [string[]] $Command)
     $start = [System.Diagnostics.ProcessStartInfo]::new($Command[0])
@@ -133,8 +133,8 @@ function Start-Program {
     [System.Diagnostics.Process]::Start($start)
 }
 
-# Binds and listens until Stop-Hold; gives the process, with its line as Line. In a network of its own, so that
-# no port is busy.
+# Binds and listens until Stop-Hold; returns the process, with its line as Line. In a separate network, so that no
+# port is busy.
 function Start-Hold {
     param(
         [string] $Address = '0.0.0.0',
@@ -156,7 +156,7 @@ function Stop-Hold {
     $Process.Dispose()
 }
 
-# The calls that bindtruth made, as one text each; the same of truth lines and of events, for comparing.
+# The calls that bindtruth made, as one text each; the same from truth lines and from events, to compare.
 function Format-Call {
     param([Parameter(ValueFromPipeline)] $Call)
     process {
@@ -172,7 +172,7 @@ function Format-Call {
     }
 }
 
-# The events of the processes that the truth is about, as Format-Call has them: others on this machine may bind too.
+# The events of the truth's processes, through Format-Call: others on this machine may bind too.
 function Format-Event {
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [AllowNull()] $Event, [Parameter(Mandatory)] $Truth)
     $processes = @($Truth.pid)
@@ -181,8 +181,8 @@ function Format-Event {
 
 # ---- where processes are
 
-# Makes cgroups under a name that nobody else has, and gives the hierarchy's mount point and theirs. The test is
-# skipped where that may not be.
+# Creates cgroups under a unique name, and returns the hierarchy's mount point and theirs. Skips the test if that is
+# not permitted.
 function New-Cgroup {
     param([string[]] $Name = @('outer', 'outer/inner'))
     $mount = $global:BindSnoopTests.Support.CgroupMountPoint
@@ -204,18 +204,18 @@ function New-Cgroup {
 function Remove-Cgroup {
     $mount = $global:BindSnoopTests.Support.CgroupMountPoint
     if ($mount -and [IO.Directory]::Exists("$mount/BindSnoop-$PID")) {
-        # Only directories can go, and a cgroup is busy a little longer than its processes.
+        # Only directories can be removed, and a cgroup stays busy a little longer than its processes.
         Wait-Until { find "$mount/BindSnoop-$PID" -depth -type d -exec rmdir '{}' ';' 2> $null; -not [IO.Directory]::Exists("$mount/BindSnoop-$PID") }
     }
 }
 
-# What runs a program inside a cgroup, for Invoke-Truth -Through.
+# The command that runs a program inside a cgroup, for Invoke-Truth -Through.
 function Get-CgroupEntry {
     param([Parameter(Mandatory)] [string] $Path)
     '/bin/sh', '-c', 'echo $$ > "$1/cgroup.procs" && shift && exec "$@"', 'sh', $Path
 }
 
-# A BPF file system of the tests' own, to pin maps in.
+# A separate BPF file system to pin maps in.
 function Mount-Bpf {
     param([Parameter(Mandatory)] [string] $Path)
     $null = [IO.Directory]::CreateDirectory($Path)
@@ -242,7 +242,7 @@ function ConvertTo-HexByte {
 
 # ---- errors
 
-# Runs something that is to fail, and gives its only error, terminating or not.
+# Runs something that must fail, and returns its only error, terminating or not.
 function Get-OnlyError {
     param([Parameter(Mandatory, Position = 0)] [scriptblock] $Failing)
     $said = @(try { & $Failing 2>&1 } catch { $_ })
@@ -258,7 +258,7 @@ function Assert-Error {
         [Parameter(Mandatory)] [string] $Id,
         [Parameter(Mandatory)] [System.Management.Automation.ErrorCategory] $Category,
         [Parameter(Mandatory)] [AllowNull()] $Target,
-        # What the advice has to mention.
+        # What the advice must mention.
         [Parameter(Mandatory)] [string] $Advice
     )
     $ErrorRecord.FullyQualifiedErrorId | Should -BeLike "$Id,BindSnoop.PowerShell.*Command"
@@ -298,7 +298,7 @@ function Get-BpfObject {
     @($found | Sort-Object -Unique | Where-Object { $_ -notin $global:BindSnoopTests.Leaked })
 }
 
-# Those of the objects that are still there, whoever holds them.
+# The objects that still exist, whoever holds them.
 function Get-LeftObject {
     param([Parameter(Mandatory)] [AllowEmptyCollection()] [string[]] $Object)
     $bpftool = Find-Program bpftool
@@ -309,20 +309,20 @@ function Get-LeftObject {
     @($Object | Where-Object { $_ -in $there })
 }
 
-# Whatever a test has begun ends here, and nothing of it may be left. For AfterEach.
+# Ends everything that a test started; nothing of it may remain. For AfterEach.
 function Assert-NothingAttached {
     if (Get-Module -Name $moduleName) {
         Get-BindTrace | Remove-BindTrace
     }
     $left = Get-BpfObject
-    # It is this test's fault, and none of the next one's.
+    # This test failed, not the next one.
     $global:BindSnoopTests.Leaked += $left
     $left | Should -BeNullOrEmpty -Because 'nothing is being traced any more'
 }
 
-# Numbers of lost calls are exact only where the kernel looked at every call: while anybody changes or reads a BPF
-# map, it runs no programs on that CPU, and counts that. On a busy machine that happens to others' binds, so what
-# asks for exact numbers has three tries; who counts wrongly is wrong each time.
+# Numbers of lost calls are exact only if the kernel saw every call: while a process changes or reads a BPF map, the
+# kernel runs no programs on that CPU, and counts that. On a busy machine, this happens to binds of others, so tests
+# of exact numbers get three tries; a wrong counter is wrong every time.
 function Invoke-Exact {
     param([Parameter(Mandatory, Position = 0)] [scriptblock] $Test)
     foreach ($try in 1..3) {
@@ -343,7 +343,7 @@ function Invoke-Exact {
 
 function Read-Stream {
     param([Parameter(Mandatory)] $Collection)
-    # Enumerating would wait for more.
+    # Enumeration would wait for more.
     $items = [object[]]::new($Collection.Count)
     for ($i = 0; $i -lt $items.Count; $i++) {
         $items[$i] = $Collection[$i]
@@ -351,7 +351,7 @@ function Read-Stream {
     , $items
 }
 
-# Starts a script in a runspace of its own, and waits until it is tracing (as -Verbose shows) so many times.
+# Starts a script in a separate runspace, and waits until it traces, as -Verbose shows, a given number of times.
 function Start-Traced {
     param(
         [Parameter(Mandatory, Position = 0)] [scriptblock] $Script,
@@ -386,7 +386,7 @@ function Wait-Tracing {
     }
 }
 
-# Waits for the end of such a script, and gives the result.
+# Waits for the end of such a script, and returns the result.
 function Complete-Traced {
     param([Parameter(Mandatory, ValueFromPipeline)] $Traced, [double] $Seconds = 20, [switch] $Stop)
     process {
@@ -399,7 +399,7 @@ function Complete-Traced {
             $failure = "it did not end within $Seconds seconds"
             $null = $Traced.Shell.BeginStop($null, $null)
             if (-not $wait.WaitOne([timespan]::FromSeconds($Seconds))) {
-                # Nothing can be had from it any more, and waiting for it would never end.
+                # It returns nothing any more, and waiting for it would never end.
                 throw "it did not end, not even when stopped, within $Seconds seconds"
             }
         }
@@ -422,15 +422,15 @@ function Complete-Traced {
     }
 }
 
-# Traces in a runspace of its own, and once it does, makes binds here. What the binds' script gives is Truth.
+# Traces in a separate runspace, and then makes binds here. The output of the binds' script is Truth.
 function Invoke-Traced {
     param(
         [Parameter(Mandatory, Position = 0)] [scriptblock] $Script,
         [Parameter(Mandatory, Position = 1)] [scriptblock] $Binds,
         [hashtable] $Parameter = @{},
         [int] $Traces = 1,
-        # Of scripts that take -Seconds and end then. If the machine is so busy that the binds took longer, all of
-        # it is done again, with more time.
+        # For scripts that take -Seconds and then end. If the binds take longer on a busy machine, everything is repeated
+        # with more time.
         [double] $Seconds
     )
     foreach ($patience in 1, 5, 25) {
@@ -454,7 +454,7 @@ function Invoke-Traced {
     $result | Add-Member -NotePropertyName Truth -NotePropertyValue $truth -PassThru
 }
 
-# Traces in the background while the cases are made. Gives Truth, Events (of the truth's processes) and Trace.
+# Traces in the background while the cases are made. Returns Truth, Events (of the truth's processes) and Trace.
 function Invoke-BackgroundTrace {
     param(
         [Parameter(Mandatory)] [hashtable] $Parameter,

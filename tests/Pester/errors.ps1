@@ -1,4 +1,4 @@
-# Wrong input that the tracing cmdlets have in common, and the one error that each is to give.
+# Wrong input that all tracing cmdlets share, and the one error that each must cause.
 
 $wrongFilters = @(
     foreach ($port in 'http', '65536', '-1', '9000-8000', '80-', '-80', '1-2-3', '80.5', '1,2', ' ', '0x50', '70000-70001') {
@@ -29,7 +29,7 @@ $wrongFilters = @(
     }
 )
 
-# Those that PowerShell itself finds while it binds parameters.
+# Errors that PowerShell itself finds while it binds parameters.
 $unboundFilters = @(
     foreach ($name in 'Port', 'Uid', 'Protocol', 'Address', 'Comm', 'Cgroup', 'CgroupMap', 'MountNamespaceMap') {
         @{ What = "an empty -$name"; Parameter = @{ $name = '' }; Id = 'ParameterArgumentValidationError' }
@@ -65,11 +65,11 @@ $wrongCapacities = @(
     }
 )
 
-# Runs a cmdlet with wrong input and looks at its error.
+# Runs a cmdlet with wrong input and checks its error.
 function Assert-Refused {
     param([Parameter(Mandatory)] [scriptblock] $Command, [Parameter(Mandatory)] $Case)
     if ($Case.Traces) {
-        # Found only on the way into the kernel.
+        # Found only when loading into the kernel.
         Skip-WithoutTracing
     }
     $parameter = $Case.Parameter
@@ -77,7 +77,7 @@ function Assert-Refused {
     Assert-Error $record -Id $Case.Id -Category ($Case.Category ?? 'InvalidArgument') -Target $Case.Target -Advice $Case.Advice
 }
 
-# The same where PowerShell itself finds the fault.
+# The same if PowerShell itself finds the mistake.
 function Assert-NotBound {
     param([Parameter(Mandatory)] [scriptblock] $Command, [Parameter(Mandatory)] $Case)
     $parameter = $Case.Parameter
@@ -86,7 +86,7 @@ function Assert-NotBound {
     $record.CategoryInfo.Category | Should -BeIn 'InvalidData', 'InvalidArgument'
 }
 
-# Back ends that do not work here, when they are requested by name.
+# Back ends that do not work here, requested by name.
 function Assert-BackendsRefused {
     param([Parameter(Mandatory)] [scriptblock] $Command)
     Skip-WithoutTracing

@@ -1,5 +1,5 @@
-# The filters that all tracing cmdlets take: what each is given, and which of the binds it is to let through.
-# Wanted is asked of each truth line, which is $_ then. The Live ones do for a cmdlet that shares the code.
+# The filters of all tracing cmdlets: the arguments of each, and which binds must pass. Wanted is evaluated for each
+# truth line, as $_. The Live ones are enough for a cmdlet that shares the code.
 
 # Everything that some filter distinguishes.
 $filterTruth = @(
@@ -72,7 +72,7 @@ $filterCases = @(
     @{ Name = 'a user and a group that do not belong together'; Parameter = @{ Uid = 12345; Gid = 0 }; Wanted = { $false } }
 )
 
-# The same for accepts. Errors come only with IncludeError, and those of sockets that merely would have waited with IncludeWouldBlock.
+# The same for accepts. Errors appear only with IncludeError, and calls that would have blocked with IncludeWouldBlock.
 $acceptCases = @(
     @{ Name = 'no filter at all'; Parameter = @{}; Wanted = { $true }; PassesAll = $true }
     @{ Name = 'failures too'; Parameter = @{ IncludeError = $true }; Wanted = { $_.errorName -ne 'EAGAIN' }; PassesAll = $true }
@@ -116,8 +116,8 @@ $releaseCases = @(
     @{ Name = 'a user and IPv4'; Parameter = @{ Uid = 12345; AddressFamily = 'IPv4' }; Wanted = { $_.uid -eq 12345 } }
 )
 
-# What of the truth is seen through the back end that is taken by default. Programs of the cgroup alone do not see raw
-# sockets, and then others run beside them only where failures or such a protocol are requested.
+# The part of the truth that the default back end sees. Cgroup programs alone do not see raw sockets, and other hooks run
+# beside them only if failures or such a protocol are requested.
 function Select-Visible {
     param([Parameter(Mandatory)] $Truth, [Parameter(Mandatory)] $Case)
     $usable = "$((Get-BindTraceSupport).Backends.Where{ $_.Usable }.Backend)"
@@ -125,13 +125,13 @@ function Select-Visible {
     $Truth | Where-Object { $all -or $_.case -notlike 'raw*' }
 }
 
-# What a filter is to let through of the truth, in Format-Call's words.
+# The part of the truth that must pass a filter, through Format-Call.
 function Select-Wanted {
     param([Parameter(Mandatory)] $Truth, [Parameter(Mandatory)] $Case)
     Select-Visible $Truth $Case | Where-Object { $Case.Parameter.IncludeError -or $_.error -eq 0 } | Where-Object $Case.Wanted | Format-Call
 }
 
-# Compares what came with what was to come.
+# Compares the events with those expected.
 function Assert-Filter {
     param(
         [Parameter(Mandatory)] $Truth,
@@ -139,7 +139,7 @@ function Assert-Filter {
         [Parameter(Mandatory)] [AllowEmptyCollection()] [AllowNull()] $Seen
     )
     $wanted = @(Select-Wanted $Truth $Case)
-    # A filter that lets nothing through, or everything, is no test of it unless it is meant to.
+    # A case that passes nothing, or everything, tests nothing, unless that is its purpose.
     if ("$($Case.Wanted)".Trim() -ne '$false') {
         if (-not $wanted) {
             Skip-Test -Because "this machine cannot make the binds that '$($Case.Name)' lets through"
@@ -151,7 +151,7 @@ function Assert-Filter {
     @($Seen) -join "`n" | Should -Be ($wanted -join "`n")
 }
 
-# Runs so many things at a time that no limit of the kernel is met: a trampoline takes 38 programs.
+# Runs only so many at a time that no limit of the kernel is reached: a trampoline takes 38 programs.
 function Split-Batch {
     param([Parameter(Mandatory)] [object[]] $Items, [int] $Size = 18)
     for ($i = 0; $i -lt $Items.Count; $i += $Size) {
@@ -159,8 +159,8 @@ function Split-Batch {
     }
 }
 
-# Runs a cmdlet with the filters of each case at the same time, live, and makes the calls meanwhile. Gives by name
-# what is true and what came out.
+# Runs a cmdlet live with the filters of all cases at once, and makes the calls meanwhile. Returns the truth and the
+# output by name.
 function Invoke-LiveFilter {
     param(
         [Parameter(Mandatory)] [string] $Command,
@@ -180,7 +180,7 @@ function Invoke-LiveFilter {
             }
         }
     }
-    # The first is not to end before the last has seen the binds.
+    # The first must not end before the last has seen the binds.
     foreach ($seconds in 4, 12, 36) {
         $clock = [System.Diagnostics.Stopwatch]::StartNew()
         $parameter = @{ Command = $Command; Case = @($Case | Select-Object Name, Parameter); Seconds = $seconds }

@@ -1,6 +1,6 @@
-# What the tests of policies share.
+# Shared by the tests of policies.
 
-# An event as it comes out of a file: the properties, and no more of the type than its name.
+# An event as read from a file: its properties, and only the name of its type.
 function New-Row {
     param([hashtable] $With = @{})
     $row = [ordered]@{
@@ -21,7 +21,7 @@ function Get-TruthEvent {
     $result
 }
 
-# Makes a trace's reading thread fail at the next event, by an error that nobody foresees, or mends what made it fail.
+# Makes a trace's reading thread fail at the next event with an unexpected error, or repairs it.
 function Disable-TraceReader {
     param([Parameter(Mandatory)] $Trace, [switch] $Undo)
     $hidden = [System.Reflection.BindingFlags]'NonPublic, Instance'

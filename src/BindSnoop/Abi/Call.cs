@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace BindSnoop.Abi;
 
-/// <summary><c>struct call</c> of bpf/accounting.h: what a <see cref="CallKey"/> was entered with.</summary>
+/// <summary><c>struct call</c> of bpf/accounting.h: the arguments of a call at its entry, by <see cref="CallKey"/>.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Call
 {

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace BindSnoop.Abi;
 
-/// <summary>From the bytes that the kernel delivered to a sample.</summary>
+/// <summary>Converts the bytes that the kernel delivered into a sample.</summary>
 internal static class SampleBytes
 {
     /// <exception cref="TraceException"><c>InvalidRecord</c>: there are not as many as a record has.</exception>

@@ -61,7 +61,7 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>The outcomes of the calls so far.</summary>
     public abstract TraceStatistics ReadStatistics();
 
-    /// <summary>What has happened to cgroups of its filter that was not reported before.</summary>
+    /// <summary>What has happened to the filter's cgroups since the last call.</summary>
     public virtual IReadOnlyList<string> ReadWarnings() => [];
 
     /// <summary>How many events it got from the kernel, or calls it counted there.</summary>

@@ -36,7 +36,7 @@ internal static class AddressRules
                 : CheckIPv6(request, address, isMulticast, networkNamespace, state));
     }
 
-    /// <summary>Why a process may not bind a port, or null; null also if that is not known.</summary>
+    /// <summary>Why a process may not bind a port; null if it may, or if that is unknown.</summary>
     private static BindFault? CheckPort(BindRequest request, NetworkState state, bool? isPrivileged)
     {
         if (request.Port == 0 || request.Port >= state.UnprivilegedStart || isPrivileged != false || BindClaim.RulesOf(request.Protocol) == ConflictRules.None)
@@ -47,7 +47,7 @@ internal static class AddressRules
         return new BindFault(BindCause.PrivilegedPort, Errno.EACCES, ExplainPrivilege(state));
     }
 
-    /// <summary>What a port below the namespace's threshold takes.</summary>
+    /// <summary>What a port below the namespace's threshold requires.</summary>
     public static string ExplainPrivilege(NetworkState state)
     {
         string owner = state.Owners is [var first, ..] && first.Inode != Namespaces.InodeOf("/proc/self/ns/user")

@@ -7,13 +7,13 @@ using BindSnoop.Sockets;
 namespace BindSnoop.Diagnosis;
 
 /// <summary>
-/// Explains failed calls of bind() and listen() on a thread of its own, at once, and never keeps anybody waiting who reads events: of more
-/// failures than it can look into, the rest are not, and each of them says so. Those that wait are answered from one
+/// Explains failed calls of bind() and listen() at once, on a separate thread, and never delays reading events: failures beyond
+/// what it can diagnose are skipped, and say so. Those that wait are answered from one
 /// snapshot, and it rests as long as it works.
 /// </summary>
 internal sealed class BindExplainer : IDisposable
 {
-    // For those that still wait when the trace ends.
+    // For failures that still wait when the trace ends.
     private const int EndPatience = 1000;
 
     /// <summary>How many failures may wait.</summary>
@@ -85,7 +85,7 @@ internal sealed class BindExplainer : IDisposable
         _thread.Join();
     }
 
-    /// <summary>Releases everything, once nobody calls <see cref="Begin"/> any more.</summary>
+    /// <summary>Releases everything. Do not call <see cref="Begin"/> afterwards.</summary>
     public void Dispose()
     {
         End();
@@ -169,7 +169,7 @@ internal sealed class BindExplainer : IDisposable
         return _program is null ? SocketSnapshot.Take(filter).Sockets : KernelSockets.Read(_program, new SocketSelection(filter), []);
     }
 
-    /// <summary>Looks only where the sockets must be that matter; null if that is not known, or they are not there.</summary>
+    /// <summary>Looks only where the relevant sockets must be; null if that is unknown, or they are gone.</summary>
     private static IReadOnlyList<BindSocket>? Search(SocketProgram program, FailedCall[] failures)
     {
         if (!failures.Any(FailureRules.NeedsEveryPort))

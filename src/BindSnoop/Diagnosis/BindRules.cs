@@ -13,7 +13,7 @@ internal static class BindRules
     // f87b1ac06c88, "sctp: check sk_bound_dev_if when matching ep in get_port".
     private static readonly Version s_sctpLooksAtInterfaces = new(6, 2);
 
-    /// <summary>Whether a holder keeps a bind from succeeding; null if what is known of the two does not decide it.</summary>
+    /// <summary>Whether a holder prevents a bind; null if that cannot be decided.</summary>
     public static bool? Conflicts(in BindClaim claim, BindSocket holder)
     {
         if (claim.Rules == ConflictRules.None || holder.SocketType == "RAW" || claim.Port != holder.Port ||
@@ -30,7 +30,7 @@ internal static class BindRules
     public static bool? Shares(in BindClaim claim, BindSocket holder) =>
         Or(SharesAddress(claim, holder), And(SharesPort(claim, holder), MaySharePort(claim, holder)));
 
-    /// <summary>Whether both have set SO_REUSEPORT, whoever they belong to.</summary>
+    /// <summary>Whether both have set SO_REUSEPORT, whatever their users.</summary>
     public static bool? SharesPort(in BindClaim claim, BindSocket holder) =>
         claim.ReusePort ? Has(holder, BindOptions.ReusePort) : false;
 

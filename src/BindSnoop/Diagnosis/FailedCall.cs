@@ -39,7 +39,7 @@ internal sealed class FailedCall
     /// <summary>Whether it was listen(), of a socket that was bound before if it has a port.</summary>
     public bool IsListen { get; }
 
-    /// <summary>What it failed with: a positive errno.</summary>
+    /// <summary>The error: a positive errno.</summary>
     public int ErrorCode => _source.ErrorCode;
 
     public uint NetworkNamespace => _source.NetworkNamespace;

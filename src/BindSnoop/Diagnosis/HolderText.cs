@@ -19,7 +19,7 @@ internal static class HolderText
     public static string Sentence(string text, IReadOnlyList<BindSocket> holders) =>
         text.Length == 0 ? "" : holders is [{ ProcessId: not null }, ..] ? $"{text}." : $"{char.ToUpperInvariant(text[0])}{text[1..]}.";
 
-    /// <summary>Says of a socket who holds it and what it does.</summary>
+    /// <summary>Describes who holds a socket and what it does.</summary>
     public static string Describe(BindSocket socket)
     {
         string to = socket.RemoteEndpoint is { } remote ? $" to {remote}" : "";

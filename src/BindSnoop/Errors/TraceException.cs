@@ -14,7 +14,7 @@ public enum TraceErrorKind
     /// <summary>The name is taken.</summary>
     ResourceExists,
 
-    /// <summary>The kernel or the file system refuses for lack of privileges.</summary>
+    /// <summary>The kernel or the file system refuses, because privileges are missing.</summary>
     PermissionDenied,
 
     /// <summary>A library or package is missing.</summary>
@@ -30,7 +30,7 @@ public enum TraceErrorKind
     InvalidOperation,
 }
 
-/// <summary>The one exception the engine throws for what a user can understand and fix.</summary>
+/// <summary>The exception that the engine throws for errors that a user can understand and fix.</summary>
 public sealed class TraceException : Exception
 {
     /// <summary>Creates the exception.</summary>

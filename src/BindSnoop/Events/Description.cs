@@ -1,6 +1,6 @@
 namespace BindSnoop;
 
-/// <summary>What something that is emitted consists of, described once: JSON, text, views and OpenTelemetry follow from it.</summary>
+/// <summary>Describes the fields of an output object once: JSON, text, views and OpenTelemetry follow from it.</summary>
 internal abstract class Description
 {
     /// <summary>The fields, in the order of JSON.</summary>

@@ -2,7 +2,7 @@ namespace BindSnoop;
 
 /// <summary>A kind of event, described once: JSON, text, views, OpenTelemetry and metrics follow from it.</summary>
 /// <param name="call">The system call, as metrics and log records name it.</param>
-/// <param name="what">What they are of, as the beginning of a sentence.</param>
+/// <param name="what">What the events are about, as the beginning of a sentence.</param>
 internal abstract class EventDefinition(string call, string what)
 {
     /// <summary>Every kind that there is.</summary>
@@ -11,7 +11,7 @@ internal abstract class EventDefinition(string call, string what)
     /// <summary>The system call, as metrics and log records name it.</summary>
     public string Call { get; } = call;
 
-    /// <summary>What they are of, as the beginning of a sentence.</summary>
+    /// <summary>What the events are about, as the beginning of a sentence.</summary>
     public string What { get; } = what;
 
     /// <summary>Whether metrics show who requested ports below 1024.</summary>
@@ -29,8 +29,8 @@ internal abstract class EventDefinition(string call, string what)
 
 /// <summary>One kind, with its fields.</summary>
 /// <param name="call">The system call, as metrics and log records name it.</param>
-/// <param name="what">What they are of, as the beginning of a sentence.</param>
-/// <param name="own">The fields that only this kind has; they come between who made the call and how it ended.</param>
+/// <param name="what">What the events are about, as the beginning of a sentence.</param>
+/// <param name="own">The fields that only this kind has; they come between the caller and the result.</param>
 /// <param name="columns">The columns of text.</param>
 /// <param name="note">What is said of an event in a line below its own, if anything is.</param>
 internal sealed class EventDefinition<TEvent>(

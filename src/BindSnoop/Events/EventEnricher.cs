@@ -3,7 +3,7 @@ using BindSnoop.Host;
 
 namespace BindSnoop;
 
-/// <summary>What an event is made of besides its sample.</summary>
+/// <summary>What an event consists of besides its sample.</summary>
 /// <param name="UtcTicks">When it happened.</param>
 /// <param name="Backend">The back end that saw it.</param>
 /// <param name="CgroupPath">The caller's cgroup, or nothing.</param>

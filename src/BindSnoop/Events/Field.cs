@@ -19,7 +19,7 @@ internal enum AttributeForm
     NonZero,
 }
 
-/// <summary>A field of what is emitted: what it is called in each place where that goes.</summary>
+/// <summary>A field of an output object, with its name in each format.</summary>
 /// <param name="name">The property's name, which JSON has too.</param>
 internal abstract class Field(string name)
 {

@@ -18,7 +18,7 @@ internal interface IFieldReader
     /// <summary>A local time.</summary>
     void Time(Field field, DateTime value);
 
-    /// <summary>There is no value; a text says so itself.</summary>
+    /// <summary>There is no value; texts can be null themselves.</summary>
     void Nothing(Field field);
 
     /// <summary>Texts, which only formats have that nest.</summary>

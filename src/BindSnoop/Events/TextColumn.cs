@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace BindSnoop;
 
-/// <summary>When a column of text is there: if all is requested that it is made for.</summary>
+/// <summary>When a text column is shown: if everything that it requires is requested.</summary>
 [Flags]
 internal enum ColumnUse
 {
@@ -74,7 +74,7 @@ internal sealed class TextColumn<T>(string field, CellSize size)
     /// <summary>How many spaces are between it and the next.</summary>
     public int Gap { get; init; } = 1;
 
-    /// <summary>What it shows, if not the field's value; null for it: nothing. The second value is the kernel's time of the first line, in microseconds.</summary>
+    /// <summary>What it shows instead of the field's value; null shows nothing. The second value is the kernel's time of the first line, in microseconds.</summary>
     public Func<T, long, string?>? Cell { get; init; }
 }
 

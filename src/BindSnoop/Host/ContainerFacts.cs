@@ -1,7 +1,7 @@
 namespace BindSnoop.Host;
 
 /// <summary>
-/// What a container engine has written down about a container; safe to print. What it does not say is null, and what the
+/// What a container engine stored about a container; safe to print. What it does not say is null, and what the
 /// container does not have is empty.
 /// </summary>
 /// <param name="Runtime">The engine: docker, containerd, cri-o, podman, lxc or systemd-nspawn.</param>

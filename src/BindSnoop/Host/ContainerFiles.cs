@@ -22,7 +22,7 @@ internal static partial class ContainerFiles
 
     private static readonly ConcurrentDictionary<string, StorageList> s_known = new();
 
-    /// <summary>What an engine says of a container; null if none does.</summary>
+    /// <summary>What an engine stored about a container; null if none did.</summary>
     /// <param name="id">64 hexadecimal digits.</param>
     public static ContainerFacts? Find(string id) => OfDocker(id) ?? OfContainerd(id) ?? OfStorage(id);
 
@@ -50,7 +50,7 @@ internal static partial class ContainerFiles
         return Text(root, "Name") is { } name ? ContainerFacts.OfFullName("docker", name.TrimStart('/'), image) : null;
     }
 
-    /// <summary>Where Docker may keep what it knows.</summary>
+    /// <summary>Where Docker may keep its state.</summary>
     public static IEnumerable<string> DockerRoots()
     {
         using StateDirectory? etc = StateDirectory.Open("/etc/docker");

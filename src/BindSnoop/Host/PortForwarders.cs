@@ -90,6 +90,6 @@ internal sealed record PublishedPort(string? Name, string? UserId)
     /// <summary>Of what publishes no ports.</summary>
     public static PublishedPort None { get; } = new("", "");
 
-    /// <summary>Of what publishes ports, nobody knows for whom.</summary>
+    /// <summary>Publishes ports, but the container is unknown.</summary>
     public static PublishedPort Unknown { get; } = new(null, null);
 }

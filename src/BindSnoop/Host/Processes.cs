@@ -12,7 +12,7 @@ internal static unsafe class Processes
     // USER_HZ, the unit of times in /proc, is 100 on every architecture that there are programs for.
     private const long NanosecondsPerTick = 10_000_000;
 
-    /// <summary>Whether there are no processes but those that /proc shows.</summary>
+    /// <summary>Whether /proc shows all processes.</summary>
     public static bool SeesAll => Namespaces.PidOfProc == 0;
 
     /// <summary>

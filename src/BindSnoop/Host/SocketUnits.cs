@@ -7,7 +7,7 @@ namespace BindSnoop.Host;
 /// <summary>
 /// The <c>.socket</c> units of the system's systemd, for which process 1 holds sockets. It makes IPv4 and IPv6 sockets in the
 /// unit's own cgroup (socket_address_listen_in_cgroup() of its socket.c), and the kernel never forgets where a socket was
-/// made. Only root can put a process there, so nobody else can make a socket that seems to be a unit's.
+/// made. Only root can put a process there, so no one else can create a socket that seems to be a unit's.
 /// </summary>
 internal static partial class SocketUnits
 {

@@ -1,6 +1,6 @@
 namespace BindSnoop.Input;
 
-/// <summary>What was emitted, by the names of its fields.</summary>
+/// <summary>An output object, by the names of its fields.</summary>
 internal sealed class FieldRow : InputRow, IFieldReader
 {
     private readonly Dictionary<string, object?> _values = new(StringComparer.OrdinalIgnoreCase);

@@ -4,7 +4,7 @@ using BindSnoop.Host;
 
 namespace BindSnoop;
 
-/// <summary>What policies judge of a call of bind() or listen(), of whatever it was read from.</summary>
+/// <summary>What policies judge about a call of bind() or listen(), whatever it was read from.</summary>
 internal sealed class BindFacts
 {
     private readonly Func<string?>? _readCause;
@@ -93,7 +93,7 @@ internal sealed class BindFacts
 
     public required string? RequestedAddress { get; init; }
 
-    /// <summary>The port requested; 0 leaves the choice to the kernel, as listen() without bind() does. Null if it is not known, as of a socket that was found.</summary>
+    /// <summary>The port requested; 0 leaves the choice to the kernel, as listen() without bind() does. Null if unknown, as for a socket that existed before the trace.</summary>
     public required int? RequestedPort { get; init; }
 
     public required int ErrorCode { get; init; }
@@ -144,8 +144,8 @@ internal sealed class BindFacts
     }
 
     /// <summary>
-    /// The address that is judged. Of a success it is what the socket got: what was requested can be rewritten by the
-    /// kernel's hooks, and by other threads while the call runs. A failed call has nothing but what it requested.
+    /// The address that is judged. For a success, it is what the socket got, because the kernel's hooks, and other threads
+    /// during the call, can rewrite what was requested. A failed call has only what it requested.
     /// </summary>
     public string? JudgedAddress => ErrorCode == 0 ? Address : RequestedAddress;
 

@@ -24,7 +24,7 @@ public sealed class BindPolicy
     public IReadOnlyList<BindPolicyRule> Rules { get; }
 
     /// <summary>
-    /// The calls that it judges: those that its rules are about, of an empty policy binds. It says nothing of others, whatever
+    /// The calls that it judges: those that its rules apply to, or binds if it has no rules. It judges no others, whatever
     /// <see cref="Default"/> is.
     /// </summary>
     public IReadOnlyList<BindPolicyCall> Calls { get; }

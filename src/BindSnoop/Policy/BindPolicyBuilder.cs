@@ -16,7 +16,7 @@ internal sealed partial class BindPolicyBuilder
     private readonly Dictionary<uint, string> _userNames = [];
 
     /// <summary>Learns a call.</summary>
-    /// <returns>False if it names no socket or no address, so that there is nothing to allow, or nobody to allow it to.</returns>
+    /// <returns>False if it names no socket or no address, so there is nothing to allow, or no one to allow it to.</returns>
     public bool Add(BindFacts facts)
     {
         if (!facts.IsWhole || facts.Comm is not { } comm || facts.Uid is not { } uid)

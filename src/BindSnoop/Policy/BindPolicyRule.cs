@@ -4,7 +4,7 @@ using BindSnoop.Names;
 
 namespace BindSnoop;
 
-/// <summary>What a policy does about a call.</summary>
+/// <summary>What a policy does with a call.</summary>
 public enum BindPolicyAction
 {
     /// <summary>The call is in order.</summary>
@@ -46,7 +46,7 @@ public sealed record BindPolicyRule
     /// <summary>Containers of the system's engines, as events show them in <see cref="TraceEvent.ContainerId"/>.</summary>
     public IReadOnlyList<string> ContainerId { get; init; } = [];
 
-    /// <summary>Their names, as events show them in <see cref="TraceEvent.ContainerName"/>; nobody in a container can choose its name.</summary>
+    /// <summary>Their names, as events show them in <see cref="TraceEvent.ContainerName"/>; processes in a container cannot choose its name.</summary>
     public IReadOnlyList<string> ContainerName { get; init; } = [];
 
     /// <summary>Kubernetes pods, as events show them in <see cref="TraceEvent.PodName"/>.</summary>
@@ -69,7 +69,7 @@ public sealed record BindPolicyRule
     /// </summary>
     public IReadOnlyList<PortRange> Port { get; init; } = [];
 
-    /// <summary>Why the call failed, as <see cref="BindEvent.Cause"/> has it; no success fits, and failures only where they are explained.</summary>
+    /// <summary>Why the call failed, as <see cref="BindEvent.Cause"/> has it; no success matches, and failures only if they are explained.</summary>
     public IReadOnlyList<string> Cause { get; init; } = [];
 
     /// <summary>The conditions in words, such as "Comm nginx; Port 80,443".</summary>

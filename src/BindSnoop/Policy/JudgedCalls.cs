@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace BindSnoop;
 
-/// <summary>What was judged by a policy, and what it has rules for that nobody gave it to judge.</summary>
+/// <summary>Which calls a policy judged, and which calls it has rules for but was not given.</summary>
 internal sealed class JudgedCalls(BindPolicy policy)
 {
     private readonly long[] _judged = new long[Enum.GetValues<BindPolicyCall>().Length];
@@ -11,20 +11,20 @@ internal sealed class JudgedCalls(BindPolicy policy)
     /// <summary>How many calls were judged.</summary>
     public long Total => _judged.Sum();
 
-    /// <summary>Which calls were given that no rule is about, and how many, in a sentence each.</summary>
+    /// <summary>How many calls were given that no rule applies to, in a sentence each.</summary>
     public IEnumerable<string> Left =>
         from call in Enum.GetValues<BindPolicyCall>()
         where _left[(int)call] > 0
         select $"{Count(_left[(int)call])} {(_left[(int)call] == 1 ? "call" : "calls")} of {NameOf(call)} {(_left[(int)call] == 1 ? "was" : "were")} not judged: the policy has no rules for {NameOf(call)}.";
 
     /// <summary>
-    /// Which calls there are rules for while none was given: whoever made the record may not have looked for them. Without any
-    /// event there is nothing wrong with binds, which are what is looked for by default.
+    /// Calls that the policy has rules for but was not given: the input may have been recorded without them. Without any event,
+    /// binds are not missing, because they are traced by default.
     /// </summary>
     public IEnumerable<BindPolicyCall> Missing =>
         policy.Calls.Where(c => _judged[(int)c] == 0 && (c != BindPolicyCall.Bind || Total + _left.Sum() > 0));
 
-    /// <summary>What is thrown where some are missing.</summary>
+    /// <summary>The error for missing calls.</summary>
     public static TraceException IsMissing(BindPolicyCall call) => new(
         "CallsMissing",
         TraceErrorKind.InvalidOperation,
@@ -33,7 +33,7 @@ internal sealed class JudgedCalls(BindPolicy policy)
         call);
 
     /// <summary>Counts a call.</summary>
-    /// <returns>Whether a rule is about such calls, so that it is to be judged.</returns>
+    /// <returns>Whether a rule applies to such calls.</returns>
     public bool Add(BindPolicyCall call)
     {
         bool isJudged = policy.Calls.Contains(call);

@@ -4,8 +4,8 @@ using System.Runtime.ExceptionServices;
 namespace BindSnoop;
 
 /// <summary>
-/// A live trace of the calls that a policy judges, failed ones too. Each kind is read by a thread of its own; all that is
-/// delivered is delivered on the thread of <see cref="Read"/>.
+/// A live trace of the calls that a policy judges, including failed ones. A separate thread reads each kind; callbacks run on
+/// the thread of <see cref="Read"/>.
 /// </summary>
 internal sealed class PolicyTrace : IDisposable
 {
@@ -81,7 +81,7 @@ internal sealed class PolicyTrace : IDisposable
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Whoever cancels wants no more.
+            // After a cancellation, no more are wanted.
         }
         finally
         {
@@ -93,7 +93,7 @@ internal sealed class PolicyTrace : IDisposable
     /// <summary>How many calls were lost in all.</summary>
     public IEnumerable<LossReport> ReadTotalLoss() => _sources.Select(s => s.Loss()).OfType<LossReport>();
 
-    /// <summary>What has happened to cgroups and containers of the filter that was not said before.</summary>
+    /// <summary>What has happened to the filter's cgroups and containers since the last call.</summary>
     public IEnumerable<string> ReadWarnings() => _sources.SelectMany(s => s.Warnings());
 
     public void Dispose()
@@ -142,7 +142,7 @@ internal sealed class PolicyTrace : IDisposable
         }
         catch (OperationCanceledException)
         {
-            // Nobody takes it any more.
+            // No one takes it any more.
         }
     }
 

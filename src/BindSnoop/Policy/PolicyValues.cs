@@ -7,7 +7,7 @@ namespace BindSnoop;
 /// <summary>Reads the values of rules that no filter reads.</summary>
 internal static class PolicyValues
 {
-    /// <summary>A call that rules can be about.</summary>
+    /// <summary>A call that rules can apply to.</summary>
     public static BindPolicyCall Call(string text)
     {
         foreach (BindPolicyCall call in Enum.GetValues<BindPolicyCall>())

@@ -4,7 +4,7 @@ using BindSnoop.Errors;
 
 namespace BindSnoop.Proving;
 
-/// <summary>Connections accepted over the loopback interface, by IPv4 and IPv6, and failures where they are requested.</summary>
+/// <summary>Connections accepted over the loopback interface, by IPv4 and IPv6, and failures if they are requested.</summary>
 internal sealed class AcceptProver(TraceFilter filter) : Prover(filter, isCounting: false)
 {
     private const int WrongFlags = 1 << 20;

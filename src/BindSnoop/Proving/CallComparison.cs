@@ -5,7 +5,7 @@ using BindSnoop.Interop;
 
 namespace BindSnoop.Proving;
 
-/// <summary>Compares what arrived of a call with what its caller knows of it, field by field.</summary>
+/// <summary>Compares a call's sample with what its caller knows, field by field.</summary>
 internal sealed class CallComparison(KnownCall call, KnownCaller caller)
 {
     private readonly List<ComparedField> _fields = [];

@@ -2,7 +2,7 @@ using BindSnoop.Names;
 
 namespace BindSnoop.Proving;
 
-/// <summary>What a filter is to say of a call, worked out without the kernel.</summary>
+/// <summary>What a filter should decide about a call, computed without the kernel.</summary>
 internal static class FilterVerdict
 {
     /// <summary>Whether it lets the call through; null if that cannot be known from here.</summary>

@@ -2,10 +2,10 @@ using System.Net;
 
 namespace BindSnoop.Proving;
 
-/// <summary>A call that was made for a proof, and what is known of it.</summary>
-/// <param name="Name">What it is called in reports.</param>
-/// <param name="Family">Of the socket, or of the address where there is no socket.</param>
-/// <param name="Local">What the socket is bound to; of a failed bind what was requested.</param>
+/// <summary>A call made for a proof, and what is known about it.</summary>
+/// <param name="Name">Its name in reports.</param>
+/// <param name="Family">The family of the socket, or of the address if there is no socket.</param>
+/// <param name="Local">What the socket is bound to; for a failed bind, what was requested.</param>
 internal sealed record KnownCall(string Name, IPFamily Family, IPEndPoint Local)
 {
     public KnownCall(string name, KnownSocket socket)
@@ -19,7 +19,7 @@ internal sealed record KnownCall(string Name, IPFamily Family, IPEndPoint Local)
         InterfaceIndex = socket.InterfaceIndex;
     }
 
-    /// <summary>What it failed with; 0 if it did not.</summary>
+    /// <summary>The error; 0 if it succeeded.</summary>
     public int Error { get; init; }
 
     public int Protocol { get; init; }
@@ -34,7 +34,7 @@ internal sealed record KnownCall(string Name, IPFamily Family, IPEndPoint Local)
 
     public int InterfaceIndex { get; init; }
 
-    /// <summary>What was requested; of binds.</summary>
+    /// <summary>What a bind requested.</summary>
     public IPEndPoint? Requested { get; init; }
 
     /// <summary>The other end; of accepts.</summary>

@@ -4,7 +4,7 @@ using BindSnoop.Interop;
 namespace BindSnoop.Proving;
 
 /// <summary>
-/// Who makes the calls of a proof, as far as this thread can know it of itself: what it cannot is null, and is not compared.
+/// The caller in a proof, as far as this thread can know about itself: unknown values are null, and are not compared.
 /// </summary>
 internal sealed unsafe class KnownCaller
 {

@@ -102,7 +102,7 @@ internal sealed unsafe class KnownSocket : IDisposable
         return Error == 0;
     }
 
-    /// <summary>A call of bind() that names no socket: what it fails with.</summary>
+    /// <summary>The error of a bind() that names no socket.</summary>
     public static int BindNothing(IPEndPoint to)
     {
         byte* address = stackalloc byte[AddressSize];

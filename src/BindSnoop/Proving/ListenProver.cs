@@ -4,7 +4,7 @@ using BindSnoop.Errors;
 
 namespace BindSnoop.Proving;
 
-/// <summary>Calls of listen() over IPv4 and IPv6, and one that fails where that is requested.</summary>
+/// <summary>Calls of listen() over IPv4 and IPv6, and one that fails if failures are requested.</summary>
 internal sealed class ListenProver(TraceFilter filter, bool isCounting) : Prover(filter, isCounting)
 {
     private const int Backlog = 17;

@@ -11,7 +11,7 @@ internal sealed class ProofWatch : IDisposable
     private int _isBusy;
 
     /// <param name="prove">Makes the trace prove itself; null once it has ended.</param>
-    /// <param name="onFailure">Called with what was found if it does not see what happens; on a thread of its own.</param>
+    /// <param name="onFailure">Called, on a separate thread, with the reason if the trace does not see calls.</param>
     /// <param name="interval">How often.</param>
     public ProofWatch(Func<TraceProof?> prove, Action<TraceProof>? onFailure = null, TimeSpan? interval = null)
     {

@@ -17,7 +17,7 @@ namespace BindSnoop.Proving;
 /// <param name="isCounting">Whether it counts, and sends keys of counts.</param>
 internal abstract class Prover(TraceFilter filter, bool isCounting)
 {
-    /// <summary>How long it continues trying.</summary>
+    /// <summary>How long it keeps trying.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
 
     // However little a starved machine gets done within the time.
@@ -47,7 +47,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         Wrong,
     }
 
-    /// <summary>The calls, in groups each of which has sockets of its own.</summary>
+    /// <summary>The calls, in groups with separate sockets.</summary>
     protected abstract IEnumerable<Action> Cases { get; }
 
     /// <summary>A sample, to compare when nothing has been made yet.</summary>
@@ -70,7 +70,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
     private KnownCaller Caller => _caller ?? throw new InvalidOperationException("Nobody makes calls yet.");
 
     /// <summary>
-    /// What proves a session that is attached, and that nobody reads from yet. While programs are being loaded for it, another thread
+    /// Creates the proof of a session that is attached and not read yet. While programs are being loaded for it, another thread
     /// has compiled what the proof takes, where that is compiled as it is needed: that takes longer than the proof itself.
     /// </summary>
     public static Func<TraceSession, TraceProof> For(TracerDefinition definition, TraceFilter filter, bool isCounting)
@@ -79,7 +79,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         return session => Prove(session, filter);
     }
 
-    /// <summary>Proves a session that is attached, and that nobody reads from while it lasts.</summary>
+    /// <summary>Proves a session that is attached and not read meanwhile.</summary>
     public static TraceProof Prove(TraceSession session, TraceFilter filter)
     {
         uint threadId = CallingThread.InitialId();
@@ -129,7 +129,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         _before = Now;
     }
 
-    /// <summary>Compares what arrived of a call that has returned. False: the rest of the case is of no use.</summary>
+    /// <summary>Compares the sample of a call that has returned. False: skip the rest of the case.</summary>
     protected bool Arrived(KnownCall call)
     {
         long after = Now;
@@ -196,7 +196,7 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
         _ => throw new InvalidOperationException($"Nothing is known that proves {objectName}."),
     };
 
-    /// <summary>Does what a proof does, except for the calls.</summary>
+    /// <summary>Does everything in a proof except the calls.</summary>
     private void Rehearse()
     {
         _caller = new KnownCaller(initialId: 0);

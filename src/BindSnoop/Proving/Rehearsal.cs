@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace BindSnoop.Proving;
 
-/// <summary>Has what a proof takes compiled on a thread of its own, once for each kind.</summary>
+/// <summary>Gets the code of a proof compiled on a separate thread, once for each kind.</summary>
 internal static class Rehearsal
 {
     private static readonly HashSet<(string Kind, bool IsCounting)> s_begun = [];

@@ -79,7 +79,7 @@ internal sealed unsafe class CallAccounting : IDisposable
         return keys;
     }
 
-    /// <summary>Waits, for a moment, until the calls have returned that were seen to begin, except for those that may wait themselves.</summary>
+    /// <summary>Waits briefly until calls in progress have returned, except those that may wait for long.</summary>
     public void AwaitReturns()
     {
         const int Patience = 250;

@@ -4,7 +4,7 @@ using BindSnoop.Loading;
 
 namespace BindSnoop.Reading;
 
-/// <summary>Reports which cgroups of a filter are not there any more. One thread at a time.</summary>
+/// <summary>Reports which cgroups of a filter no longer exist. One thread at a time.</summary>
 internal sealed unsafe class CgroupWatch : IDisposable
 {
     private readonly IReadOnlyList<string> _paths;

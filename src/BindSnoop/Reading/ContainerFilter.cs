@@ -5,7 +5,7 @@ using BindSnoop.Names;
 namespace BindSnoop.Reading;
 
 /// <summary>
-/// Leaves out events of other containers than those requested. That is not done in the kernel: it knows no names, and a
+/// Leaves out events of other containers than those requested. The kernel cannot do this: it knows no names, and a
 /// container that is started again has another cgroup. One thread reads by it; another may read the warnings.
 /// </summary>
 /// <param name="wanted">Names and ids; none if all containers are wanted.</param>

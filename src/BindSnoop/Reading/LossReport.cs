@@ -14,7 +14,7 @@ public enum LossCause
     /// <summary>The table of counts has no room for more combinations: a larger one or a narrower filter helps.</summary>
     TableFull,
 
-    /// <summary>Nobody took them from a background trace in time: a longer queue or a narrower filter helps.</summary>
+    /// <summary>They were not fetched from a background trace in time: a longer queue or a narrower filter helps.</summary>
     QueueFull,
 }
 

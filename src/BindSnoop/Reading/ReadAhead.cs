@@ -4,8 +4,8 @@ using System.Threading.Channels;
 namespace BindSnoop.Reading;
 
 /// <summary>
-/// What has been read and not been emitted yet: in batches, in order, and bounded, so that the reading thread
-/// waits and the kernel counts what it has no room for. One thread puts, one takes.
+/// Samples that were read and not emitted yet: in batches, in order, and bounded, so that the reading thread waits and the
+/// kernel counts what does not fit. One thread adds, one takes.
 /// </summary>
 internal sealed class ReadAhead<TContext> : ISampleSink<TContext>
 {

@@ -5,7 +5,7 @@ using BindSnoop.Interop;
 namespace BindSnoop.Reading;
 
 /// <summary>
-/// Reads a BPF ring buffer in place (Documentation/bpf/ringbuf.rst) and sleeps while there is nothing.
+/// Reads a BPF ring buffer in place (Documentation/bpf/ringbuf.rst) and sleeps while it is empty.
 /// One thread reads; any thread may interrupt.
 /// </summary>
 internal sealed unsafe class RingBuffer : IDisposable
@@ -89,7 +89,7 @@ internal sealed unsafe class RingBuffer : IDisposable
             byte* header = _data + (_position & _mask);
             uint length = Volatile.Read(ref *(uint*)header);
 
-            // Being written: for some moments worth waiting for, as its time may be before that of the last one.
+            // Being written: worth a short wait, because its time may be earlier than that of the last one.
             for (SpinWait wait = default; (length & BusyBit) != 0 && !wait.NextSpinWillYield; wait.SpinOnce())
             {
                 length = Volatile.Read(ref *(uint*)header);

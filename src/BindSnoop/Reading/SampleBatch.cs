@@ -21,7 +21,7 @@ internal sealed class SampleBatch<TContext>(int count, int sampleSize)
     /// <summary>The bytes of one of them.</summary>
     public Span<byte> Sample(int index) => _bytes.AsSpan(index * sampleSize, sampleSize);
 
-    /// <summary>Gives the memory back. To be called once, when nobody looks at it any more.</summary>
+    /// <summary>Returns the memory. Call once, when the samples are no longer used.</summary>
     public void Release()
     {
         ArrayPool<byte>.Shared.Return(_bytes);

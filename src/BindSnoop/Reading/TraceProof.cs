@@ -4,7 +4,7 @@ namespace BindSnoop;
 /// Whether a back end was seen to work: calls that this process made itself, whose every detail it knows, were compared with
 /// what arrived of them. They are in no output and in no count.
 /// </summary>
-/// <param name="Proven">True: all that was made arrived as it was. False: some did not. Null: nothing could be made.</param>
+/// <param name="Proven">True if all calls were reported correctly, false if not, null if none could be made.</param>
 /// <param name="Reason">Why it is not proven, or what of it; empty if nothing is left to say, or if such calls are never tried.</param>
 /// <param name="Compared">What was compared.</param>
 public sealed record TraceProof(bool? Proven, string Reason, IReadOnlyList<ComparedField> Compared)
@@ -23,10 +23,10 @@ public sealed record TraceProof(bool? Proven, string Reason, IReadOnlyList<Compa
     };
 }
 
-/// <summary>One field of a call that was made for a <see cref="TraceProof"/>.</summary>
+/// <summary>One field of a call made for a <see cref="TraceProof"/>.</summary>
 /// <param name="Call">Which call.</param>
 /// <param name="Field">The field's name, as events show it.</param>
-/// <param name="Expected">What it was known to be.</param>
+/// <param name="Expected">The expected value.</param>
 /// <param name="Seen">What arrived.</param>
 public sealed record ComparedField(string Call, string Field, string Expected, string Seen)
 {

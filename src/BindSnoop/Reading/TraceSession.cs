@@ -161,7 +161,7 @@ internal abstract class TraceSession : IDisposable
     /// <summary>Says to the programs that they are about to be detached.</summary>
     protected abstract void Leave();
 
-    /// <summary>Releases what a session of this kind has beyond the maps.</summary>
+    /// <summary>Releases what a session of this kind holds besides the maps.</summary>
     protected abstract void DisposeReader();
 
     // All hooks go at once, since the kernel takes its time with each. So first no call is under way any more that one of them

@@ -6,7 +6,7 @@ namespace BindSnoop;
 /// Lost: no room in the buffer, the count map or the table of calls under way, a return that never came,
 /// or a program that the kernel did not run.
 /// </param>
-/// <param name="Filtered">Not requested.</param>
+/// <param name="Filtered">Calls that the filter left out.</param>
 public sealed record TraceStatistics(long Emitted, long Dropped, long Filtered)
 {
     /// <summary>Those of <see cref="Dropped"/> for which the kernel ran no program, or not the one at their return.</summary>

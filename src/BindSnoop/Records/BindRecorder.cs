@@ -44,7 +44,7 @@ internal sealed class BindRecorder : IDisposable
             Proofs = [binds.Proof, listens.Proof];
             if (TraceReleases(options) is { } releases)
             {
-                // Of what it does not see, the looks find out, if not as exactly.
+                // Scans find what it does not see, if less exactly.
                 _sources.Add(releases, isEssential: false);
                 Proofs = [.. Proofs, releases.Proof];
             }
@@ -84,7 +84,7 @@ internal sealed class BindRecorder : IDisposable
     public void Stop() => _stop.Cancel();
 
     /// <summary>Records until asked to stop, or for some time.</summary>
-    /// <exception cref="TraceException">The tracing has ended by itself.</exception>
+    /// <exception cref="TraceException">Tracing ended unexpectedly.</exception>
     public void Run(TimeSpan? duration)
     {
         Stopwatch time = Stopwatch.StartNew();
@@ -174,7 +174,7 @@ internal sealed class BindRecorder : IDisposable
         OnWarning?.Invoke("The record can be written again.");
     }
 
-    /// <summary>Begins, or continues after a failure: with what is in the file, and what there is.</summary>
+    /// <summary>Starts, or continues after a failure, with the rows in the file and a scan of all sockets.</summary>
     private void Resume(bool failed)
     {
         RecordClock.Read(out long kernelTime, out long utc);

@@ -3,7 +3,7 @@ using BindSnoop.Host;
 namespace BindSnoop.Records;
 
 /// <summary>
-/// The record's time, in microseconds that run on whatever is done to the clock, and what UTC it is: the rows of <c>clock</c>.
+/// The record's time, in microseconds that continue whatever happens to the clock, and its UTC: the rows of <c>clock</c>.
 /// </summary>
 internal sealed class RecordClock
 {
@@ -13,7 +13,7 @@ internal sealed class RecordClock
     private long _since;
     private long _utc;
 
-    /// <summary>Goes on with a record's time, in another boot after what was written down last.</summary>
+    /// <summary>Continues a record's time; in a later boot, after the last time written.</summary>
     /// <param name="before">The run before.</param>
     /// <param name="sameBoot">Whether the machine has been up since.</param>
     /// <param name="kernelTime">Now, in nanoseconds since the machine booted.</param>
@@ -68,7 +68,7 @@ internal sealed class RecordClock
     /// <param name="kernelTime">Nanoseconds since the machine booted.</param>
     public long TimeOf(long kernelTime) => Base + (kernelTime / 1000);
 
-    /// <summary>Whether the clock shows what it should if nobody set it.</summary>
+    /// <summary>Whether the clock shows the expected time, so was not set.</summary>
     /// <param name="now">Now, in the record's time.</param>
     /// <param name="utc">Now, in microseconds since 1970.</param>
     public bool Agrees(long now, long utc) => Math.Abs(utc - ToUtc(now)) <= Tolerance;

@@ -13,7 +13,7 @@ internal sealed class RecordEpochs : IDisposable
     private readonly RecordStatement _carry;
     private readonly List<(ushort Port, RecordKind Kind, long Id)> _entries = [];
 
-    /// <summary>Goes on with the epoch that was going on, or begins the first.</summary>
+    /// <summary>Continues the current epoch, or begins the first.</summary>
     public RecordEpochs(RecordDatabase database)
     {
         _database = database;

@@ -10,7 +10,7 @@ namespace BindSnoop.Records;
 
 /// <summary>
 /// The file of a record. Root writes and reads it: no link is followed, nothing is opened but a regular file that is such a
-/// record, and it is written to only where nobody else can put a file in the place of one of SQLite's.
+/// record, and it is written only where no one else can replace one of SQLite's files.
 /// </summary>
 internal static class RecordFile
 {
@@ -36,7 +36,7 @@ internal static class RecordFile
             new ReadOnlySpan<byte>(beginning, (int)length).StartsWith(s_kind.Beginning);
     }
 
-    /// <summary>Opens a record to write to it, and makes it if it is not there. It is locked until the lock is disposed of.</summary>
+    /// <summary>Opens a record for writing, and creates it if necessary. It is locked until the lock is disposed.</summary>
     /// <param name="made">The lock; to be disposed of after the database.</param>
     /// <exception cref="TraceException">
     /// <c>InvalidRecordPath</c>, <c>RecordPathNotFound</c>, <c>RecordLinkNotTrusted</c>, <c>RecordDirectoryNotTrusted</c>, <c>RecordFileNotOurs</c>,
@@ -190,7 +190,7 @@ internal static class RecordFile
         return null;
     }
 
-    /// <summary>The path without links, to a place that nobody else can change.</summary>
+    /// <summary>The path without links, to a place that no one else can change.</summary>
     private static string TrustedPathOf(string path)
     {
         using OutputDirectory directory = OutputDirectory.Open(path, s_kind);

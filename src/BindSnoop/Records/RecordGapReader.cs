@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace BindSnoop.Records;
 
-/// <summary>What a record does not know, as it is emitted.</summary>
+/// <summary>The gaps of a record, as rows.</summary>
 /// <param name="host">The machine that was recorded.</param>
 /// <param name="horizon">When the record begins, in its time.</param>
 /// <param name="alive">Where it ends.</param>
@@ -44,7 +44,7 @@ internal sealed class RecordGapReader(RecordDatabase database, RecordTimeline ti
         return Gap(nameof(RecordGapReason.ClockSet), never, never, $"The clock never showed {RecordedBind.Show(never)}: it was set forward past that time.");
     }
 
-    /// <summary>What may have been requested, as nobody knows the container's name.</summary>
+    /// <summary>Rows that may match, because the container's name is unknown.</summary>
     public IEnumerable<RecordedBind> Unnamed(RecordMatch match)
     {
         if (match.Unnamed > 0)

@@ -3,16 +3,16 @@ namespace BindSnoop.Records;
 /// <summary>Why a record does not know everything about a span of time: <c>gap.reason</c>.</summary>
 internal enum RecordGapReason
 {
-    /// <summary>Nobody recorded, as the recorder had been stopped.</summary>
+    /// <summary>The recorder had been stopped.</summary>
     NotRunning,
 
-    /// <summary>Nobody recorded, as the recorder was killed, or the machine lost power.</summary>
+    /// <summary>The recorder was killed, or the machine lost power.</summary>
     Killed,
 
     /// <summary>Calls came faster than they were recorded, or the kernel did not report them.</summary>
     Lost,
 
-    /// <summary>The file could not be written to, as for lack of room.</summary>
+    /// <summary>The file could not be written, for example because the disk was full.</summary>
     NotWritten,
 
     /// <summary>Somebody set the clock, so that the time of what happened is not sure.</summary>

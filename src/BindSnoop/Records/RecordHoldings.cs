@@ -24,7 +24,7 @@ internal sealed class RecordHoldings(RecordRows rows)
     /// <summary>When all sockets were seen last: nothing that is new to a look is older.</summary>
     public long Seen { get; set; }
 
-    /// <summary>Goes on with those that the record says are held.</summary>
+    /// <summary>Continues with the sockets that the record lists as held.</summary>
     /// <param name="seen">When all sockets were seen last.</param>
     public void Read(RecordDatabase database, RecordEpochs epochs, long seen)
     {
@@ -86,7 +86,7 @@ internal sealed class RecordHoldings(RecordRows rows)
         _released.Clear();
     }
 
-    /// <summary>Compares with what a look at all sockets found: what is not known was bound since the look before.</summary>
+    /// <summary>Compares with a scan of all sockets: unknown sockets were bound since the previous scan.</summary>
     /// <param name="begin">When the look began.</param>
     public void Compare(IReadOnlyList<BindSocket> sockets, long begin)
     {
@@ -110,7 +110,7 @@ internal sealed class RecordHoldings(RecordRows rows)
         }
     }
 
-    /// <summary>The look saw everything: what it did not find was let go since it was seen.</summary>
+    /// <summary>The scan was complete: sockets that it did not find were released since they were last seen.</summary>
     /// <param name="begin">When the look began.</param>
     /// <param name="end">When it ended.</param>
     public void EndUnseen(long begin, long end)

@@ -74,7 +74,7 @@ internal sealed class RecordKeeper(RecordSources sources, RecordWriter writer, A
         Look();
     }
 
-    /// <summary>Writes down all that has come, and waits a little for why the last ones failed.</summary>
+    /// <summary>Writes everything received, and waits briefly for the causes of the last failures.</summary>
     public void KeepRest()
     {
         KeepUntil(long.MaxValue);
@@ -148,7 +148,7 @@ internal sealed class RecordKeeper(RecordSources sources, RecordWriter writer, A
         _lookTime = Stopwatch.GetElapsedTime(began);
         _lastLook = Stopwatch.GetTimestamp();
 
-        // What it saw may have been bound while it looked, and that be still on the way.
+        // A socket that it saw may have been bound during the scan, and its event may still be on the way.
         long until = Synchronize();
         KeepUntil(until);
         writer.Reconcile(

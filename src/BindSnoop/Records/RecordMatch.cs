@@ -3,7 +3,7 @@ using BindSnoop.Host;
 
 namespace BindSnoop.Records;
 
-/// <summary>Whether rows are what a question asks for, except for their ports and times; with what they refer to.</summary>
+/// <summary>Whether rows match a question, except for ports and times; with the rows that they refer to.</summary>
 internal sealed class RecordMatch(RecordDatabase database, RecordQuestion question)
 {
     private const int MostKnown = 65536;
@@ -14,10 +14,10 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
     private readonly string _containerColumns =
         database.Number("PRAGMA user_version") >= RecordSchema.FirstWithContainers ? "container, image, runtime, pod, podns" : "NULL, NULL, NULL, NULL, NULL";
 
-    /// <summary>Rows that may be of a container requested, whose name is not known.</summary>
+    /// <summary>Rows that may belong to a requested container, whose name is unknown.</summary>
     public long Unnamed { get; private set; }
 
-    /// <summary>Whether it is of a process and an address requested.</summary>
+    /// <summary>Whether its process and address are requested.</summary>
     public bool IsWanted(in RecordRow row, out RecordWho who, out RecordWhat what)
     {
         (who, bool? isCaller) = WhoOf(row.Who);
@@ -29,7 +29,7 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
         return mayBe && isCaller == true;
     }
 
-    /// <summary>Whether a failure has a cause requested.</summary>
+    /// <summary>Whether a failure has a requested cause.</summary>
     public bool IsWanted(in RecordRow failure, out RecordFinding finding)
     {
         finding = failure.Second is { } id ? FindingOf(id) : default;
@@ -47,7 +47,7 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
         return prefixes.Any(p => p.Contains(value) || (value.Unmapped is { } unmapped && p.Contains(unmapped)));
     }
 
-    /// <summary>What is known of the container of the row; where there is none, that is known.</summary>
+    /// <summary>What is known about the row's container; known also if there is none.</summary>
     private static ContainerFacts? ContainerOf(RecordStatement who) =>
         CgroupOwner.Of(who.Text(7)).ContainerId is { Length: 0 } ? ContainerFacts.None
         : new(who.TextOrNull(10), who.TextOrNull(8), who.TextOrNull(9), who.TextOrNull(11), who.TextOrNull(12));

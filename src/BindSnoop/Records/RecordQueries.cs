@@ -1,6 +1,6 @@
 namespace BindSnoop.Records;
 
-/// <summary>Finds the rows of a record, of the ports requested; of all where none is.</summary>
+/// <summary>Finds the rows of a record for the requested ports, or for all ports.</summary>
 internal sealed class RecordQueries : IDisposable
 {
     private readonly RecordDatabase _database;
@@ -20,7 +20,7 @@ internal sealed class RecordQueries : IDisposable
     /// <summary>When the first epoch began, in the record's time.</summary>
     public long Began => _epochs.Count > 0 ? _epochs[0].Began : 0;
 
-    /// <summary>The binds that may have been held at a moment, of the ports requested.</summary>
+    /// <summary>The binds that may have been held at a moment, for the requested ports.</summary>
     public IEnumerable<RecordRow> RowsHeldAround(IReadOnlyList<PortRange> ports, long time)
     {
         int index = _epochs.FindLastIndex(e => e.Began <= time);
@@ -32,7 +32,7 @@ internal sealed class RecordQueries : IDisposable
         return Carried(ports, _epochs[index].Id).Concat(RowsOf(ports, _epochs[index], RecordKind.Bind, 0, time)).Concat(RowsFoundAfter(ports, time));
     }
 
-    /// <summary>The binds that a look found after a moment, and that may have been before, of the ports requested.</summary>
+    /// <summary>The binds that a scan found after a moment and that may be older, for the requested ports.</summary>
     public IEnumerable<RecordRow> RowsFoundAfter(IReadOnlyList<PortRange> ports, long time)
     {
         // Looks are due every second, but can be any time apart, as where one takes long, does not see everything, or the machine
@@ -70,7 +70,7 @@ internal sealed class RecordQueries : IDisposable
         $"SELECT {Columns(RecordKind.Bind)} FROM carried c CROSS JOIN bind r ON r.id = c.id WHERE c.epoch = ?1 AND c.port BETWEEN ?2 AND ?3",
         epoch, range.First, range.Last));
 
-    /// <summary>The rows of an epoch between two times, of the ports requested.</summary>
+    /// <summary>The rows of an epoch between two times, for the requested ports.</summary>
     /// <param name="condition">What else holds for them, in SQL.</param>
     private IEnumerable<RecordRow> RowsOf(IReadOnlyList<PortRange> ports, Epoch epoch, RecordKind kind, long from, long until, string condition = "")
     {
@@ -84,7 +84,7 @@ internal sealed class RecordQueries : IDisposable
                 epoch.Began, epoch.Id, range.First, range.Last, (long)kind, first - epoch.Began, last - epoch.Began));
         }
 
-        // All of it is requested, or it continues and its ports are not in the index yet.
+        // All of it is requested, or it is the current epoch and not in the index yet.
         return Ranges(ports).SelectMany(range => Query(
             $"SELECT {Columns(kind)} FROM {table} r WHERE r.id BETWEEN ?1 AND ?2 AND r.port BETWEEN ?3 AND ?4{condition}", first, last, range.First, range.Last));
     }

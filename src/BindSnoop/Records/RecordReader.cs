@@ -3,7 +3,7 @@ using BindSnoop.Input;
 namespace BindSnoop.Records;
 
 /// <summary>
-/// Answers questions from a record. An answer is what is known, and says what is not: the gaps that it falls into are among what is
+/// Answers questions from a record. An answer also says what is unknown: the gaps that it overlaps are among what is
 /// found.
 /// </summary>
 internal sealed class RecordReader : IDisposable
@@ -30,7 +30,7 @@ internal sealed class RecordReader : IDisposable
         _database = RecordFile.OpenForReading(path);
         try
         {
-            // All of one moment, whatever is written meanwhile.
+            // A snapshot of one moment, whatever is written meanwhile.
             _database.Execute("BEGIN");
             _timeline = new RecordTimeline(_database);
             long began = 0;

@@ -1,6 +1,6 @@
 namespace BindSnoop.Records;
 
-/// <summary>Puts rows into <c>bind</c>, <c>failure</c> and <c>listen</c>, with what they refer to; none before the epoch that is going on.</summary>
+/// <summary>Puts rows into <c>bind</c>, <c>failure</c> and <c>listen</c>, with what they refer to; none before the current epoch.</summary>
 internal sealed class RecordRows : IDisposable
 {
     private readonly RecordDatabase _database;

@@ -18,7 +18,7 @@ internal static class RecordSchema
     /// </summary>
     public const long Open = 2147483647;
 
-    // Few are found by a look: without it, the search for the next one goes over all that follow.
+    // Scans find few rows: without this index, the search for the next one would read all later rows.
     private const string Found = "CREATE INDEX found ON bind(id, early) WHERE early NOT NULL;";
 
     /// <summary>Makes the tables.</summary>

@@ -9,7 +9,7 @@ namespace BindSnoop.Records;
 /// </summary>
 internal sealed class RecordSources : IDisposable
 {
-    /// <summary>How many batches of events may wait; beyond that the kernel counts what it has no room for.</summary>
+    /// <summary>How many batches of events may wait; beyond that, the kernel counts what does not fit.</summary>
     private const int MostBatches = 1024;
 
     private readonly BlockingCollection<Action> _arrived = new(MostBatches);
@@ -18,10 +18,10 @@ internal sealed class RecordSources : IDisposable
     private readonly List<Source> _sources = [];
     private volatile Exception? _error;
 
-    /// <summary>Called, on a thread of its own, if a tracer is found not to see what happens; that is tried each hour.</summary>
+    /// <summary>Called, on a separate thread, if the hourly proof shows that a tracer does not see calls.</summary>
     public Action<TraceProof>? OnFailure { get; set; }
 
-    /// <summary>Why a tracer has ended by itself; null if none has.</summary>
+    /// <summary>Why a tracer ended unexpectedly; null if none did.</summary>
     public Exception? Error => _error;
 
     /// <summary>Takes a tracer over, and begins to read from it.</summary>
@@ -59,8 +59,8 @@ internal sealed class RecordSources : IDisposable
         return true;
     }
 
-    /// <summary>Waits until all that has happened until now is there.</summary>
-    /// <returns>Until when all is there, by the kernel's clock; a little before now where there is no end of it.</returns>
+    /// <summary>Waits until everything that has happened so far was received.</summary>
+    /// <returns>The time, by the kernel's clock, until which everything was received; a little before now if events keep arriving.</returns>
     public long Synchronize()
     {
         const int Patience = 200;
@@ -73,7 +73,7 @@ internal sealed class RecordSources : IDisposable
 
         while (_sources.Exists(s => s.Passed() < now) && Environment.TickCount64 - began < Patience)
         {
-            // Else those that wait for room would wait for us.
+            // Otherwise readers that wait for room would wait for us.
             TakeArrived();
             Thread.Sleep(1);
         }
@@ -93,7 +93,7 @@ internal sealed class RecordSources : IDisposable
         return events;
     }
 
-    /// <summary>Ends the tracing, and waits until all that was traced is there.</summary>
+    /// <summary>Ends tracing, and waits until all events were received.</summary>
     public void Stop()
     {
         foreach (Source source in _sources)
@@ -126,7 +126,7 @@ internal sealed class RecordSources : IDisposable
         }
     }
 
-    /// <summary>A tracer, whatever it traces.</summary>
+    /// <summary>A tracer of any kind.</summary>
     private sealed class Source
     {
         private volatile bool _hasEnded;

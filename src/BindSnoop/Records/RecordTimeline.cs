@@ -1,6 +1,6 @@
 namespace BindSnoop.Records;
 
-/// <summary>What a record's own time was by the clock: it runs on through what was done to the clock and while nobody recorded.</summary>
+/// <summary>Converts a record's own time to the clock's: it continues when the clock is set and while nothing records.</summary>
 internal sealed class RecordTimeline
 {
     private readonly List<(long Since, long Utc, long Doubt)> _clock = [];

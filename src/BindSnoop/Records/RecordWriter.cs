@@ -1,7 +1,7 @@
 namespace BindSnoop.Records;
 
 /// <summary>
-/// Writes the rows of a record. All times are in the record's own: microseconds that run on whatever is done to the clock,
+/// Writes the rows of a record. All times are in the record's own: microseconds that continue whatever happens to the clock,
 /// beginning with the boot in which the record began. Everything from one <see cref="Commit"/> to the next is written together or not at all.
 /// </summary>
 /// <remarks>After a <see cref="RecordDatabaseException"/> nothing may be done with it but disposal.</remarks>
@@ -129,7 +129,7 @@ internal sealed class RecordWriter : IDisposable
     public void BeginLook(long begin) => _holdings.BeginLook(begin);
 
     /// <summary>
-    /// Compares with what a look at all sockets found, once everything until its end has been written down: what is not known
+    /// Compares with a scan of all sockets, once everything up to its end has been written: what is not known
     /// was bound since the look before, and what is gone was let go since then. Ends a gap if the look was whole.
     /// </summary>
     /// <param name="begin">When the look began.</param>
@@ -154,7 +154,7 @@ internal sealed class RecordWriter : IDisposable
         _gaps.End(end);
     }
 
-    /// <summary>Says that not everything is known since then; continues until <see cref="Reconcile"/> ends it.</summary>
+    /// <summary>Begins a gap at that time, until <see cref="Reconcile"/> ends it.</summary>
     /// <param name="lost">How many calls were lost, if that is known.</param>
     public void BeginGap(long began, RecordGapReason reason, long lost = 0) => _gaps.Begin(began, reason, lost);
 

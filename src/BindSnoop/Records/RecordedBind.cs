@@ -253,10 +253,10 @@ public sealed class RecordedBind
 
     private bool IsGap => Kind == Gap;
 
-    /// <summary>The kind of a row that came out of a record, by whatever way; null for all other rows.</summary>
+    /// <summary>The kind of a row that came from a record, however it was read; null for all other rows.</summary>
     internal static string? KindOf(InputRow row) => row.Has(nameof(LatestUntil)) ? row.Text(nameof(Kind)) : null;
 
-    /// <summary>What a row says of itself, in a sentence.</summary>
+    /// <summary>A row in a sentence.</summary>
     internal static string ExplanationOf(InputRow gap) =>
         gap.Text(nameof(Explanation)) is { Length: > 0 } explanation ? explanation : "The record is incomplete for a period.";
 

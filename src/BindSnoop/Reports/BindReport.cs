@@ -10,7 +10,7 @@ namespace BindSnoop.Reports;
 
 /// <summary>
 /// Gathers what a report shows: a page about events, counts and sockets. However much is added, it takes no more memory
-/// than some hundred megabytes: what there is too much of is counted, and the page says so.
+/// than some hundred megabytes: items beyond the limits are only counted, and the page says so.
 /// </summary>
 internal sealed class BindReport
 {
@@ -23,7 +23,7 @@ internal sealed class BindReport
     private readonly List<string> _missing = [];
 
     /// <summary>Makes an empty one.</summary>
-    /// <param name="title">What stands above it; null: what it is and of which machine.</param>
+    /// <param name="title">The title; null for a default that names the machine.</param>
     /// <param name="policy">What binds are judged by; null: by nothing.</param>
     public BindReport(string? title = null, BindPolicy? policy = null)
     {
@@ -43,7 +43,7 @@ internal sealed class BindReport
 
     public static string Version { get; } = typeof(BindReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
-    /// <summary>What it is made of, a sentence each.</summary>
+    /// <summary>Its sources, in a sentence each.</summary>
     public IReadOnlyList<string> Sources => _sources;
 
     /// <summary>What is not in it, a sentence each.</summary>
@@ -61,7 +61,7 @@ internal sealed class BindReport
     /// <summary>Whether it is known that calls are not in it.</summary>
     public bool HasLost => Lost > 0 || Gaps > 0;
 
-    /// <summary>Says what it is made of.</summary>
+    /// <summary>Adds a source.</summary>
     public void AddSource(string sentence) => _sources.Add(sentence);
 
     /// <summary>Says that something is not in it.</summary>
@@ -77,7 +77,7 @@ internal sealed class BindReport
         }
     }
 
-    /// <summary>Says what a recorder does not see.</summary>
+    /// <summary>Adds what a recorder does not see.</summary>
     /// <param name="name">The record.</param>
     public void AddBlind(string name, string blind) => AddMissing($"The recorder of '{DisplayText.Escape(name)}' did not see: {blind}");
 
@@ -129,7 +129,7 @@ internal sealed class BindReport
     /// <summary>Adds a socket.</summary>
     public void Add(BindSocket socket) => Sockets.Add(FieldRow.Of(socket, BindSocket.Description));
 
-    /// <summary>Adds whatever of these it is.</summary>
+    /// <summary>Adds an event, count, socket or violation.</summary>
     /// <param name="row">Something that was emitted, in this or another process.</param>
     /// <param name="what">What to call it in messages.</param>
     /// <exception cref="TraceException"><c>InvalidReportObject</c>.</exception>
@@ -174,7 +174,7 @@ internal sealed class BindReport
     /// <returns>What could not be read, and why; null if all could.</returns>
     public string? AddFile(Stream file, string name) => AddRows(InputReader.Read(file, CancellationToken.None), name);
 
-    /// <summary>Adds all that a recorder has written; what it does not know is missing.</summary>
+    /// <summary>Adds everything in a record; its gaps are listed as missing.</summary>
     /// <param name="path">The record.</param>
     /// <returns>What could not be read, and why; null if all could.</returns>
     /// <exception cref="TraceException">Nothing of it can be read.</exception>

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace BindSnoop.Reports;
 
-/// <summary>What all sections of a report's page are made of.</summary>
+/// <summary>The parts that all sections of a report share.</summary>
 /// <param name="offset">What times are shown in, from UTC.</param>
 internal sealed class PageWriter(TimeSpan offset)
 {

@@ -10,7 +10,7 @@ internal sealed class ReportData
     /// <summary>How many names of a kind are shown.</summary>
     public const int MostListed = 15;
 
-    // So that the page stays below five megabytes, whatever names there are.
+    // Keeps the page below five megabytes, whatever the names.
     private const int MostEventBytes = 3_500_000;
     private const int BytesOfEvent = 32;
 
@@ -116,7 +116,7 @@ internal sealed class ReportData
         private readonly Dictionary<T, int> _numbers = [];
         private readonly List<string[]> _texts = [];
 
-        /// <summary>What they take, about.</summary>
+        /// <summary>Their approximate size.</summary>
         public long Bytes { get; private set; }
 
         public int NumberOf(T value)

@@ -4,7 +4,7 @@ using static BindSnoop.Reports.RowText;
 
 namespace BindSnoop.Reports;
 
-/// <summary>What a policy says of the calls of a report, and the violations that were given.</summary>
+/// <summary>What a policy decides about the calls of a report, and the violations that were given.</summary>
 internal sealed class ReportJudgement(BindPolicy? policy)
 {
     /// <summary>What binds are judged by; null: by nothing.</summary>

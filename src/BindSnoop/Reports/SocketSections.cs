@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace BindSnoop.Reports;
 
-/// <summary>The sections of a report's page on what is bound: sockets, ports newly opened, what a policy does not allow; and what it is all made of.</summary>
+/// <summary>The sections of a report about sockets, new ports, policy violations and the page's sources.</summary>
 internal sealed class SocketSections(BindReport report, PageWriter page)
 {
     private const int FirstUnprivilegedPort = 1024;

@@ -6,7 +6,7 @@ namespace BindSnoop.Sockets;
 
 /// <summary>
 /// Joins what the BPF programs find: the descriptors of all processes, and the sockets in the kernel's tables, which
-/// also have those that no process holds.
+/// also list those that no process holds.
 /// </summary>
 internal sealed class KernelSockets
 {
@@ -53,7 +53,7 @@ internal sealed class KernelSockets
         return sockets.ReadPorts(ports) ? sockets._sockets : null;
     }
 
-    /// <summary>Reads a socket by a process that has it, which shows no other owner of it.</summary>
+    /// <summary>Reads a socket through one process that holds it, which shows no other holder.</summary>
     /// <param name="processId">An id of the initial PID namespace.</param>
     /// <returns>Null if the process has no bound socket of that number, or before Linux 5.17.</returns>
     public static BindSocket? Find(SocketProgram program, uint processId, ulong inode)

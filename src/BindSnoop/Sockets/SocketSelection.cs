@@ -31,10 +31,10 @@ internal sealed class SocketSelection
         _cgroups = [.. filter.Cgroup.Select(PathOf)];
     }
 
-    /// <summary>Ports requested; none if all are.</summary>
+    /// <summary>The requested ports; none for all.</summary>
     public IReadOnlyList<PortRange> Ports => _filter.Port;
 
-    /// <summary>Whether sockets are requested that do not hold a port for themselves.</summary>
+    /// <summary>Whether connections are requested, too.</summary>
     public bool Connections => _states.Except(HolderStates).Any();
 
     /// <summary>Whether it may be wanted, before it is known who holds it.</summary>

@@ -4,7 +4,7 @@ using BindSnoop.Names;
 
 namespace BindSnoop;
 
-/// <summary>What a machine can trace, as text for people.</summary>
+/// <summary>The support report, as text.</summary>
 internal static class SupportReport
 {
     /// <summary>How far values are from the left.</summary>

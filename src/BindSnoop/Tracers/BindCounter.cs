@@ -87,7 +87,7 @@ public sealed class BindCounter : IDisposable
     }
 
     /// <summary>
-    /// What has happened to cgroups of the filter that was not reported before, one sentence each: such as that one no
+    /// What has happened to the filter's cgroups since the last call, one sentence each, such as that one no
     /// longer exists.
     /// </summary>
     public IReadOnlyList<string> ReadWarnings() => _session.ReadWarnings();

@@ -9,7 +9,7 @@ public sealed class BindTracer : ExplainingTracer<BindEvent>
 {
     private readonly ExistingBinds? _existing;
 
-    /// <summary>Attaches, and then looks at what there is if that is requested.</summary>
+    /// <summary>Attaches, and then lists the existing sockets on request.</summary>
     /// <exception cref="TraceException">An option is wrong, or no back end works.</exception>
     public BindTracer(TraceOptions options)
         : base(TracerDefinition.Bind, Checked(options))

@@ -26,10 +26,10 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
     private long _passed;
     private long _leftOut;
 
-    /// <summary>Whether nobody wants the rest.</summary>
+    /// <summary>Whether the rest is not wanted.</summary>
     public bool IsAbandoned => _abandoned.IsCancellationRequested;
 
-    /// <summary>A time of the kernel's clock, in nanoseconds: all events until then were delivered.</summary>
+    /// <summary>A time of the kernel's clock, in nanoseconds, up to which all events were delivered.</summary>
     public long Passed => Volatile.Read(ref _passed);
 
     // -1: without end.
@@ -132,7 +132,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
         }
         catch (OperationCanceledException)
         {
-            // Nobody wants the rest.
+            // The rest is not wanted.
         }
 #pragma warning disable CA1031 // Whatever it is, it belongs to the taker of the events; on this thread it would end the process.
         catch (Exception exception)
@@ -163,7 +163,7 @@ internal sealed class EventReader(EventSession session, IEventCodec codec, Conta
                 }
             }
 
-            // What it throws is for the thread that waits for it.
+            // Its exceptions are for the thread that waits for it.
             errand.RunSynchronously();
         }
     }

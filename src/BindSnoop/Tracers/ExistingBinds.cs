@@ -59,7 +59,7 @@ internal sealed class ExistingBinds
         }
     }
 
-    /// <summary>Whether the socket that an event is of is among those that were there.</summary>
+    /// <summary>Whether an event's socket is among those that already existed.</summary>
     public bool Has(BindEvent next) => next.ErrorCode == 0 && next.KernelTime <= _end && next.Inode != 0 && _inodes.Contains(next.Inode);
 
     private static ContainerFacts? ContainerOf(BindSocket socket) => socket.Owners.Count > 0 ? socket.Owners[0].Container : null;

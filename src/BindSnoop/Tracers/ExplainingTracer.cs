@@ -16,7 +16,7 @@ public abstract class ExplainingTracer<TEvent> : Tracer<TEvent>
     /// <summary>How many failures were not explained, as they came faster than they could be looked into.</summary>
     public long NotExplained => _explainer?.Skipped ?? 0;
 
-    /// <summary>Whether that is requested.</summary>
+    /// <summary>Whether explanations are requested.</summary>
     private protected bool Explains => _explainer is not null;
 
     /// <inheritdoc/>

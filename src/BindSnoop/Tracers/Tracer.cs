@@ -7,7 +7,7 @@ using BindSnoop.Reading;
 namespace BindSnoop;
 
 /// <summary>
-/// A running trace. A thread of its own reads the events, from when they are first requested; the caller gets
+/// A running trace. A separate thread reads the events, from when they are first requested; the caller gets
 /// them on its own thread, one at a time. It is attached when the constructor returns, and nothing of it is left in
 /// the kernel after disposal.
 /// </summary>
@@ -129,8 +129,8 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
 
     /// <summary>
     /// The events as they come. Ends when the token is cancelled (at once), or when the duration is over or
-    /// <see cref="Stop"/> was called (after detaching and handing out all that happened before). Disposal
-    /// ends it too. What it has not emitted stays for the next time.
+    /// <see cref="Stop"/> was called (after detaching and emitting everything that happened before). Disposal
+    /// ends it too. Events not emitted yet stay for the next time.
     /// </summary>
     public IEnumerable<TEvent> Read(TimeSpan? duration = null, CancellationToken cancellationToken = default)
     {
@@ -173,8 +173,8 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Begins to read, on a thread of its own, if that has not begun yet.</summary>
-    /// <exception cref="ObjectDisposedException">There is nothing to read from any more.</exception>
+    /// <summary>Starts reading on a separate thread, unless already started.</summary>
+    /// <exception cref="ObjectDisposedException">The trace was disposed.</exception>
     internal void BeginReading(ISampleSink<EventContext> sink)
     {
         lock (_lock)
@@ -193,10 +193,10 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>Waits until a reading that was begun has ended, and everything was put where it goes.</summary>
     internal void JoinReader() => _reader.Join();
 
-    /// <summary>The next of what is emitted before anything else; null if there is none left. One thread at a time.</summary>
+    /// <summary>The next event to emit first; null if there is none left. One thread at a time.</summary>
     internal TEvent? TakeExisting() => _existingTaken < Existing.Count ? WithFirst(Existing[_existingTaken++]) : null;
 
-    /// <summary>The event of a sample; null if it is of what was emitted before. One thread at a time, in their order.</summary>
+    /// <summary>The event of a sample; null if it was emitted first. One thread at a time, in their order.</summary>
     internal TEvent? Make(SampleBatch<EventContext> batch, int index)
     {
         TEvent next = Decode(batch.Sample(index), batch.Context(index));
@@ -210,10 +210,10 @@ public abstract class Tracer<TEvent> : IDisposable, IEventCodec
     /// <summary>Threads of which a call has been seen to begin, and not to end.</summary>
     internal IEnumerable<int> ThreadsUnderWay() => _session.CallsUnderWay().Select(c => (int)c.ThreadId).Distinct();
 
-    /// <summary>What is emitted before anything else.</summary>
+    /// <summary>The events to emit first.</summary>
     private protected virtual IReadOnlyList<TEvent> Existing => [];
 
-    /// <summary>Whether an event is of what was emitted then.</summary>
+    /// <summary>Whether an event was emitted first.</summary>
     private protected virtual bool IsKnown(TEvent next) => false;
 
     private protected abstract EventContext LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher);
