@@ -81,6 +81,15 @@ vm_kernel_entry() {
     awk -v line="$1" -v arch="$vm_arch" '!/^#/ && $1 == line && (arch == "x64" || $4 == arch) { print $2, $3; found = 1 } END { exit !found }' "$vm_dir/kernels"
 }
 
+# The back ends that must work on a line: all but those that it lacks.
+vm_back_ends() {
+    local lacks='' backend
+    [[ $vm_arch == x64 ]] || lacks=$(awk -v line="$1" '!/^#/ && $1 == line { print $5 }' "$vm_dir/kernels")
+    for backend in cgroup fentry kprobe tracepoint; do
+        [[ ,$lacks, == *,$backend,* ]] || printf '%s\n' "$backend"
+    done
+}
+
 # Brings our package lists up to date: $1 is "now", or "hourly" for at most that.
 vm_apt_update() {
     local apt=$debian_state stamp=$debian_state/updated line suite archive
