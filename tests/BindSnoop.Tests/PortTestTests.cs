@@ -166,7 +166,7 @@ public sealed class PortTestTests
         // An address that bindtruth gives to lo of its private network.
         BindPortTest test = BindPortTest.Run(new() { Port = 2001, Address = IPAddress.Parse("10.77.0.1") });
         Assert.Equal("AddressInOtherNamespace", test.Cause);
-        Assert.Contains("of another network namespace, ", test.Explanation, StringComparison.Ordinal);
+        Assert.Contains("another network namespace, ", test.Explanation, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -157,7 +157,7 @@ Describe 'Get-BindViolation' {
             $row.$Name = $Value
             $record = Get-OnlyError { @($seen.Output) + $row | Test-BindPolicy -Policy $listensAlone | Where-Object { $false } }
             $record.FullyQualifiedErrorId | Should -BeLike 'InvalidBindEvent,*'
-            "$record" | Should -Match "is no event of listen\(\): $Says"
+            "$record" | Should -Match "is not an event of listen\(\): $Says"
         }
     }
 

@@ -13,11 +13,11 @@ BeforeDiscovery {
         @{ What = 'a script block'; Text = '@{ Rules = @{ Name = "a"; Action = "Deny"; Port = { 1 } } }'; Says = 'is not a constant' }
         @{ What = 'a redirection'; Text = '@{ Rules = @(1 > here) }'; Says = 'is not a constant' }
         @{ What = 'an unknown key'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Prot = 'TCP' } }"; Says = "rule 'web': there is no key 'Prot'"; Advice = 'Protocol' }
-        @{ What = 'a key twice'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = 1; port = 2 } }"; Says = "rule 'web': the key 'Port' is there twice"; Advice = 'list' }
+        @{ What = 'a key twice'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = 1; port = 2 } }"; Says = "rule 'web': the key 'Port' occurs twice"; Advice = 'list' }
         @{ What = 'a name twice'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = 1 }, @{ Name = 'web'; Action = 'Deny'; Port = 2 } }"; Says = "rule 2, Name: 'web' is also"; Advice = 'of its own' }
         @{ What = 'a wrong port'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = '80,443' } }"; Says = "rule 'web', Port: '80,443' is not a port"; Advice = '8000-8999' }
         @{ What = 'a wrong default'; Text = "@{ Default = 'Maybe'; Rules = @() }"; Says = "Default: 'Maybe' is not an action"; Advice = 'Allow or Deny' }
-        @{ What = 'true for a port'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = `$true } }"; Says = "rule 'web', Port: a value is neither .* true or false" }
+        @{ What = 'true for a port'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = `$true } }"; Says = "rule 'web', Port: a value is true or false" }
         @{ What = 'JSON that is none'; Text = '{"Rules": ['; Says = 'not JSON'; Extension = 'json'; Advice = 'jq' }
         @{ What = 'a wrong user in JSON'; Text = '{"Rules": [{"Name": "web", "Action": "Deny", "Uid": "no such user"}]}'; Says = "rule 'web', Uid: There is no user"; Extension = 'json'; Advice = 'getent' }
     )
@@ -297,7 +297,7 @@ Describe 'Test-BindPolicy' {
             $path = Join-Path $TestDrive wrong.jsonl
             Set-Content -LiteralPath $path -Value $Text
             $record = Get-OnlyError { Test-BindPolicy -Policy $web -RecordPath $path }
-            "$record" | Should -BeLike "Object 1 of '$path' is no event of bind(): it has no property '*"
+            "$record" | Should -BeLike "Object 1 of '$path' is not an event of bind(): it has no property '*"
         }
     }
 
@@ -379,7 +379,7 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             $said.Count | Should -Be 2
             $said[0].FullyQualifiedErrorId | Should -BeLike 'InvalidBindEvent,*'
             $said[0].CategoryInfo.Category | Should -Be InvalidArgument
-            "$($said[0])" | Should -Match '^Object 2 of the input is no event of bind\(\): '
+            "$($said[0])" | Should -Match '^Object 2 of the input is not an event of bind\(\): '
             "$($said[0])" | Should -Match $Says
             $said[0].ErrorDetails.RecommendedAction | Should -Match 'Get-BindEvent'
             $said[1].Port | Should -Be 81
@@ -390,7 +390,7 @@ exit [int](-not (Import-Csv '$TestDrive/one.csv' | Test-BindPolicy -Path '$file'
             $path = Join-Path $TestDrive wrong.csv
             (New-Row), (New-Row @{ Port = 'x' }) | Export-Csv -LiteralPath $path
             $record = Get-OnlyError { Test-BindPolicy -Policy $web -RecordPath $path }
-            "$record" | Should -BeLike "Object 2 of '$path' is no event of bind(): Port is 'x'*"
+            "$record" | Should -BeLike "Object 2 of '$path' is not an event of bind(): Port is 'x'*"
         }
 
         It 'Requires something to judge' {
