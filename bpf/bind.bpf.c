@@ -252,7 +252,7 @@ static __always_inline void read_named_address(struct endpoint *named, __u16 soc
 				  socket_family);
 }
 
-#include "bind_cgroup.h"
+#include "cgroup_backend.h"
 
 /* One return of a function that has the socket and the kernel's copy of the address. */
 static __always_inline int function_returned(bool typed, enum function function, void *socket, void *address,

@@ -3,7 +3,7 @@
 #ifndef BINDSNOOP_FILTER_H
 #define BINDSNOOP_FILTER_H
 
-#include "cgroup.h"
+#include "cgroup_filter.h"
 #include "config.h"
 #include "process.h"
 #include "proof.h"

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace BindSnoop.Abi;
 
-/// <summary><c>struct bind_count_key</c> of bpf/bind.bpf.c.</summary>
+/// <summary><c>struct bind_count_key</c> of bpf/counts.h.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct BindCountKey
 {

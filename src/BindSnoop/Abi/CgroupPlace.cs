@@ -7,13 +7,13 @@ namespace BindSnoop.Abi;
 [InlineArray(Size)]
 internal struct CgroupName
 {
-    /// <summary>CGROUP_NAME_SIZE of bpf/cgroup.h.</summary>
+    /// <summary>CGROUP_NAME_SIZE of bpf/cgroup_filter.h.</summary>
     public const int Size = 256;
 
     private byte _first;
 }
 
-/// <summary><c>struct cgroup_place</c> of bpf/cgroup.h: a key of the places that are followed.</summary>
+/// <summary><c>struct cgroup_place</c> of bpf/cgroup_filter.h: a key of the places that are followed.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct CgroupPlace
 {
@@ -24,7 +24,7 @@ internal struct CgroupPlace
     public CgroupName Name;
 }
 
-/// <summary><c>struct cgroup_paths</c> of bpf/cgroup.h: which paths lead through a place.</summary>
+/// <summary><c>struct cgroup_paths</c> of bpf/cgroup_filter.h: which paths lead through a place.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct CgroupPaths
 {
@@ -32,7 +32,7 @@ internal struct CgroupPaths
     public ulong Depth;
 }
 
-/// <summary><c>struct cgroup_part</c> of bpf/cgroup.h: which part of which path.</summary>
+/// <summary><c>struct cgroup_part</c> of bpf/cgroup_filter.h: which part of which path.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct CgroupPart
 {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace BindSnoop.Abi;
 
-/// <summary><c>struct cgroup_state</c> of bpf/cgroup.h: what has happened to a path since the start.</summary>
+/// <summary><c>struct cgroup_state</c> of bpf/cgroup_filter.h: what has happened to a path since the start.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct CgroupState
 {

@@ -7,7 +7,7 @@ namespace BindSnoop.Abi;
 [StructLayout(LayoutKind.Sequential)]
 internal struct TraceConfig
 {
-    /// <summary>MAX_CGROUPS of bpf/filter.h.</summary>
+    /// <summary>MAX_CGROUPS of bpf/cgroup_filter.h.</summary>
     public const int MaxCgroups = 64;
 
     /// <summary>The constant data that holds it.</summary>

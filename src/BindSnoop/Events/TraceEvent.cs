@@ -200,7 +200,7 @@ public abstract class TraceEvent
     /// </summary>
     public virtual string InterfaceName { get; }
 
-    /// <summary>The back end that saw it: Fentry, Kprobe or Tracepoint.</summary>
+    /// <summary>The back end that saw it: Cgroup, Fentry, Kprobe or Tracepoint.</summary>
     public string Backend { get; }
 
     /// <summary>Its kind.</summary>

@@ -1,4 +1,3 @@
-using BindSnoop.Host;
 using BindSnoop.Names;
 
 namespace BindSnoop;

@@ -5,7 +5,7 @@ using BindSnoop.Interop;
 namespace BindSnoop.Loading;
 
 /// <summary>
-/// The cgroups of a filter. They are given by their paths, and the programs of bpf/cgroup.h follow what is removed
+/// The cgroups of a filter. They are given by their paths, and the programs of bpf/cgroup_filter.h follow what is removed
 /// and made under these.
 /// </summary>
 internal sealed class CgroupFilter : IDisposable

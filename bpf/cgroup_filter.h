@@ -4,8 +4,8 @@
  * a different cgroup to the kernel. So these programs follow the creation of cgroups: the kernel reports it while it
  * holds the lock that a process needs to enter the new one, so no call of its processes is missed.
  */
-#ifndef BINDSNOOP_CGROUP_H
-#define BINDSNOOP_CGROUP_H
+#ifndef BINDSNOOP_CGROUP_FILTER_H
+#define BINDSNOOP_CGROUP_FILTER_H
 
 #include "config.h"
 
