@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Management.Automation;
-using BindSnoop.PowerShell.PolicyFiles;
 using BindSnoop.Input;
+using BindSnoop.PowerShell.Input;
 
 namespace BindSnoop.PowerShell;
 
@@ -75,7 +75,7 @@ public abstract class BindPolicyCommand : TraceCommand
         foreach (string path in RecordPath.Select(GetUnresolvedProviderPathFromPSPath))
         {
             long row = 0;
-            Try(() => ObjectFile.Read(
+            Try(() => InputFile.Read(
                 path,
                 item => Take(item, string.Create(CultureInfo.InvariantCulture, $"Object {++row} of '{DisplayText.Escape(path)}'")),
                 blind => WriteWarning($"The recorder of '{DisplayText.Escape(path)}' did not see: {blind}"),

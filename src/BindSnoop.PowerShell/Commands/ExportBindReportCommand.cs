@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Management.Automation;
+using BindSnoop.PowerShell.Input;
 using BindSnoop.PowerShell.PolicyFiles;
 using BindSnoop.Reports;
 
@@ -128,7 +129,7 @@ public sealed class ExportBindReportCommand : TraceCommand
         string name = DisplayText.Escape(path);
         try
         {
-            ObjectFile.Read(
+            InputFile.Read(
                 path,
                 item =>
                 {

@@ -2,13 +2,13 @@ using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Runtime.ExceptionServices;
 using System.Text.Json;
-using BindSnoop.Records;
 using BindSnoop.Input;
+using BindSnoop.Records;
 
-namespace BindSnoop.PowerShell.PolicyFiles;
+namespace BindSnoop.PowerShell.Input;
 
-/// <summary>Reads files of events: JSON as a stream, records of the recorder as they are, the others by PowerShell's own cmdlets.</summary>
-internal static class ObjectFile
+/// <summary>Reads files of earlier output: JSON as a stream, records as they are, the others by PowerShell's own cmdlets.</summary>
+internal static class InputFile
 {
     private const string MadeBy = "Give a file from Export-Csv, Export-Clixml, ConvertTo-Json, 'bindsnoop --json' or 'bindsnoop record'.";
 

@@ -2,7 +2,7 @@ using System.Collections;
 using System.Management.Automation;
 using BindSnoop.Input;
 
-namespace BindSnoop.PowerShell.PolicyFiles;
+namespace BindSnoop.PowerShell.Input;
 
 /// <summary>An object with properties, whatever it is or was.</summary>
 internal sealed class ObjectRow(PSObject? item) : InputRow
