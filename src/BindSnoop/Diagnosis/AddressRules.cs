@@ -23,7 +23,7 @@ internal static class AddressRules
         }
 
         bool isMulticast = request.Address.IsIPv6Multicast;
-        if (isMulticast && BindClaim.RulesOf(request.Protocol) is ConflictRules.Stream or ConflictRules.Sctp)
+        if (isMulticast && BindClaim.ClassOf(request.Protocol) is ProtocolClass.Stream or ProtocolClass.Sctp)
         {
             return Bad($"the address {request.Address} is a multicast address, to which a connection-oriented socket cannot be bound; choose an address of this host");
         }
@@ -39,7 +39,7 @@ internal static class AddressRules
     /// <summary>Why a process may not bind a port; null if it may, or if that is unknown.</summary>
     private static BindFault? CheckPort(BindRequest request, NetworkState state, bool? isPrivileged)
     {
-        if (request.Port == 0 || request.Port >= state.UnprivilegedStart || isPrivileged != false || BindClaim.RulesOf(request.Protocol) == ConflictRules.None)
+        if (request.Port == 0 || request.Port >= state.UnprivilegedStart || isPrivileged != false || BindClaim.ClassOf(request.Protocol) == ProtocolClass.None)
         {
             return null;
         }

@@ -123,9 +123,9 @@ internal static class HolderText
     /// <summary>Why options that were set do not help.</summary>
     private static string Hint(in BindClaim claim, IReadOnlyList<BindSocket> holders) =>
         claim.ReusePort && holders.All(h => h.Options is { } options && !options.HasFlag(BindOptions.ReusePort)) ? " (SO_REUSEPORT must be set on both sockets)"
-        : claim.ReuseAddress && claim.Rules != ConflictRules.Datagram && holders.All(h => h.State == "Listen") ? " (SO_REUSEADDR does not help against a socket that listens)"
+        : claim.ReuseAddress && claim.ProtocolClass != ProtocolClass.Datagram && holders.All(h => h.State == "Listen") ? " (SO_REUSEADDR does not help against a socket that listens)"
         : claim.ReuseAddress && holders.All(h => h.Options is { } options && !options.HasFlag(BindOptions.ReuseAddress)) ? " (SO_REUSEADDR must be set on both sockets)"
         : "";
 
-    private static bool IsFree(BindClaim claim, IReadOnlyList<BindSocket> holders) => holders.All(h => BindRules.Conflicts(claim, h) == false);
+    private static bool IsFree(BindClaim claim, IReadOnlyList<BindSocket> holders) => holders.All(h => ConflictRules.Conflicts(claim, h) == false);
 }

@@ -8,7 +8,7 @@ namespace BindSnoop.Diagnosis;
 /// sctp_get_port_local(), ping_get_port(), inet_rcv_saddr_equal(). A conflict by them may still be let through by one of the
 /// kernel's shortcuts, never the reverse.
 /// </summary>
-internal static class BindRules
+internal static class ConflictRules
 {
     // f87b1ac06c88, "sctp: check sk_bound_dev_if when matching ep in get_port".
     private static readonly Version s_sctpLooksAtInterfaces = new(6, 2);
@@ -16,7 +16,7 @@ internal static class BindRules
     /// <summary>Whether a holder prevents a bind; null if that cannot be decided.</summary>
     public static bool? Conflicts(in BindClaim claim, BindSocket holder)
     {
-        if (claim.Rules == ConflictRules.None || holder.SocketType == "RAW" || claim.Port != holder.Port ||
+        if (claim.ProtocolClass == ProtocolClass.None || holder.SocketType == "RAW" || claim.Port != holder.Port ||
             claim.NetworkNamespace != holder.NetworkNamespace || BindClaim.PortsOf(claim.ProtocolNumber) != BindClaim.PortsOf(holder.ProtocolNumber))
         {
             return false;
@@ -35,17 +35,17 @@ internal static class BindRules
         claim.ReusePort ? Has(holder, BindOptions.ReusePort) : false;
 
     private static bool? SharesAddress(in BindClaim claim, BindSocket holder) =>
-        claim.ReuseAddress && (claim.Rules == ConflictRules.Datagram || holder.Sample.State != TcpStates.Listen)
+        claim.ReuseAddress && (claim.ProtocolClass == ProtocolClass.Datagram || holder.Sample.State != TcpStates.Listen)
             ? Has(holder, BindOptions.ReuseAddress)
             : false;
 
     private static bool? MaySharePort(in BindClaim claim, BindSocket holder) =>
-        claim.Rules == ConflictRules.Stream && holder.HeldBy == nameof(HeldBy.TimeWait) ? true
+        claim.ProtocolClass == ProtocolClass.Stream && holder.HeldBy == nameof(HeldBy.TimeWait) ? true
         : claim.Uid is { } user && holder.Uid is { } other ? user == other
         : null;
 
     private static bool? MeetsOnInterface(in BindClaim claim, BindSocket holder) =>
-        claim.InterfaceIndex == 0 || (claim.Rules == ConflictRules.Sctp && Environment.OSVersion.Version < s_sctpLooksAtInterfaces) ? true
+        claim.InterfaceIndex == 0 || (claim.ProtocolClass == ProtocolClass.Sctp && Environment.OSVersion.Version < s_sctpLooksAtInterfaces) ? true
         : holder.InterfaceIndex is { } index ? index == 0 || index == claim.InterfaceIndex
         : null;
 
@@ -60,7 +60,7 @@ internal static class BindRules
             {
                 Side one = new(claim.Address, claimOnly);
                 Side other = new(holder.AddressValue, holderOnly);
-                bool overlap = claim.Rules == ConflictRules.Sctp ? OverlapsSctp(one, other) : Overlaps(one, other);
+                bool overlap = claim.ProtocolClass == ProtocolClass.Sctp ? OverlapsSctp(one, other) : Overlaps(one, other);
                 if (result is { } before && before != overlap)
                 {
                     return null;
