@@ -116,7 +116,7 @@ public sealed class ReadAheadTests
     public void AFailedTraceSaysWhatFailed()
     {
         Requires.Tracing();
-        using BindTrace trace = new("some\u001b", 1, BindTraceMode.Event, s_ownCalls, 10, new EventTrace(new FailingTracer(21001), 10));
+        using BindTrace trace = new("some\u001b", 1, BindTraceMode.Event, s_ownCalls, 10, new EventWorker(new FailingTracer(21001), 10));
         Assert.Null(trace.Failure);
         Bind(21000);
         Assert.True(SpinWait.SpinUntil(() => trace.Queued == 1, TimeSpan.FromSeconds(20)));

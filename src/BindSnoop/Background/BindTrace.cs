@@ -15,7 +15,7 @@ public sealed class BindTrace : IDisposable
     public const int DefaultMaxQueued = 100_000;
 
     private readonly object _lock = new();
-    private readonly BackgroundTrace _trace;
+    private readonly TraceWorker _worker;
     private TraceStatistics _lastStatistics = new(0, 0, 0);
     private long _reportedLoss;
     private bool _removed;
@@ -23,11 +23,11 @@ public sealed class BindTrace : IDisposable
     private ProofWatch? _proofs;
 
     internal BindTrace(string name, int id, BindTraceMode mode, TraceOptions options, int maxQueued)
-        : this(name, id, mode, options, maxQueued, BackgroundTrace.Begin(mode, options with { TraceName = name }, maxQueued))
+        : this(name, id, mode, options, maxQueued, TraceWorker.Begin(mode, options with { TraceName = name }, maxQueued))
     {
     }
 
-    internal BindTrace(string name, int id, BindTraceMode mode, TraceOptions options, int maxQueued, BackgroundTrace trace)
+    internal BindTrace(string name, int id, BindTraceMode mode, TraceOptions options, int maxQueued, TraceWorker worker)
     {
         Name = name;
         Id = id;
@@ -35,7 +35,7 @@ public sealed class BindTrace : IDisposable
         Options = options;
         MaxQueued = maxQueued;
         StartTime = DateTime.Now;
-        _trace = trace;
+        _worker = worker;
     }
 
     /// <summary>A unique name.</summary>
@@ -55,39 +55,39 @@ public sealed class BindTrace : IDisposable
             lock (_lock)
             {
                 return _removed ? BindTraceState.Removed
-                    : _trace.Error is not null ? BindTraceState.Failed
-                    : _trace.HasEnded ? BindTraceState.Stopped
+                    : _worker.Error is not null ? BindTraceState.Failed
+                    : _worker.HasEnded ? BindTraceState.Stopped
                     : BindTraceState.Running;
             }
         }
     }
 
     /// <summary>What ended it, if <see cref="State"/> is Failed.</summary>
-    public Exception? Error => _trace.Error;
+    public Exception? Error => _worker.Error;
 
     /// <summary>
-    /// The same as an error for whoever takes its events: they are incomplete. Null if it did
+    /// The same as an error for the taker of its events: what it collected is not all there was. Null if it did
     /// not fail.
     /// </summary>
     public TraceException? Failure => Error is not { } error ? null : new(
         "TraceFailed",
         TraceErrorKind.InvalidOperation,
-        $"The trace '{DisplayText.Escape(Name)}' failed and no longer collects anything: {error.Message}",
-        "Fetch what it has collected, remove it, and start another trace.",
+        $"The trace '{DisplayText.Escape(Name)}' failed, and has collected nothing since: {error.Message}",
+        "Fetch what it collected before, then remove it and start another.",
         Name,
         error);
 
     /// <summary>The back end in use.</summary>
-    public Backend Backend => _trace.Backend;
+    public Backend Backend => _worker.Backend;
 
-    /// <summary>Which of the requested calls the back end does not see; empty if it sees all.</summary>
-    public string Blind => _trace.Blind;
+    /// <summary>Which calls that are asked for the back end does not see; empty if it sees all.</summary>
+    public string Blind => _worker.Blind;
 
     /// <summary>Whether it was seen to work: before it began, or when it proved itself last.</summary>
-    public TraceProof Proof => _trace.Proof;
+    public TraceProof Proof => _worker.Proof;
 
     /// <summary>The back ends that were not taken before, and why.</summary>
-    public IReadOnlyList<BackendRefusal> Refusals => _trace.Refusals;
+    public IReadOnlyList<BackendRefusal> Refusals => _worker.Refusals;
 
     /// <summary>What it traces.</summary>
     public TraceFilter Filter => Options.Filter;
@@ -102,19 +102,19 @@ public sealed class BindTrace : IDisposable
     public DateTime StartTime { get; }
 
     /// <summary>How many events it got from the kernel, or calls it counted there.</summary>
-    public long Received => _trace.CountReceived(Statistics);
+    public long Received => _worker.CountReceived(Statistics);
 
     /// <summary>How many were lost: in the kernel, or because nobody fetched them in time.</summary>
-    public long Dropped => Statistics.Dropped + _trace.Overflowed;
+    public long Dropped => Statistics.Dropped + _worker.Overflowed;
 
     /// <summary>How many failures were to be explained and were not, as they came faster than they could be looked into.</summary>
-    public long NotExplained => _trace.NotExplained;
+    public long NotExplained => _worker.NotExplained;
 
     /// <summary>How many events wait to be fetched.</summary>
-    public int Queued => _trace.Queued;
+    public int Queued => _worker.Queued;
 
     /// <summary>What it shows in metrics.</summary>
-    internal TraceMetrics Metrics => _trace.Metrics;
+    internal TraceMetrics Metrics => _worker.Metrics;
 
     private TraceStatistics Statistics
     {
@@ -122,7 +122,7 @@ public sealed class BindTrace : IDisposable
         {
             lock (_lock)
             {
-                return _removed ? _lastStatistics : _trace.ReadStatistics();
+                return _removed ? _lastStatistics : _worker.ReadStatistics();
             }
         }
     }
@@ -133,7 +133,7 @@ public sealed class BindTrace : IDisposable
     /// </summary>
     public static IEnumerable<(BindTrace Trace, BindEvent Event)> Follow(IReadOnlyList<BindTrace> traces, CancellationToken cancellationToken)
     {
-        Task<bool>[] waits = [.. traces.Select(t => t._trace.WaitAsync(cancellationToken))];
+        Task<bool>[] waits = [.. traces.Select(t => t._worker.WaitAsync(cancellationToken))];
         while (true)
         {
             for (int i = 0; i < waits.Length; i++)
@@ -154,7 +154,7 @@ public sealed class BindTrace : IDisposable
                     }
                 }
 
-                waits[i] = traces[i]._trace.WaitAsync(cancellationToken);
+                waits[i] = traces[i]._worker.WaitAsync(cancellationToken);
             }
 
             Task<bool>[] open = [.. waits.Where(w => !w.IsCompleted || (w.IsCompletedSuccessfully && w.Result))];
@@ -168,17 +168,17 @@ public sealed class BindTrace : IDisposable
         }
     }
 
-    /// <summary>Makes the trace prove again that it sees calls, by calls of this process, as before it started; none of these is collected.</summary>
+    /// <summary>Makes it prove again that it sees what happens, by calls of this process, as before it began; none of them is in what it collects.</summary>
     /// <exception cref="TraceException"><c>TraceNotRunning</c>: it has ended.</exception>
-    public BindTraceTest Test() => _trace.ProveAgain() is { } proof ? new(Name, Mode, Backend, proof) : throw new TraceException(
+    public BindTraceTest Test() => _worker.ProveAgain() is { } proof ? new(Name, Mode, Backend, proof) : throw new TraceException(
         "TraceNotRunning",
         TraceErrorKind.InvalidOperation,
         $"The trace '{DisplayText.Escape(Name)}' has ended and no longer sees anything.",
-        "Test a trace while it runs; its Proof property has the result of its last test.",
+        "Test a trace while it runs; its Proof has the result of its start or its last test.",
         Name);
 
     /// <summary>Takes the oldest event out of the queue, if there is one.</summary>
-    public bool TryTake([NotNullWhen(true)] out BindEvent? next) => _trace.TryTake(out next);
+    public bool TryTake([NotNullWhen(true)] out BindEvent? next) => _worker.TryTake(out next);
 
     /// <summary>
     /// Takes as many events as are queued at this moment, oldest first, and not what comes meanwhile: this ends
@@ -203,19 +203,19 @@ public sealed class BindTrace : IDisposable
     /// </summary>
     public LossReport? TakeLoss()
     {
-        LossReport? loss = LossReport.OfQueue(Name, Statistics, _trace.Overflowed);
+        LossReport? loss = LossReport.OfQueue(Name, Statistics, _worker.Overflowed);
         return loss is not null && loss.Lost > Interlocked.Exchange(ref _reportedLoss, loss.Lost) ? loss : null;
     }
 
     /// <summary>
-    /// What has happened to the filter's cgroups since the last call, one sentence each, such as that one no
+    /// What has become of cgroups of the filter that this did not give before, one sentence each: such as that one no
     /// longer exists.
     /// </summary>
     public IReadOnlyList<string> TakeWarnings()
     {
         lock (_lock)
         {
-            return _removed ? [] : _trace.ReadWarnings();
+            return _removed ? [] : _worker.ReadWarnings();
         }
     }
 
@@ -233,16 +233,16 @@ public sealed class BindTrace : IDisposable
                 throw new TraceException(
                     "TraceRemoved",
                     TraceErrorKind.InvalidOperation,
-                    $"The trace '{DisplayText.Escape(Name)}' was removed with its counts.",
-                    "Read the counts before you remove a trace; stopping it keeps them.",
+                    $"The trace '{DisplayText.Escape(Name)}' was removed, together with its counts.",
+                    "Read the counts before removing a trace; stopping it keeps them.",
                     Name);
             }
 
-            return _trace.ReadCounts() ?? throw new TraceException(
+            return _worker.ReadCounts() ?? throw new TraceException(
                 "NotCounting",
                 TraceErrorKind.InvalidOperation,
                 $"The trace '{DisplayText.Escape(Name)}' collects events, not counts.",
-                "Start a trace that counts, or group its events by address and port.",
+                "Start one that counts, or group its events by address and port.",
                 Name);
         }
     }
@@ -265,11 +265,11 @@ public sealed class BindTrace : IDisposable
         _endpoint = endpoint;
         MetricTally? tally = Mode == BindTraceMode.Event ? Metrics.Begin([]) : null;
         endpoint.Begin(set => WriteTo(set, tally));
-        _proofs = new ProofWatch(_trace.ProveAgain);
+        _proofs = new ProofWatch(_worker.ProveAgain);
     }
 
     /// <summary>Detaches. What happened before is still collected, and what was collected stays.</summary>
-    public void Stop() => _trace.Stop();
+    public void Stop() => _worker.Stop();
 
     /// <summary>Stops and frees everything; the queue is emptied.</summary>
     public void Dispose()
@@ -284,9 +284,9 @@ public sealed class BindTrace : IDisposable
         {
             if (!_removed)
             {
-                _lastStatistics = _trace.ReadStatistics();
+                _lastStatistics = _worker.ReadStatistics();
                 _removed = true;
-                _trace.Dispose();
+                _worker.Dispose();
             }
         }
     }

@@ -10,7 +10,7 @@ namespace BindSnoop.Background;
 /// Collects events in the background, into a bounded queue from which the oldest are dropped, and counted, when it
 /// is full.
 /// </summary>
-internal sealed class EventTrace : BackgroundTrace, ISampleSink<EventContext>
+internal sealed class EventWorker : TraceWorker, ISampleSink<EventContext>
 {
     private readonly Tracer<BindEvent> _tracer;
     private readonly Channel<BindEvent> _queue;
@@ -19,7 +19,7 @@ internal sealed class EventTrace : BackgroundTrace, ISampleSink<EventContext>
     private volatile Exception? _error;
     private volatile bool _hasEnded;
 
-    public EventTrace(Tracer<BindEvent> tracer, int maxQueued)
+    public EventWorker(Tracer<BindEvent> tracer, int maxQueued)
     {
         _tracer = tracer;
         _queue = Channel.CreateBounded<BindEvent>(

@@ -5,7 +5,7 @@ using BindSnoop.Metrics;
 namespace BindSnoop.Background;
 
 /// <summary>What a <see cref="BindTrace"/> does in one of its modes. All members are safe from any thread.</summary>
-internal abstract class BackgroundTrace : IDisposable
+internal abstract class TraceWorker : IDisposable
 {
     /// <summary>The back end in use.</summary>
     public abstract Backend Backend { get; }
@@ -40,7 +40,7 @@ internal abstract class BackgroundTrace : IDisposable
     /// <summary>Begins one.</summary>
     /// <param name="maxQueued">How many events it keeps for those who come for them.</param>
     /// <exception cref="TraceException">Nothing can be traced so.</exception>
-    public static BackgroundTrace Begin(BindTraceMode mode, TraceOptions options, int maxQueued)
+    public static TraceWorker Begin(BindTraceMode mode, TraceOptions options, int maxQueued)
     {
         if (maxQueued < 1)
         {
@@ -52,7 +52,7 @@ internal abstract class BackgroundTrace : IDisposable
                 maxQueued);
         }
 
-        return mode == BindTraceMode.Count ? new CountTrace(options) : new EventTrace(new BindTracer(options), maxQueued);
+        return mode == BindTraceMode.Count ? new CountWorker(options) : new EventWorker(new BindTracer(options), maxQueued);
     }
 
     /// <summary>Proves again that it works; null if it has ended.</summary>

@@ -5,7 +5,7 @@ using BindSnoop.Metrics;
 namespace BindSnoop.Background;
 
 /// <summary>Counts in the kernel, in the background.</summary>
-internal sealed class CountTrace(TraceOptions options) : BackgroundTrace
+internal sealed class CountWorker(TraceOptions options) : TraceWorker
 {
     private readonly BindCounter _counter = new(options);
     private volatile bool _stopped;
