@@ -3,7 +3,7 @@ using BindSnoop.Host;
 
 namespace BindSnoop.Records;
 
-/// <summary>Whether rows match a question, except for ports and times; with the rows that they refer to.</summary>
+/// <summary>Whether rows are what a question asks for, but for their ports and times; with what they refer to.</summary>
 internal sealed class RecordMatch(RecordDatabase database, RecordQuestion question)
 {
     private const int MostKnown = 65536;
@@ -11,13 +11,12 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
     private readonly Dictionary<long, (RecordWho Row, bool? IsWanted)> _who = [];
     private readonly Dictionary<long, (RecordWhat Row, bool IsWanted)> _what = [];
 
-    private readonly string _containerColumns =
-        database.Number("PRAGMA user_version") >= RecordSchema.FirstWithContainers ? "container, image, runtime, pod, podns" : "NULL, NULL, NULL, NULL, NULL";
+    private readonly bool _hasContainers = database.Number("PRAGMA user_version") >= RecordSchema.FirstWithContainers;
 
-    /// <summary>Rows that may belong to a requested container, whose name is unknown.</summary>
+    /// <summary>Rows that may be of a container asked for, whose name is not known.</summary>
     public long Unnamed { get; private set; }
 
-    /// <summary>Whether its process and address are requested.</summary>
+    /// <summary>Whether it is of a process and an address asked for.</summary>
     public bool IsWanted(in RecordRow row, out RecordWho who, out RecordWhat what)
     {
         (who, bool? isCaller) = WhoOf(row.Who);
@@ -29,10 +28,10 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
         return mayBe && isCaller == true;
     }
 
-    /// <summary>Whether a failure has a requested cause.</summary>
+    /// <summary>Whether a failure has a cause asked for.</summary>
     public bool IsWanted(in RecordRow failure, out RecordFinding finding)
     {
-        finding = failure.Second is { } id ? FindingOf(id) : default;
+        finding = failure.Second is { } id ? RecordFinding.Read(database, id) : default;
         return question.Cause.Count == 0 || question.Cause.Contains(finding.Cause ?? "", StringComparer.OrdinalIgnoreCase);
     }
 
@@ -47,11 +46,6 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
         return prefixes.Any(p => p.Contains(value) || (value.Unmapped is { } unmapped && p.Contains(unmapped)));
     }
 
-    /// <summary>What is known about the row's container; known also if there is none.</summary>
-    private static ContainerFacts? ContainerOf(RecordStatement who) =>
-        CgroupOwner.Of(who.Text(7)).ContainerId is { Length: 0 } ? ContainerFacts.None
-        : new(who.TextOrNull(10), who.TextOrNull(8), who.TextOrNull(9), who.TextOrNull(11), who.TextOrNull(12));
-
     // A record may have millions of them, each in few rows.
     private static void Trim<T>(Dictionary<long, T> known)
     {
@@ -65,13 +59,7 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
     {
         if (!_who.TryGetValue(id, out (RecordWho Row, bool? IsWanted) known))
         {
-            using RecordStatement query = database.Prepare($"SELECT comm, uid, gid, ppid, outside, netns, mntns, cgroup, {_containerColumns} FROM who WHERE id = ?1");
-            query.Bind(id);
-            RecordWho who = query.Step()
-                ? new(
-                    query.Text(0), (uint)query.Number(1), (uint?)query.NumberOrNull(2), (int?)query.NumberOrNull(3), query.Number(4) != 0,
-                    (uint)query.Number(5), (uint?)query.NumberOrNull(6), query.Text(7), ContainerOf(query))
-                : new("", uint.MaxValue, null, null, false, 0, null, "", null);
+            RecordWho who = RecordWho.Read(database, id, _hasContainers);
             CgroupOwner owner = CgroupOwner.Of(who.CgroupPath);
             bool isRest =
                 (question.Uid.Count == 0 || question.Uid.Contains(who.Uid)) &&
@@ -90,14 +78,7 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
     {
         if (!_what.TryGetValue(id, out (RecordWhat Row, bool IsWanted) known))
         {
-            using RecordStatement query = database.Prepare(
-                "SELECT protocol, type, family, address, requested, chosen, origin, options, v6only, ifindex, ifname FROM what WHERE id = ?1");
-            query.Bind(id);
-            RecordWhat what = query.Step()
-                ? new(
-                    (ushort)query.Number(0), (ushort)query.Number(1), (ushort)query.Number(2), query.TextOrNull(3), query.TextOrNull(4), query.Number(5) != 0,
-                    (RecordOrigin)query.Number(6), (byte)query.Number(7), query.Number(8) != 0, (uint)query.Number(9), query.Text(10))
-                : default;
+            RecordWhat what = RecordWhat.Read(database, id);
             bool isWanted =
                 (question.Protocol.Count == 0 || question.Protocol.Contains(what.Protocol)) &&
                 (question.Address.Count == 0 || IsWithin(question.Address, what.Address) || IsWithin(question.Address, what.Requested));
@@ -106,12 +87,5 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
         }
 
         return known;
-    }
-
-    private RecordFinding FindingOf(long id)
-    {
-        using RecordStatement query = database.Prepare("SELECT cause, explanation, holders FROM finding WHERE id = ?1");
-        query.Bind(id);
-        return query.Step() ? new(query.Text(0), query.Text(1), query.Text(2)) : default;
     }
 }

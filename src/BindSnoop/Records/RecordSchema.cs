@@ -92,24 +92,3 @@ internal static class RecordSchema
     private static string Utc(string at) =>
         $"(SELECT strftime('%Y-%m-%d %H:%M:%f', (utc + {at} - since) / 1e6, 'unixepoch') FROM clock WHERE since <= {at} ORDER BY since DESC LIMIT 1)";
 }
-
-/// <summary>Where what is in a row comes from: <c>what.origin</c>.</summary>
-internal enum RecordOrigin
-{
-    /// <summary>A call of bind().</summary>
-    Bind,
-
-    /// <summary>A call of listen().</summary>
-    Listen,
-
-    /// <summary>A look at all sockets.</summary>
-    Snapshot,
-}
-
-/// <summary>The tables that <c>port.kind</c> leads to.</summary>
-internal enum RecordKind
-{
-    Bind,
-    Failure,
-    Listen,
-}

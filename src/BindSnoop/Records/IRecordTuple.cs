@@ -1,0 +1,14 @@
+namespace BindSnoop.Records;
+
+/// <summary>What a row of <see cref="RecordTuples{T}"/> has in it.</summary>
+internal interface IRecordTuple
+{
+    /// <summary>The table.</summary>
+    static abstract string Table { get; }
+
+    /// <summary>Puts a row in; its first two parameters are the number and the time.</summary>
+    static abstract string Insert { get; }
+
+    /// <summary>Sets the other parameters of <see cref="Insert"/>.</summary>
+    void Bind(RecordStatement insert);
+}
