@@ -10,7 +10,7 @@ public sealed class CommCompleter : WordCompleter
     protected override IEnumerable<Offer> Offers(string word) =>
         from directory in Directory.EnumerateDirectories("/proc")
         where int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out _)
-        let comm = Platform.ReadBytes($"{directory}/comm")
+        let comm = SystemFile.ReadBytes($"{directory}/comm")
         where comm.Length > 1
         group directory by DisplayText.Escape(comm.AsSpan()[..^1]) into same
         orderby same.Key

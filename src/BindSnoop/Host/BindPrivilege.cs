@@ -14,7 +14,7 @@ internal static class BindPrivilege
     /// </summary>
     public static bool? Of(string process, NetworkState state)
     {
-        string status = Platform.ReadFile($"{process}/status");
+        string status = SystemFile.ReadText($"{process}/status");
         uint own = Namespaces.InodeOf($"{process}/ns/user");
         if (Field(status, "CapEff:") is not [var bits] || Field(status, "Uid:") is not [_, var effective, ..] || own == 0 || state.Owners.Count == 0)
         {
@@ -36,7 +36,7 @@ internal static class BindPrivilege
 
     /// <summary>The user whose sockets a process makes: its file system user id; null if it is not to be seen.</summary>
     public static uint? UserOf(string process) =>
-        Field(Platform.ReadFile($"{process}/status"), "Uid:") is [_, _, _, var user] ? uint.Parse(user, CultureInfo.InvariantCulture) : null;
+        Field(SystemFile.ReadText($"{process}/status"), "Uid:") is [_, _, _, var user] ? uint.Parse(user, CultureInfo.InvariantCulture) : null;
 
     private static string[] Field(string status, string name) =>
         status.Split('\n').FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal))?[name.Length..]

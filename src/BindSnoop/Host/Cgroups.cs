@@ -39,7 +39,7 @@ internal static unsafe class Cgroups
     {
         // cgroups(7): the line "0::PATH" is that of version 2.
         const string Prefix = "0::";
-        string? line = Platform.ReadFile($"/proc/{processId}/cgroup").Split('\n').FirstOrDefault(l => l.StartsWith(Prefix, StringComparison.Ordinal));
+        string? line = SystemFile.ReadText($"/proc/{processId}/cgroup").Split('\n').FirstOrDefault(l => l.StartsWith(Prefix, StringComparison.Ordinal));
         return line is null ? "" : DisplayText.EscapeUnsafe(line[Prefix.Length..]);
     }
 

@@ -42,7 +42,7 @@ internal static class Namespaces
     {
         // proc_pid_status(5): one number for each namespace, from that of the mount of /proc to the process's own.
         const string Field = "NSpid:";
-        string? line = Platform.ReadFile("/proc/self/status").Split('\n').FirstOrDefault(l => l.StartsWith(Field, StringComparison.Ordinal));
+        string? line = SystemFile.ReadText("/proc/self/status").Split('\n').FirstOrDefault(l => l.StartsWith(Field, StringComparison.Ordinal));
         bool isOwn = line is null || line[Field.Length..].Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length < 2;
         uint inode = InodeOf(isOwn ? "/proc/self/ns/pid" : "/proc/1/ns/pid");
         return inode == InitialPid ? 0 : inode;
@@ -61,7 +61,7 @@ internal static class Namespaces
         // The file has the offsets of the namespace that children will be in.
         if (InodeOf("/proc/self/ns/time_for_children") == own)
         {
-            string[]? fields = Platform.ReadFile("/proc/self/timens_offsets").Split('\n')
+            string[]? fields = SystemFile.ReadText("/proc/self/timens_offsets").Split('\n')
                 .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)).FirstOrDefault(f => f is ["boottime", _, _]);
             if (fields is not null &&
                 long.TryParse(fields[1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long seconds) &&

@@ -91,13 +91,13 @@ internal sealed class NetworkState
             Owners = ReadOwners(file),
         };
         state._reserved.AddRange(Setting("ipv4/ip_local_reserved_ports").Split(',').Select(ParseRange).OfType<PortRange>());
-        state.ReadIPv4(Platform.ReadFile("/proc/thread-self/net/fib_trie"));
-        state.ReadIPv6(Platform.ReadFile("/proc/thread-self/net/if_inet6"));
+        state.ReadIPv4(SystemFile.ReadText("/proc/thread-self/net/fib_trie"));
+        state.ReadIPv6(SystemFile.ReadText("/proc/thread-self/net/if_inet6"));
         return state;
     }
 
     // /proc/sys/net has the settings of the thread that reads.
-    private static string Setting(string name) => Platform.ReadFile($"/proc/sys/net/{name}").Trim();
+    private static string Setting(string name) => SystemFile.ReadText($"/proc/sys/net/{name}").Trim();
 
     private static int? Number(string name) =>
         int.TryParse(Setting(name), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) ? number : null;

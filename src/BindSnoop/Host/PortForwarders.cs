@@ -63,7 +63,7 @@ internal static class PortForwarders
 
     // proc_pid_task(5): each thread has its own.
     private static IEnumerable<string> Children(string process) =>
-        Inner($"{process}/task").SelectMany(thread => Platform.ReadFile($"{thread}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Inner($"{process}/task").SelectMany(thread => SystemFile.ReadText($"{thread}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
     private static uint NetworkNamespaceAt(string path) =>
         Processes.ReadLink(path).StartsWith("net:[", StringComparison.Ordinal) ? Namespaces.InodeOf(path) : 0;

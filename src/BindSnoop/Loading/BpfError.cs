@@ -1,3 +1,4 @@
+using BindSnoop.Errors;
 using BindSnoop.Host;
 using BindSnoop.Interop;
 
@@ -14,7 +15,7 @@ internal static class BpfError
     {
         string log = LibBpfLog.End();
         LibBpfLog.Begin();
-        TraceException error = TraceException.FromErrno(errorId, what, -result, Platform.AdviceFor(-result));
+        TraceException error = TraceException.FromErrno(errorId, what, -result, AdviceFor(-result));
         return new TraceException(
             errorId, error.Kind, error.Message, error.RecommendedAction, inner: log.Length > 0 ? new InvalidOperationException(log) : null)
         {
@@ -30,4 +31,19 @@ internal static class BpfError
             throw From(errorId, what, result, refusesBackend);
         }
     }
+
+    /// <summary>What to do about an error of bpf(2) or perf_event_open(2) in a process that has the capabilities.</summary>
+    private static string AdviceFor(int errno) => errno switch
+    {
+        Errno.EPERM or Errno.EINVAL when Platform.IsLockedDown => Platform.LockdownAdvice,
+        // 5.11 charges BPF memory to cgroups instead (d5299b67dd59, "bpf: Memcg-based memory accounting for bpf maps").
+        Errno.EPERM or Errno.ENOMEM when Platform.MemoryLockLimit() != "unlimited" && Platform.KernelVersion < new Version(5, 11) =>
+            $"Raise the limit of locked memory, which is {Platform.MemoryLockLimit()} bytes: 'ulimit -l unlimited', or LimitMEMLOCK=infinity in a systemd unit.",
+        Errno.EPERM or Errno.EACCES =>
+            "This kernel does not permit it; in a container, CAP_BPF and CAP_PERFMON must hold on the host. Try another back end.",
+        Errno.E2BIG => "Give a smaller buffer or smaller filters; or there are too many traces on this machine (a tracepoint takes 64 programs): stop others.",
+        Errno.ENOMEM => "Give a smaller buffer or smaller filters, or raise the memory limit of this process.",
+        Errno.EMFILE or Errno.ENFILE => "Raise the limit of open files ('ulimit -n'), or stop other traces.",
+        _ => "Try another back end; the support report shows which ones work.",
+    };
 }

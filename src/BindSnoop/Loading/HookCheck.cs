@@ -18,7 +18,7 @@ internal static unsafe class HookCheck
     {
         foreach (Backend backend in preempts ? [Backend.Kprobe, Backend.Fentry] : new[] { Backend.Fentry, Backend.Kprobe })
         {
-            if ((backend == Backend.Fentry || Platform.MayOpenPerfEvents) && Works(definition, backend, types))
+            if ((backend == Backend.Fentry || Capabilities.MayOpenPerfEvents) && Works(definition, backend, types))
             {
                 return backend;
             }
@@ -50,7 +50,7 @@ internal static unsafe class HookCheck
         }
 
         // Trampolines and kprobes at a function's entry both go through ftrace, and attaching says nothing of this.
-        if (Platform.ReadFile("/proc/sys/kernel/ftrace_enabled").Trim() == "0")
+        if (SystemFile.ReadText("/proc/sys/kernel/ftrace_enabled").Trim() == "0")
         {
             throw new TraceException(
                 "FtraceDisabled",

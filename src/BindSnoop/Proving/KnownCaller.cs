@@ -81,7 +81,7 @@ internal sealed unsafe class KnownCaller
             return null;
         }
 
-        foreach (string line in Platform.ReadFile("/proc/thread-self/cgroup").Split('\n'))
+        foreach (string line in SystemFile.ReadText("/proc/thread-self/cgroup").Split('\n'))
         {
             if (line.StartsWith(Prefix, StringComparison.Ordinal))
             {

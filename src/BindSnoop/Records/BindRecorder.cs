@@ -29,7 +29,7 @@ internal sealed class BindRecorder : IDisposable
         _path = path;
         _limits = limits;
         _host = new(
-            Platform.ReadFile("/proc/sys/kernel/random/boot_id").Trim(),
+            SystemFile.ReadText("/proc/sys/kernel/random/boot_id").Trim(),
             DisplayText.Escape(Environment.MachineName),
             typeof(BindRecorder).Assembly.GetName().Version?.ToString(3) ?? "");
         _database = RecordFile.OpenForWriting(path, out _lock);

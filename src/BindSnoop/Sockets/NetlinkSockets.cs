@@ -31,7 +31,7 @@ internal static class NetlinkSockets
         }
 
         int refused = files.Namespaces.Count(n => n.Key != own && !ReadIn(n.Key, n.Value, found, unseen));
-        if (refused > 0 || !Platform.Has(Platform.CapSysAdmin))
+        if (refused > 0 || !Capabilities.Has(Capabilities.CapSysAdmin))
         {
             unseen.Add("Only network namespaces that this process may enter are listed: others require CAP_SYS_ADMIN and CAP_SYS_PTRACE.");
         }

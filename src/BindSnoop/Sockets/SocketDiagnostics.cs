@@ -99,7 +99,7 @@ internal static unsafe class SocketDiagnostics
     };
 
     private static bool KernelHas(string protocol) =>
-        Platform.ReadFile("/proc/thread-self/net/protocols").Split('\n').Any(line => line.StartsWith($"{protocol} ", StringComparison.Ordinal));
+        SystemFile.ReadText("/proc/thread-self/net/protocols").Split('\n').Any(line => line.StartsWith($"{protocol} ", StringComparison.Ordinal));
 
     /// <summary>False if the kernel cannot list this protocol.</summary>
     private static bool Dump(FileDescriptor netlink, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
@@ -248,7 +248,7 @@ internal static unsafe class SocketDiagnostics
     /// </summary>
     private static void ReadFile(string path, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
     {
-        foreach (string line in Platform.ReadFile(path).Split('\n').Skip(1))
+        foreach (string line in SystemFile.ReadText(path).Split('\n').Skip(1))
         {
             string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             if (fields.Length < 10)

@@ -123,7 +123,7 @@ public sealed class TraceSupport
         (string version, string path) = FindLibBpf();
         return new()
         {
-            Kernel = Platform.ReadFile("/proc/sys/kernel/osrelease").Trim(),
+            Kernel = SystemFile.ReadText("/proc/sys/kernel/osrelease").Trim(),
             Architecture = RuntimeInformation.ProcessArchitecture.ToString(),
             Btf = File.Exists("/sys/kernel/btf/vmlinux"),
             LibBpfVersion = version,
@@ -134,7 +134,7 @@ public sealed class TraceSupport
                 false => "Disabled",
                 null => "Unknown",
             },
-            Capabilities = Platform.CapabilityNames(),
+            Capabilities = Capabilities.Names(),
             Lockdown = Platform.Lockdown,
             MemoryLockLimit = Platform.MemoryLockLimit(),
             CgroupMountPoint = Cgroups.MountPoint ?? "",
