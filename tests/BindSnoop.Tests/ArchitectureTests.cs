@@ -1,192 +1,186 @@
 using System.Reflection;
-using System.Reflection.Emit;
-using System.Reflection.Metadata;
-using System.Reflection.Metadata.Ecma335;
 using System.Text.RegularExpressions;
 using Xunit;
 
 namespace BindSnoop.Tests;
 
 /// <summary>
-/// A folder of the engine uses only those before it in the order that docs/architecture.md shows, and no file of the engine or the
-/// faces is long.
+/// A folder uses only those before it in the order that docs/architecture.md shows, whose picture and tables have what there is; no
+/// file of the engine or the faces is long.
 /// </summary>
 public class ArchitectureTests
 {
     // What is longer does more than one thing.
     private const int MostLines = 300;
 
-    private const BindingFlags All =
-        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
-
-    // A GUID of the portable PDB format: the documents of a type that has no code.
-    private static readonly Guid s_typeDocuments = new("932E74BC-DBA9-4478-8D46-0F32A7BAB3D3");
-
-    private static readonly string[] s_order =
-    [
-        "Errors", "Interop", "Names", "Filters", "Host", "Abi", "Loading", "Reading", "Events", "Proving", "Sockets", "Diagnosis", "Metrics",
-        "Tracers", "Background", "Input", "Records", "Policy", "Reports", "Support",
-    ];
+    private static readonly Dictionary<string, string[]> s_orders = new()
+    {
+        ["BindSnoop"] =
+        [
+            "Errors", "Interop", "Names", "Filters", "Host", "Abi", "Loading", "Reading", "Events", "Proving", "Sockets", "Diagnosis", "Metrics",
+            "Tracers", "Background", "Input", "Records", "Policy", "Reports", "Support",
+        ],
+        ["BindSnoop.Cli"] = ["Output", "Export", "Top", "Commands", SourceUses.Root],
+        ["BindSnoop.PowerShell"] = ["PolicyFiles", "Input", SourceUses.Root, "Completion", "Commands"],
+    };
 
     private static readonly Assembly s_engine = typeof(BindEvent).Assembly;
-    private static readonly Dictionary<int, OpCode> s_opCodes = typeof(OpCodes).GetFields()
-        .Select(f => (OpCode)f.GetValue(null)!).ToDictionary(o => o.Value & 0xffff);
 
     [Fact]
     public void FoldersUseOnlyThoseBelow()
     {
-        Dictionary<Type, string> folders = FoldersOfTypes();
-        Assert.Equal(s_order.Order(), folders.Values.Distinct().Order());
-        Assert.Empty(Uses(folders).Where(u => Array.IndexOf(s_order, u.Folder) < Array.IndexOf(s_order, u.Used)).Select(u => u.What));
+        Dictionary<Type, string> folders = FolderUses.FoldersOfTypes(s_engine);
+        Assert.Equal(s_orders["BindSnoop"].Order(), folders.Values.Distinct().Order());
+        Assert.Empty(Upward("BindSnoop", FolderUses.Uses(folders)));
+    }
+
+    /// <summary>Constants leave no trace in what the compiler makes of their use, and directives none either.</summary>
+    [Fact]
+    public void ConstantsAndDirectivesUseOnlyThoseBelow() => Assert.Empty(Upward("BindSnoop", SourceUses.Uses("BindSnoop", IsConstant)));
+
+    [Theory]
+    [InlineData("BindSnoop.Cli")]
+    [InlineData("BindSnoop.PowerShell")]
+    public void FoldersOfAFaceUseOnlyThoseBelow(string face)
+    {
+        Assert.Equal(s_orders[face].Order(StringComparer.Ordinal), SourceUses.Folders(face));
+        Assert.Empty(Upward(face, SourceUses.Uses(face, (_, _) => true)));
     }
 
     [Fact]
     public void UsesOfAnyKindAreSeen()
     {
-        HashSet<(string, string)> seen = [.. Uses(FoldersOfTypes()).Select(u => (u.Folder, u.Used))];
+        HashSet<(string, string)> seen = [.. FolderUses.Uses(FolderUses.FoldersOfTypes(s_engine)).Select(u => (u.Folder, u.Used))];
 
         // By a call, a signature, an enumeration that is only compared, and a throw.
         Assert.Empty(new[] { ("Background", "Tracers"), ("Tracers", "Events"), ("Events", "Loading"), ("Filters", "Errors") }.Except(seen));
+
+        // By a constraint, a catch and an attribute.
+        HashSet<string> what = [.. FolderUses.Uses(typeof(Uses).GetNestedTypes(BindingFlags.NonPublic).ToDictionary(t => t, t => t.Name)).Select(u => u.What)];
+        foreach (Type type in typeof(Uses).GetNestedTypes(BindingFlags.NonPublic).Where(t => t != typeof(Uses.Used)))
+        {
+            Assert.Contains($"{type.Name}/{type.Name} uses {nameof(Uses.Used)}/{nameof(Uses.Used)}", what);
+        }
+
+        // By a constant and by a directive; and in faces by a name.
+        HashSet<string> named = [.. SourceUses.Uses("BindSnoop", IsConstant).Select(u => u.What)];
+        Assert.Contains("PortTester.cs uses Errno of Errors", named);
+        Assert.Contains("PortTester.cs uses the namespace Host of Host", named);
+        Assert.Contains("TopCommand.cs uses TopScreen of Top", SourceUses.Uses("BindSnoop.Cli", (_, _) => true).Select(u => u.What));
     }
 
     [Fact]
     public void ThePageShowsTheFoldersInTheirOrder() =>
-        Assert.Equal(s_order, Page().Split('\n').Where(l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Split('`')[1]));
+        Assert.Equal(s_orders["BindSnoop"], Section("Where things are").Split('\n').Where(l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Split('`')[1]));
 
+    /// <summary>The picture has all folders of the tree and of the three projects, and no others.</summary>
     [Fact]
-    public void ThePictureNamesWhatThereIs()
+    public void ThePictureShowsTheFolders()
     {
-        string picture = Page().Split("```")[1];
-        IEnumerable<string> names = Regex.Matches(picture, @"(?<![\w-])[A-Z][a-z]+[A-Z]\w+").Select(m => m.Value);
+        Stack<string> above = new([""]);
+        List<string> shown = [];
+        foreach (string line in Picture("Where things are").Split('\n').Select(l => l.Trim()))
+        {
+            if (line == "end")
+            {
+                above.Pop();
+                continue;
+            }
+
+            string[] folders = [.. Regex.Matches(line.Split("-->")[0], @"(?<=[""\s])[\w.]+/").Select(m => above.Peek() + m.Value)];
+            shown.AddRange(folders);
+            if (line.StartsWith("subgraph", StringComparison.Ordinal))
+            {
+                above.Push(folders is [var folder] ? folder : above.Peek());
+            }
+        }
+
+        string[] there =
+        [
+            .. from folder in Tree.Folders
+               let path = folder.TrimEnd('/').Split('/')
+               where path[0][0] != '.' && (path.Length == 1 || (path[0] == "src" && path.Length < 4))
+               orderby folder
+               select folder,
+        ];
+        Assert.Contains("src/BindSnoop.Cli/Commands/", there);
+        Assert.Equal(there, shown.Order());
+    }
+
+    [Theory]
+    [InlineData("The path of an event")]
+    public void ThePictureNamesWhatThereIs(string section)
+    {
+        IEnumerable<string> names = Regex.Matches(Picture(section), @"(?<![\w-])[A-Z][a-z]+[A-Z]\w+").Select(m => m.Value);
         Assert.NotEmpty(names);
         Assert.Empty(names.Except(s_engine.GetTypes().Select(t => t.Name.Split('`')[0])));
+    }
+
+    /// <summary>Every file and folder that the pages for contributors send somebody to.</summary>
+    [Theory]
+    [InlineData("architecture.md", 30)]
+    [InlineData("CONTRIBUTING.md", 30)]
+    public void ThePagesNameFilesThatThereAre(string page, int fewest)
+    {
+        string[] named =
+        [
+            .. Regex.Matches(Tree.Text(page), @"`([^`\s]+)`").Select(m => m.Groups[1].Value)
+                .Where(n => n.Contains('/', StringComparison.Ordinal) && !n.StartsWith('/') && !n.StartsWith("output/", StringComparison.Ordinal) && !n.StartsWith("./", StringComparison.Ordinal))
+                .Distinct(),
+        ];
+        Assert.True(named.Length >= fewest, $"only {named.Length} were found");
+        Assert.Equal([], named.Where(n => !IsThere(n)));
     }
 
     [Fact]
     public void NoFileIsLong()
     {
         string[] files = [.. typeof(ArchitectureTests).Assembly.GetManifestResourceNames().Where(n => n.StartsWith("src/", StringComparison.Ordinal))];
-        Assert.Equal(["src/BindSnoop", "src/BindSnoop.Cli", "src/BindSnoop.PowerShell"], files.Select(f => string.Join('/', f.Split('/')[..2])).Distinct().Order());
-        Assert.Empty(files.Select(f => (File: f, Lines: Resource(f).Count(c => c == '\n'))).Where(f => f.Lines > MostLines).Select(f => $"{f.File} has {f.Lines} lines"));
+        Assert.Equal(s_orders.Keys.Select(p => $"src/{p}"), files.Select(f => string.Join('/', f.Split('/')[..2])).Distinct().Order());
+        Assert.Empty(files.Select(f => (File: f, Lines: Tree.Text(f).Count(c => c == '\n'))).Where(f => f.Lines > MostLines).Select(f => $"{f.File} has {f.Lines} lines"));
     }
 
-    private static string Page() => Resource("architecture.md");
+    private static IEnumerable<string> Upward(string project, IEnumerable<(string Folder, string Used, string What)> uses) =>
+        uses.Where(u => Array.IndexOf(s_orders[project], u.Folder) < Array.IndexOf(s_orders[project], u.Used)).Select(u => $"{u.Folder}: {u.What}");
 
-    private static string Resource(string name)
+    private static bool IsConstant(string type, string member) =>
+        s_engine.GetTypes().Any(t => t.Name == type && t.GetField(member, BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static) is { IsLiteral: true });
+
+    /// <summary>Whether a path leads to a file or a folder, from the top or from the engine or a face; NAME and * are anything.</summary>
+    private static bool IsThere(string path)
     {
-        using StreamReader reader = new(typeof(ArchitectureTests).Assembly.GetManifestResourceStream(name)!);
-        return reader.ReadToEnd();
+        Regex pattern = new($"^(src/BindSnoop(.Cli|.PowerShell)?/)?{Regex.Escape(path).Replace("NAME", @"\w+", StringComparison.Ordinal).Replace(@"\*", @"\w*", StringComparison.Ordinal)}/?$");
+        return Tree.Files.Concat(Tree.Folders).Any(f => pattern.IsMatch(f));
     }
 
-    private static IEnumerable<(string Folder, string Used, string What)> Uses(Dictionary<Type, string> folders)
+    private static string Section(string title) => Tree.Text("architecture.md").Split("\n## ").Single(s => s.StartsWith($"{title}\n", StringComparison.Ordinal));
+
+    private static string Picture(string section) => Section(section).Split("```")[1];
+
+    /// <summary>What <see cref="UsesOfAnyKindAreSeen"/> looks at.</summary>
+    private static class Uses
     {
-        foreach ((Type type, string folder) in folders)
+        internal abstract class Used : Exception;
+
+        internal sealed class Constrained<T>
+            where T : Used;
+
+        internal sealed class Catching
         {
-            foreach (Type used in UsedBy(type).SelectMany(Parts).Distinct())
+            public static void Catch(Action action)
             {
-                if (folders.TryGetValue(used, out string? other) && other != folder)
+                try
                 {
-                    yield return (folder, other, $"{folder}/{type.Name} uses {other}/{used.Name}");
+                    action();
+                }
+                catch (Used)
+                {
+                    return;
                 }
             }
         }
+
+        [System.ComponentModel.TypeConverter(typeof(Used))]
+        internal sealed class Marked;
     }
-
-    private static Dictionary<Type, string> FoldersOfTypes()
-    {
-        using MetadataReaderProvider provider = MetadataReaderProvider.FromPortablePdbStream(File.OpenRead(Path.ChangeExtension(s_engine.Location, "pdb")));
-        MetadataReader symbols = provider.GetMetadataReader();
-        Dictionary<Type, string> folders = [];
-        foreach (Type type in s_engine.GetTypes())
-        {
-            if (FolderOf(type, symbols) is { } folder)
-            {
-                folders[type] = folder;
-            }
-        }
-
-        return folders;
-    }
-
-    private static string? FolderOf(Type type, MetadataReader symbols)
-    {
-        IEnumerable<DocumentHandle> ofCode = type.GetMembers(All).OfType<MethodBase>()
-            .Select(m => symbols.GetMethodDebugInformation((MethodDefinitionHandle)MetadataTokens.Handle(m.MetadataToken)))
-            .SelectMany(d => d.GetSequencePoints().Select(p => p.Document));
-        IEnumerable<DocumentHandle> ofType = symbols.GetCustomDebugInformation((TypeDefinitionHandle)MetadataTokens.Handle(type.MetadataToken))
-            .Select(symbols.GetCustomDebugInformation).Where(i => symbols.GetGuid(i.Kind) == s_typeDocuments)
-            .Select(i => MetadataTokens.DocumentHandle(symbols.GetBlobReader(i.Value).ReadCompressedInteger()));
-        DocumentHandle document = ofCode.Concat(ofType).FirstOrDefault(d => !d.IsNil);
-        if (document.IsNil)
-        {
-            // What the compiler makes beside a type is where that is.
-            return type.DeclaringType is { } outer ? FolderOf(outer, symbols) : null;
-        }
-
-        // Made while compiling: not in a folder of the engine.
-        string[] path = symbols.GetString(symbols.GetDocument(document).Name).Split('/');
-        int engine = Array.LastIndexOf(path, "BindSnoop");
-        return engine >= 0 && path[engine - 1] == "src" && path[engine + 1] != "obj" ? path[engine + 1] : null;
-    }
-
-    private static IEnumerable<Type> UsedBy(Type type)
-    {
-        if (type.BaseType is { } parent)
-        {
-            yield return parent;
-        }
-
-        foreach (Type used in type.GetInterfaces()
-                     .Concat(type.GetFields(All).Select(f => f.FieldType))
-                     .Concat(type.GetProperties(All).Select(p => p.PropertyType))
-                     .Concat(type.GetMembers(All).OfType<MethodBase>().SelectMany(UsedBy)))
-        {
-            yield return used;
-        }
-    }
-
-    private static IEnumerable<Type> UsedBy(MethodBase method)
-    {
-        IEnumerable<Type> signature = method.GetParameters().Select(p => p.ParameterType)
-            .Concat(method is MethodInfo { ReturnType: var result } ? [result] : []);
-        return method.GetMethodBody() is not { } body
-            ? signature
-            : signature.Concat(body.LocalVariables.Select(l => l.LocalType)).Concat(UsedByCode(method, body.GetILAsByteArray()!));
-    }
-
-    private static IEnumerable<Type> UsedByCode(MethodBase method, byte[] code)
-    {
-        Type[]? ofType = method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : null;
-        Type[]? ofMethod = method.IsGenericMethod ? method.GetGenericArguments() : null;
-        for (int at = 0; at < code.Length;)
-        {
-            OpCode operation = s_opCodes[code[at] == 0xfe ? 0xfe00 | code[at + 1] : code[at]];
-            at += operation.Size;
-            if (operation.OperandType is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
-            {
-                MemberInfo member = method.Module.ResolveMember(BitConverter.ToInt32(code, at), ofType, ofMethod)!;
-                yield return member as Type ?? member.DeclaringType!;
-                foreach (Type argument in member is MethodInfo { IsGenericMethod: true } generic ? generic.GetGenericArguments() : [])
-                {
-                    yield return argument;
-                }
-            }
-
-            at += operation.OperandType switch
-            {
-                OperandType.InlineNone => 0,
-                OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar => 1,
-                OperandType.InlineVar => 2,
-                OperandType.InlineI8 or OperandType.InlineR => 8,
-                OperandType.InlineSwitch => 4 + (4 * BitConverter.ToInt32(code, at)),
-                _ => 4,
-            };
-        }
-    }
-
-    /// <summary>What a type consists of: of <c>List&lt;T&gt;[]</c> the list and T.</summary>
-    private static IEnumerable<Type> Parts(Type type) =>
-        type.HasElementType ? Parts(type.GetElementType()!)
-        : type.IsGenericType ? type.GetGenericArguments().SelectMany(Parts).Append(type.GetGenericTypeDefinition())
-        : [type];
 }

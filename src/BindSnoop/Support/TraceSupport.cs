@@ -134,7 +134,7 @@ public sealed class TraceSupport
                 false => "Disabled",
                 null => "Unknown",
             },
-            Capabilities = Capabilities.Names(),
+            Capabilities = Host.Capabilities.Names(),
             Lockdown = Platform.Lockdown,
             MemoryLockLimit = Platform.MemoryLockLimit(),
             CgroupMountPoint = Cgroups.MountPoint ?? "",
