@@ -136,7 +136,7 @@ public sealed class SocketTests
             SocketSelection selection = new(new() { NetworkNamespace = [netns] });
             for (int i = 0; (i < 40 || seen < 50) && time.Elapsed < TimeSpan.FromMinutes(2); i++)
             {
-                foreach (BindSocket socket in KernelSockets.Read(program, selection, []).Where(selection.Wants))
+                foreach (BindSocket socket in BpfSockets.Read(program, selection, []).Where(selection.Wants))
                 {
                     seen++;
                     string expected = $"127.0.{socket.Port >> 8}.{socket.Port & 255}";
@@ -188,7 +188,7 @@ public sealed class SocketTests
             using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
             int port = ((IPEndPoint)socket.LocalEndPoint!).Port;
-            BindSocket[] sockets = [.. KernelSockets.Read(program, new SocketSelection(new() { ProcessId = [(uint)Environment.ProcessId] }), []).Where(s => s.Port == port)];
+            BindSocket[] sockets = [.. BpfSockets.Read(program, new SocketSelection(new() { ProcessId = [(uint)Environment.ProcessId] }), []).Where(s => s.Port == port)];
             Assert.Equal("Bound", Assert.Single(sockets).State);
             Assert.Equal(Environment.ProcessId, sockets[0].ProcessId);
         }

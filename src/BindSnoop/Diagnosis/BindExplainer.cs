@@ -166,7 +166,7 @@ internal sealed class BindExplainer : IDisposable
             All = true,
             Port = isEvery ? [] : [.. failures.Select(f => (ushort)f.Port).Distinct().Select(p => new PortRange(p, p))],
         };
-        return _program is null ? SocketSnapshot.Take(filter).Sockets : KernelSockets.Read(_program, new SocketSelection(filter), []);
+        return _program is null ? SocketSnapshot.Take(filter).Sockets : BpfSockets.Read(_program, new SocketSelection(filter), []);
     }
 
     /// <summary>Looks only where the relevant sockets must be; null if that is unknown, or they are gone.</summary>
@@ -176,7 +176,7 @@ internal sealed class BindExplainer : IDisposable
         {
             (SocketTable Table, uint, ushort)[] ports =
                 [.. failures.Select(f => ((SocketTable)BindClaim.PortsOf(f.ProtocolNumber), f.NetworkNamespace, (ushort)f.Port))];
-            return ports.All(p => Enum.IsDefined(p.Table)) ? KernelSockets.ReadPorts(program, ports) : null;
+            return ports.All(p => Enum.IsDefined(p.Table)) ? BpfSockets.ReadPorts(program, ports) : null;
         }
 
         List<BindSocket> bound = [];
@@ -184,7 +184,7 @@ internal sealed class BindExplainer : IDisposable
         {
             // Where ids are those of another PID namespace, the kernel's are not known.
             if (failed.ErrorCode != Errno.EINVAL || !Processes.SeesAll ||
-                KernelSockets.Find(program, failed.ProcessId, (ulong)failed.Inode) is not { } socket)
+                BpfSockets.Find(program, failed.ProcessId, (ulong)failed.Inode) is not { } socket)
             {
                 return null;
             }

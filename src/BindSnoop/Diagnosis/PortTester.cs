@@ -70,7 +70,7 @@ internal static class PortTester
         string? doubt = state is null ? string.Create(CultureInfo.InvariantCulture, $"the network namespace {networkNamespace} could not be entered: it takes CAP_SYS_ADMIN, and a process or a name in /run/netns to find it by")
             : isPrivileged is null && request.Port != 0 && request.Port < state.UnprivilegedStart
                 ? string.Create(CultureInfo.InvariantCulture, $"ports below {state.UnprivilegedStart} take CAP_NET_BIND_SERVICE, and whether the process has it could not be seen")
-            : snapshot.Refusal is null ? (snapshot.Unseen.Contains(KernelSockets.ListsUnread) ? "the kernel's list of bound ports changed too fast to be read; try again" : null)
+            : snapshot.Refusal is null ? (snapshot.Unseen.Contains(BpfSockets.ListsUnread) ? "the kernel's list of bound ports changed too fast to be read; try again" : null)
             : networkNamespace != NetworkNamespaces.Own && !Capabilities.Has(Capabilities.CapSysAdmin) ? "sockets of other network namespaces cannot be seen without CAP_SYS_ADMIN"
             : BindClaim.ClassOf(request.Protocol) == ProtocolClass.Stream && Environment.OSVersion.Version < NetlinkSockets.ListsBound
                 ? "TCP sockets that are bound and do not listen cannot be seen without CAP_BPF and CAP_PERFMON before Linux 6.8"

@@ -19,9 +19,9 @@ internal static class NetlinkSockets
     public static IReadOnlyList<BindSocket> Read(List<string> unseen)
     {
         ProcessFiles files = ProcessFiles.Read();
-        List<DiagnosedSocket> found = [];
+        List<SockDiagSocket> found = [];
         uint own = NetworkNamespaces.Own;
-        SocketDiagnostics.Read(own, found, unseen);
+        SockDiag.Read(own, found, unseen);
         foreach (string name in NetworkNamespaces.Names)
         {
             if (NetworkNamespaces.InodeOf($"/run/netns/{name}") is { } inode)
@@ -33,23 +33,23 @@ internal static class NetlinkSockets
         int refused = files.Namespaces.Count(n => n.Key != own && !ReadIn(n.Key, n.Value, found, unseen));
         if (refused > 0 || !Capabilities.Has(Capabilities.CapSysAdmin))
         {
-            unseen.Add("Only network namespaces that this process may enter are listed: others require CAP_SYS_ADMIN and CAP_SYS_PTRACE.");
+            unseen.Add("Only network namespaces that this process may enter are listed: others take CAP_SYS_ADMIN and CAP_SYS_PTRACE.");
         }
 
         if (files.Refused > 0)
         {
-            unseen.Add($"The descriptors of {files.Refused} processes could not be read, which requires CAP_SYS_PTRACE: their sockets are shown as held by Unknown.");
+            unseen.Add($"The descriptors of {files.Refused} processes could not be read, which takes CAP_SYS_PTRACE: their sockets are shown as held by Unknown.");
         }
 
         if (Environment.OSVersion.Version < ListsBound)
         {
-            unseen.Add("TCP sockets that are bound and do not listen are not listed: before Linux 6.8, that requires CAP_BPF and CAP_PERFMON.");
+            unseen.Add("TCP sockets that are bound and do not listen are not listed: before Linux 6.8 that takes CAP_BPF and CAP_PERFMON.");
         }
 
         return Join(found, files);
     }
 
-    private static List<BindSocket> Join(List<DiagnosedSocket> found, ProcessFiles files)
+    private static List<BindSocket> Join(List<SockDiagSocket> found, ProcessFiles files)
     {
         DateTime time = DateTime.Now;
         KernelClock clock = default;
@@ -100,8 +100,8 @@ internal static class NetlinkSockets
         : sample.State is TcpStates.Established or TcpStates.SynReceived or TcpStates.CloseWait ? nameof(HeldBy.AcceptQueue)
         : nameof(HeldBy.Orphan);
 
-    /// <summary>False if the namespace may not be entered.</summary>
-    private static bool ReadIn(uint networkNamespace, string path, List<DiagnosedSocket> sockets, List<string> unseen)
+    /// <summary>False where the namespace may not be entered.</summary>
+    private static bool ReadIn(uint networkNamespace, string path, List<SockDiagSocket> sockets, List<string> unseen)
     {
         bool entered = false;
 
@@ -112,7 +112,7 @@ internal static class NetlinkSockets
             if (!target.IsInvalid && Libc.InodeOf(target) == networkNamespace && Libc.setns(target, Libc.CLONE_NEWNET) == 0)
             {
                 entered = true;
-                SocketDiagnostics.Read(networkNamespace, sockets, unseen);
+                SockDiag.Read(networkNamespace, sockets, unseen);
             }
         });
         thread.IsBackground = true;

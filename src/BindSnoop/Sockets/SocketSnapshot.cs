@@ -36,7 +36,7 @@ public sealed class SocketSnapshot
         try
         {
             using SocketProgram program = new(findsOwners: false);
-            return new SocketSnapshot(Sort(KernelSockets.Read(program, selection, unseen).Where(selection.Wants)), unseen, null);
+            return new SocketSnapshot(Sort(BpfSockets.Read(program, selection, unseen).Where(selection.Wants)), unseen, null);
         }
         catch (TraceException refusal)
         {

@@ -174,10 +174,10 @@ internal static class Child
                 SocketTests.ListWithoutPrivileges();
                 return 0;
             case LookWithoutDescriptors:
-                PortLookTests.LookWithoutDescriptors();
+                BpfSocketsTests.LookWithoutDescriptors();
                 return 0;
             case TestPort:
-                PortTestTests.TestPortWithoutPrivileges();
+                BindPortTestTests.TestPortWithoutPrivileges();
                 return 0;
             case TraceItself:
                 return PrivilegeTests.TraceItself();

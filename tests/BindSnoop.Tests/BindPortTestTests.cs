@@ -6,7 +6,7 @@ using Xunit;
 namespace BindSnoop.Tests;
 
 /// <summary>Causes, holders and advice, each of sockets made for it.</summary>
-public sealed class PortTestTests
+public sealed class BindPortTestTests
 {
     private const uint Nobody = 65534;
 

@@ -8,7 +8,7 @@ namespace BindSnoop.Sockets;
 /// Joins what the BPF programs find: the descriptors of all processes, and the sockets in the kernel's tables, which
 /// also list those that no process holds.
 /// </summary>
-internal sealed class KernelSockets
+internal sealed class BpfSockets
 {
     /// <summary>What is said where a list could not be read to its end.</summary>
     public const string ListsUnread = "Some kernel lists changed too fast to be read: sockets that no process holds may be missing.";
@@ -26,7 +26,7 @@ internal sealed class KernelSockets
     private readonly List<BindSocket> _sockets = [];
     private KernelClock _clock;
 
-    private KernelSockets(SocketProgram program, List<string> unseen)
+    private BpfSockets(SocketProgram program, List<string> unseen)
     {
         _program = program;
         _unseen = unseen;
@@ -37,7 +37,7 @@ internal sealed class KernelSockets
     /// <param name="unseen">Takes up what could not be seen.</param>
     public static IReadOnlyList<BindSocket> Read(SocketProgram program, SocketSelection selection, List<string> unseen)
     {
-        KernelSockets sockets = new(program, unseen);
+        BpfSockets sockets = new(program, unseen);
         sockets.Read(selection);
         return sockets._sockets;
     }
@@ -49,7 +49,7 @@ internal sealed class KernelSockets
     /// <returns>Null if a table changed too fast to be read.</returns>
     public static IReadOnlyList<BindSocket>? ReadPorts(SocketProgram program, IReadOnlyCollection<(SocketTable Table, uint NetworkNamespace, ushort Port)> ports)
     {
-        KernelSockets sockets = new(program, []);
+        BpfSockets sockets = new(program, []);
         return sockets.ReadPorts(ports) ? sockets._sockets : null;
     }
 
@@ -58,17 +58,17 @@ internal sealed class KernelSockets
     /// <returns>Null if the process has no bound socket of that number, or before Linux 5.17.</returns>
     public static BindSocket? Find(SocketProgram program, uint processId, ulong inode)
     {
-        using SocketHolders holders = new();
-        if (!program.ReadFilesOf(processId, holders.Samples))
+        using DescriptorSamples descriptors = new();
+        if (!program.ReadFilesOf(processId, descriptors.Samples))
         {
             return null;
         }
 
-        holders.Join();
-        KernelSockets sockets = new(program, []);
-        foreach (int first in holders.Sockets.Where(first => holders.Samples[first].Inode == inode))
+        descriptors.Join();
+        BpfSockets sockets = new(program, []);
+        foreach (int first in descriptors.Sockets.Where(first => descriptors.Samples[first].Inode == inode))
         {
-            sockets.Add(holders.Samples[first], nameof(HeldBy.Process), holders, first);
+            sockets.Add(descriptors.Samples[first], nameof(HeldBy.Process), descriptors, first);
         }
 
         return sockets._sockets.Count > 0 ? sockets._sockets[0] : null;
@@ -77,7 +77,7 @@ internal sealed class KernelSockets
     private void Read(SocketSelection selection)
     {
         _program.Select(selection.Ports, selection.Connections);
-        using SocketHolders holders = new();
+        using DescriptorSamples descriptors = new();
         using SocketSamples listed = new();
 
         // At the same time, for either takes as long as the other. Sockets that only one of them has seen are looked at again.
@@ -86,21 +86,21 @@ internal sealed class KernelSockets
         bool whole;
         try
         {
-            _program.ReadFiles(holders.Samples);
+            _program.ReadFiles(descriptors.Samples);
         }
         finally
         {
             whole = tables.GetAwaiter().GetResult();
         }
 
-        holders.Join();
+        descriptors.Join();
         if (!whole)
         {
             _unseen.Add(ListsUnread);
         }
 
-        Dictionary<ulong, SocketSample> others = Without(holders, listed);
-        Add(holders, [.. others.Values.Where(r => selection.MayWant(r))], selection.Connections);
+        Dictionary<ulong, SocketSample> others = Without(descriptors, listed);
+        Add(descriptors, [.. others.Values.Where(r => selection.MayWant(r))], selection.Connections);
         if (!Processes.SeesAll)
         {
             _unseen.Add("Processes outside of this PID namespace could not be seen: sockets that only they hold are shown as held by Unknown, or not at all.");
@@ -128,25 +128,25 @@ internal sealed class KernelSockets
             }
         }
 
-        using SocketHolders holders = new();
+        using DescriptorSamples descriptors = new();
         if (files.Count > 0)
         {
-            _program.ReadFilesOf(files, holders.Samples);
+            _program.ReadFilesOf(files, descriptors.Samples);
         }
 
-        holders.Join();
-        Add(holders, [.. Without(holders, listed).Values], true);
+        descriptors.Join();
+        Add(descriptors, [.. Without(descriptors, listed).Values], true);
         return true;
     }
 
     /// <param name="others">What no process was seen to hold.</param>
-    private void Add(SocketHolders holders, SocketSample[] others, bool connections)
+    private void Add(DescriptorSamples descriptors, SocketSample[] others, bool connections)
     {
         SocketSample[] doubtful = LookAgain([.. others.Where(r => r.HeldBy == HeldBy.File)], connections, out bool isAnyExiting);
         long looked = Stopwatch.GetTimestamp();
-        foreach (int first in holders.Sockets)
+        foreach (int first in descriptors.Sockets)
         {
-            Add(holders.Samples[first], nameof(HeldBy.Process), holders, first);
+            Add(descriptors.Samples[first], nameof(HeldBy.Process), descriptors, first);
         }
 
         foreach (SocketSample sample in others.Where(r => r.HeldBy != HeldBy.File))
@@ -173,13 +173,13 @@ internal sealed class KernelSockets
     }
 
     /// <summary>What the tables have and no process was seen to hold.</summary>
-    private static Dictionary<ulong, SocketSample> Without(SocketHolders holders, SocketSamples listed)
+    private static Dictionary<ulong, SocketSample> Without(DescriptorSamples descriptors, SocketSamples listed)
     {
         Dictionary<ulong, SocketSample> others = [];
         for (int i = 0; i < listed.Count; i++)
         {
             ref readonly SocketSample sample = ref listed[i];
-            if (!holders.Has(sample.Socket) && !IsClosing(sample))
+            if (!descriptors.Has(sample.Socket) && !IsClosing(sample))
             {
                 others.TryAdd(sample.Socket, sample);
             }
@@ -203,9 +203,9 @@ internal sealed class KernelSockets
         }
 
         _program.Select([.. doubtful.Select(r => r.Port).Distinct().Select(p => new PortRange(p, p))], connections);
-        using SocketHolders holders = new();
-        _program.ReadFilesOf(doubtful.Select(r => r.File), holders.Samples);
-        holders.Join();
+        using DescriptorSamples descriptors = new();
+        _program.ReadFilesOf(doubtful.Select(r => r.File), descriptors.Samples);
+        descriptors.Join();
         isAnyExiting = _program.IsAnyExiting();
         using SocketSamples listed = new();
         bool whole = true;
@@ -219,19 +219,19 @@ internal sealed class KernelSockets
             _unseen.Add(ListsUnread);
         }
 
-        return StillDoubtful(doubtful, holders, Without(holders, listed));
+        return StillDoubtful(doubtful, descriptors, Without(descriptors, listed));
     }
 
     /// <summary>Adds those of which there is a holder now.</summary>
     /// <returns>Those of which there is none, and that are still there.</returns>
-    private SocketSample[] StillDoubtful(SocketSample[] doubtful, SocketHolders holders, Dictionary<ulong, SocketSample> without)
+    private SocketSample[] StillDoubtful(SocketSample[] doubtful, DescriptorSamples descriptors, Dictionary<ulong, SocketSample> without)
     {
         List<SocketSample> still = [];
         foreach (SocketSample sample in doubtful)
         {
-            if (holders.Find(sample.Socket, sample.Inode, sample.ProtocolNumber) is { } first)
+            if (descriptors.Find(sample.Socket, sample.Inode, sample.ProtocolNumber) is { } first)
             {
-                Add(holders.Samples[first], nameof(HeldBy.Process), holders, first);
+                Add(descriptors.Samples[first], nameof(HeldBy.Process), descriptors, first);
             }
             else if (without.TryGetValue(sample.Socket, out SocketSample now) && now.Inode == sample.Inode && now.HeldBy == HeldBy.File)
             {
@@ -242,9 +242,9 @@ internal sealed class KernelSockets
         return [.. still];
     }
 
-    private void Add(in SocketSample sample, string heldBy, SocketHolders? holders, int first)
+    private void Add(in SocketSample sample, string heldBy, DescriptorSamples? descriptors, int first)
     {
-        SocketOwner[] owners = holders is null ? [] : OwnersOf(holders, first);
+        SocketOwner[] owners = descriptors is null ? [] : OwnersOf(descriptors, first);
 
         // What is left of a closed connection has no user.
         SocketFacts known = sample.HeldBy is not (HeldBy.TimeWait or HeldBy.Orphan) ? SocketFacts.All : SocketFacts.All & ~SocketFacts.Uid;
@@ -252,9 +252,9 @@ internal sealed class KernelSockets
         _sockets.Add(new BindSocket(sample, known, heldBy, owners, interfaceName, _time, "Kernel"));
     }
 
-    private SocketOwner[] OwnersOf(SocketHolders holders, int first) => holders.IsOnly(first)
-        ? [OwnerOf(holders.Samples[first])]
-        : [.. holders.Of(first).Select(place => OwnerOf(holders.Samples[place]))];
+    private SocketOwner[] OwnersOf(DescriptorSamples descriptors, int first) => descriptors.IsOnly(first)
+        ? [OwnerOf(descriptors.Samples[first])]
+        : [.. descriptors.Of(first).Select(place => OwnerOf(descriptors.Samples[place]))];
 
     private SocketOwner OwnerOf(in SocketSample sample)
     {

@@ -1,7 +1,7 @@
 namespace BindSnoop.Sockets;
 
 /// <summary>The samples of descriptors, by socket.</summary>
-internal sealed class SocketHolders : IDisposable
+internal sealed class DescriptorSamples : IDisposable
 {
     private readonly Dictionary<(ulong Socket, ulong Inode), int> _firsts = [];
     private readonly HashSet<ulong> _addresses = [];

@@ -8,7 +8,7 @@ using Xunit;
 namespace BindSnoop.Tests;
 
 /// <summary>Looks at some ports alone, by which failed binds are explained, against sockets of which all is known.</summary>
-public sealed class PortLookTests
+public sealed class BpfSocketsTests
 {
     /// <summary>Every socket of a port is there with all of its owners, in the bucket of one's own network namespace and in others.</summary>
     [Theory]
@@ -27,15 +27,15 @@ public sealed class PortLookTests
         {
             foreach (SocketLine line in lines)
             {
-                faults.AddRange(Compare(line, KernelSockets.ReadPorts(program, [(TableOf(line), line.Netns, (ushort)line.Port)])));
+                faults.AddRange(Compare(line, BpfSockets.ReadPorts(program, [(TableOf(line), line.Netns, (ushort)line.Port)])));
             }
 
             // So many that whole tables are read; and few of two tables at once.
             var all = lines.Select(l => (TableOf(l), l.Netns, (ushort)l.Port)).ToArray();
-            IReadOnlyList<BindSocket>? together = KernelSockets.ReadPorts(program, all);
+            IReadOnlyList<BindSocket>? together = BpfSockets.ReadPorts(program, all);
             faults.AddRange(lines.SelectMany(l => Compare(l, together)));
             SocketLine[] two = [lines.Single(l => l.Case == "tcp4-listen"), lines.Single(l => l.Case == "udp4-bound")];
-            IReadOnlyList<BindSocket>? both = KernelSockets.ReadPorts(program, [.. two.Select(l => (TableOf(l), l.Netns, (ushort)l.Port))]);
+            IReadOnlyList<BindSocket>? both = BpfSockets.ReadPorts(program, [.. two.Select(l => (TableOf(l), l.Netns, (ushort)l.Port))]);
             faults.AddRange(two.SelectMany(l => Compare(l, both)));
         });
         Assert.Empty(faults);
@@ -55,7 +55,7 @@ public sealed class PortLookTests
         while (!churn.HasExited)
         {
             BindSocket socket = Assert.Single(
-                KernelSockets.ReadPorts(program, [(SocketTable.Tcp, NetworkNamespaces.Own, port)])!, s => (ulong)s.Inode == InodeOf(listener));
+                BpfSockets.ReadPorts(program, [(SocketTable.Tcp, NetworkNamespaces.Own, port)])!, s => (ulong)s.Inode == InodeOf(listener));
             SocketOwner owner = Assert.Single(socket.Owners);
             Assert.Equal((Environment.ProcessId, (int)listener.Handle), (owner.ProcessId, owner.FileDescriptor));
         }
@@ -72,11 +72,11 @@ public sealed class PortLookTests
         Assert.SkipWhen(Environment.OSVersion.Version < new Version(5, 17), "The programs cannot loop long enough.");
         using SocketProgram program = new(findsOwners: true);
         using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        Assert.Null(KernelSockets.Find(program, (uint)Environment.ProcessId, InodeOf(socket)));
+        Assert.Null(BpfSockets.Find(program, (uint)Environment.ProcessId, InodeOf(socket)));
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        Assert.Equal(((IPEndPoint)socket.LocalEndPoint!).Port, KernelSockets.Find(program, (uint)Environment.ProcessId, InodeOf(socket))?.Port);
-        Assert.Null(KernelSockets.Find(program, 1, InodeOf(socket)));
-        Assert.Null(KernelSockets.Find(program, (uint)Environment.ProcessId, InodeOf(socket) + 1));
+        Assert.Equal(((IPEndPoint)socket.LocalEndPoint!).Port, BpfSockets.Find(program, (uint)Environment.ProcessId, InodeOf(socket))?.Port);
+        Assert.Null(BpfSockets.Find(program, 1, InodeOf(socket)));
+        Assert.Null(BpfSockets.Find(program, (uint)Environment.ProcessId, InodeOf(socket) + 1));
     }
 
     /// <summary>Without a socket to find a table by, nothing is taken for an empty one.</summary>
@@ -96,9 +96,9 @@ public sealed class PortLookTests
         (SocketTable, uint, ushort)[] ports = [(SocketTable.Tcp, NetworkNamespaces.Own, (ushort)((IPEndPoint)socket.LocalEndPoint!).Port)];
 
         // Once before, as code is loaded from files.
-        bool isReadBefore = KernelSockets.ReadPorts(program, ports) is { Count: > 0 };
+        bool isReadBefore = BpfSockets.ReadPorts(program, ports) is { Count: > 0 };
         ulong limit = Sys.LimitFiles(0);
-        bool isRead = KernelSockets.ReadPorts(program, ports) is not null;
+        bool isRead = BpfSockets.ReadPorts(program, ports) is not null;
         _ = Sys.LimitFiles(limit);
         Console.WriteLine($"{isReadBefore} {isRead}");
     }

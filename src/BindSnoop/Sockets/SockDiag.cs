@@ -10,13 +10,13 @@ using BindSnoop.Names;
 namespace BindSnoop.Sockets;
 
 /// <summary>A socket as the kernel describes it to anybody who asks.</summary>
-internal readonly record struct DiagnosedSocket(SocketSample Sample, SocketFacts Known);
+internal readonly record struct SockDiagSocket(SocketSample Sample, SocketFacts Known);
 
 /// <summary>
 /// Asks for the sockets of the calling thread's network namespace: by netlink (sock_diag(7)), or where that is refused or
 /// the kernel lacks the module for a protocol by the file of /proc/net, which says less. Takes no privileges.
 /// </summary>
-internal static unsafe class SocketDiagnostics
+internal static unsafe class SockDiag
 {
     private const int AF_NETLINK = 16;
     private const int NETLINK_SOCK_DIAG = 4;
@@ -59,7 +59,7 @@ internal static unsafe class SocketDiagnostics
 
     /// <summary>Adds the sockets of this thread's network namespace.</summary>
     /// <param name="unseen">Takes up what netlink does not show.</param>
-    public static void Read(uint networkNamespace, List<DiagnosedSocket> sockets, ICollection<string> unseen)
+    public static void Read(uint networkNamespace, List<SockDiagSocket> sockets, ICollection<string> unseen)
     {
         using FileDescriptor netlink = Libc.socket(AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
         foreach ((ushort protocol, int type, string file4, string file6) in s_kinds)
@@ -73,7 +73,7 @@ internal static unsafe class SocketDiagnostics
                     continue;
                 }
 
-                // What a list had delivered before it broke off is in the file, too.
+                // What came of a list before it broke off is in the file, too.
                 sockets.RemoveRange(before, sockets.Count - before);
                 if (file.Length > 0)
                 {
@@ -91,8 +91,8 @@ internal static unsafe class SocketDiagnostics
     /// <summary>What cannot be seen of a protocol that netlink does not list; null if nothing, or if the kernel has no such sockets.</summary>
     private static string? WithoutNetlink(ushort protocol) => protocol switch
     {
-        Tcp => "Netlink does not list TCP sockets here (the kernel's module is tcp_diag): those that are bound but do not listen are missing, and interfaces and backlog limits are unknown.",
-        17 => "Netlink does not list UDP sockets here (the kernel's module is udp_diag): the interfaces that they are bound to are unknown.",
+        Tcp => "Netlink does not list TCP sockets here (the kernel's module is tcp_diag): those that are bound and do not listen are missing, and interfaces and limits of backlogs are not known.",
+        17 => "Netlink does not list UDP sockets here (the kernel's module is udp_diag): the interfaces that they are bound to are not known.",
         Protocols.Mptcp when KernelHas("MPTCP") => "Netlink does not list MPTCP sockets here (the kernel's module is mptcp_diag): they are shown as TCP.",
         Sctp when KernelHas("SCTP") => "Netlink does not list SCTP sockets here (the kernel's module is sctp_diag): they are missing.",
         _ => null,
@@ -101,8 +101,8 @@ internal static unsafe class SocketDiagnostics
     private static bool KernelHas(string protocol) =>
         SystemFile.ReadText("/proc/thread-self/net/protocols").Split('\n').Any(line => line.StartsWith($"{protocol} ", StringComparison.Ordinal));
 
-    /// <summary>False if the kernel cannot list this protocol.</summary>
-    private static bool Dump(FileDescriptor netlink, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
+    /// <summary>False where the kernel cannot list this protocol.</summary>
+    private static bool Dump(FileDescriptor netlink, int family, ushort protocol, int type, uint networkNamespace, List<SockDiagSocket> sockets)
     {
         Span<byte> request = stackalloc byte[HeaderSize + RequestSize + 8];
         request.Clear();
@@ -174,7 +174,7 @@ internal static unsafe class SocketDiagnostics
         }
     }
 
-    private static DiagnosedSocket Parse(ReadOnlySpan<byte> message, ushort protocol, int type, uint networkNamespace)
+    private static SockDiagSocket Parse(ReadOnlySpan<byte> message, ushort protocol, int type, uint networkNamespace)
     {
         TcpStates state = message[1] == BoundInactive ? TcpStates.Close : (TcpStates)message[1];
         SocketSample sample = new()
@@ -236,7 +236,7 @@ internal static unsafe class SocketDiagnostics
             sample.Port = 0;
         }
 
-        return new DiagnosedSocket(sample, known);
+        return new SockDiagSocket(sample, known);
     }
 
     /// <summary>What is left of a closed connection has no user.</summary>
@@ -246,7 +246,7 @@ internal static unsafe class SocketDiagnostics
     /// proc_net(5): "sl local:port remote:port state sending:receiving … uid timeout inode", addresses in words of the
     /// machine's order. Of a socket that listens, "receiving" is how many connections wait.
     /// </summary>
-    private static void ReadFile(string path, int family, ushort protocol, int type, uint networkNamespace, List<DiagnosedSocket> sockets)
+    private static void ReadFile(string path, int family, ushort protocol, int type, uint networkNamespace, List<SockDiagSocket> sockets)
     {
         foreach (string line in SystemFile.ReadText(path).Split('\n').Skip(1))
         {
@@ -282,7 +282,7 @@ internal static unsafe class SocketDiagnostics
                 sample.Port = 0;
             }
 
-            sockets.Add(new DiagnosedSocket(sample, KnownUid(sample) | (family == Libc.AF_INET ? SocketFacts.Ipv6Only : SocketFacts.None)));
+            sockets.Add(new SockDiagSocket(sample, KnownUid(sample) | (family == Libc.AF_INET ? SocketFacts.Ipv6Only : SocketFacts.None)));
         }
     }
 
