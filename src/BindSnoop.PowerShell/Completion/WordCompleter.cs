@@ -27,7 +27,7 @@ public abstract class WordCompleter : IArgumentCompleter
     /// <summary>Whether an offer is what was meant.</summary>
     protected virtual bool Fits(Offer offer, string word) => offer.Word.StartsWith(word, StringComparison.OrdinalIgnoreCase);
 
-    // Whatever may mean something to PowerShell is quoted.
+    // Anything that PowerShell might interpret is quoted.
     private static string Quote(string word) =>
         word.Length > 0 && word.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '/' or '.' or ':') && word[0] is not '-'
             ? word

@@ -66,14 +66,14 @@ public sealed class BindTrace : IDisposable
     public Exception? Error => _worker.Error;
 
     /// <summary>
-    /// The same as an error for the taker of its events: what it collected is not all there was. Null if it did
+    /// The same as an error for whoever takes its events: they are incomplete. Null if it did
     /// not fail.
     /// </summary>
     public TraceException? Failure => Error is not { } error ? null : new(
         "TraceFailed",
         TraceErrorKind.InvalidOperation,
-        $"The trace '{DisplayText.Escape(Name)}' failed, and has collected nothing since: {error.Message}",
-        "Fetch what it collected before, then remove it and start another.",
+        $"The trace '{DisplayText.Escape(Name)}' failed and no longer collects anything: {error.Message}",
+        "Fetch what it has collected, remove it, and start another trace.",
         Name,
         error);
 
@@ -168,13 +168,13 @@ public sealed class BindTrace : IDisposable
         }
     }
 
-    /// <summary>Makes it prove again that it sees what happens, by calls of this process, as before it began; none of them is in what it collects.</summary>
+    /// <summary>Makes the trace prove again that it sees calls, by calls of this process, as before it started; none of these is collected.</summary>
     /// <exception cref="TraceException"><c>TraceNotRunning</c>: it has ended.</exception>
     public BindTraceTest Test() => _worker.ProveAgain() is { } proof ? new(Name, Mode, Backend, proof) : throw new TraceException(
         "TraceNotRunning",
         TraceErrorKind.InvalidOperation,
         $"The trace '{DisplayText.Escape(Name)}' has ended and no longer sees anything.",
-        "Test a trace while it runs; its Proof has the result of its start or its last test.",
+        "Test a trace while it runs; its Proof property has the result of its last test.",
         Name);
 
     /// <summary>Takes the oldest event out of the queue, if there is one.</summary>
@@ -233,8 +233,8 @@ public sealed class BindTrace : IDisposable
                 throw new TraceException(
                     "TraceRemoved",
                     TraceErrorKind.InvalidOperation,
-                    $"The trace '{DisplayText.Escape(Name)}' was removed, together with its counts.",
-                    "Read the counts before removing a trace; stopping it keeps them.",
+                    $"The trace '{DisplayText.Escape(Name)}' was removed with its counts.",
+                    "Read the counts before you remove a trace; stopping it keeps them.",
                     Name);
             }
 
@@ -242,7 +242,7 @@ public sealed class BindTrace : IDisposable
                 "NotCounting",
                 TraceErrorKind.InvalidOperation,
                 $"The trace '{DisplayText.Escape(Name)}' collects events, not counts.",
-                "Start one that counts, or group its events by address and port.",
+                "Start a trace that counts, or group its events by address and port.",
                 Name);
         }
     }

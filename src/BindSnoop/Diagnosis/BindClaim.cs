@@ -2,7 +2,7 @@ using BindSnoop.Names;
 
 namespace BindSnoop.Diagnosis;
 
-/// <summary>A bind, with all that its conflicts with others depend on.</summary>
+/// <summary>A bind, with everything that its conflicts depend on.</summary>
 /// <param name="Uid">The user who made the socket: its file system user id at socket(). Null if not known.</param>
 /// <param name="IPv6Only">As set on the socket; null if not known.</param>
 internal readonly record struct BindClaim(

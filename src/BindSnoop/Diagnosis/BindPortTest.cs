@@ -45,10 +45,10 @@ public sealed class BindPortTest
     /// <summary>The protocol's number; 262 is MPTCP.</summary>
     public int ProtocolNumber { get; }
 
-    /// <summary>The process it was asked for; null for the one that asked.</summary>
+    /// <summary>The process that was tested for; null for the calling process.</summary>
     public int? ProcessId { get; }
 
-    /// <summary>The user who would bind; null where it could not be found out.</summary>
+    /// <summary>The user who would bind; null if it could not be found out.</summary>
     public uint? Uid { get; }
 
     /// <summary>The network namespace, by inode number.</summary>

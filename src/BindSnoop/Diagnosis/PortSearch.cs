@@ -15,7 +15,7 @@ internal static class PortSearch
     private static readonly string[] s_causes =
         [BindCause.Listening, BindCause.KernelSocket, BindCause.ReusePortOtherUser, BindCause.Bound, BindCause.Connection, BindCause.TimeWait];
 
-    /// <summary>For a port that was asked for.</summary>
+    /// <summary>For a port that was requested.</summary>
     public static PortVerdict OfPort(BindClaim claim, IEnumerable<BindSocket> sockets)
     {
         List<BindSocket> certain = [];
@@ -40,7 +40,7 @@ internal static class PortSearch
             ? new PortVerdict(
                 null,
                 BindCause.Unknown,
-                $"{HolderText.Describe(possible[0])}; whether both may share the port cannot be seen{(possible[0].Options is null ? " without CAP_BPF and CAP_PERFMON" : "")}",
+                $"{HolderText.Describe(possible[0])}; whether both may share the port is unknown{(possible[0].Options is null ? " without CAP_BPF and CAP_PERFMON" : "")}",
                 possible)
             : new PortVerdict(true, BindCause.None, "", []);
     }
@@ -48,7 +48,7 @@ internal static class PortSearch
     /// <summary>For port 0: whether the kernel finds one.</summary>
     public static PortVerdict OfAnyPort(BindClaim claim, NetworkState state, IReadOnlyList<BindSocket> sockets)
     {
-        // inet_csk_find_open_port() lets no options count, but for SO_REUSEADDR with ip_autobind_reuse; UDP's search does.
+        // inet_csk_find_open_port() lets no options count, except for SO_REUSEADDR with ip_autobind_reuse; UDP's search does.
         if (claim.ProtocolClass != ProtocolClass.Datagram)
         {
             claim = claim with { ReuseAddress = claim.ReuseAddress && state.AutobindReuses, ReusePort = false };
@@ -88,7 +88,7 @@ internal static class PortSearch
             BindCause.NoFreePort,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"all {tried} ports that net.ipv4.ip_local_port_range ({state.LocalPorts}) leaves to the kernel are taken at this address, most of them ({most.Count}) by {most.Who}; close some, or widen the range"),
+                $"all {tried} ports that net.ipv4.ip_local_port_range ({state.LocalPorts}) leaves to the kernel are taken on this address, most of them ({most.Count}) by {most.Who}; close some, or widen the range"),
             holders);
     }
 

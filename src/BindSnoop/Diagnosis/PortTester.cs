@@ -23,7 +23,7 @@ internal static class PortTester
         uint networkNamespace = request.NetworkNamespace ?? NetworkNamespaces.InodeOf($"{process}/ns/net") ?? throw new TraceException(
             "NamespaceNotReadable",
             TraceErrorKind.PermissionDenied,
-            $"The network namespace of process {request.ProcessId} cannot be read; that takes CAP_SYS_PTRACE.",
+            $"The network namespace of process {request.ProcessId} cannot be read: that requires CAP_SYS_PTRACE.",
             "Run as root, or name the network namespace.",
             request.ProcessId);
         uint? uid = request.Uid ?? BindPrivilege.UserOf(process);
@@ -67,15 +67,15 @@ internal static class PortTester
     private static PortVerdict Doubt(
         PortVerdict verdict, BindRequest request, NetworkState? state, uint networkNamespace, bool? isPrivileged, SocketSnapshot snapshot)
     {
-        string? doubt = state is null ? string.Create(CultureInfo.InvariantCulture, $"the network namespace {networkNamespace} could not be entered: it takes CAP_SYS_ADMIN, and a process or a name in /run/netns to find it by")
+        string? doubt = state is null ? string.Create(CultureInfo.InvariantCulture, $"the network namespace {networkNamespace} could not be entered: that requires CAP_SYS_ADMIN, and a process in it or a name in /run/netns")
             : isPrivileged is null && request.Port != 0 && request.Port < state.UnprivilegedStart
-                ? string.Create(CultureInfo.InvariantCulture, $"ports below {state.UnprivilegedStart} take CAP_NET_BIND_SERVICE, and whether the process has it could not be seen")
+                ? string.Create(CultureInfo.InvariantCulture, $"ports below {state.UnprivilegedStart} require CAP_NET_BIND_SERVICE, and it is unknown whether the process has it")
             : snapshot.Refusal is null ? (snapshot.Unseen.Contains(BpfSockets.ListsUnread) ? "the kernel's list of bound ports changed too fast to be read; try again" : null)
             : networkNamespace != NetworkNamespaces.Own && !Capabilities.Has(Capabilities.CapSysAdmin) ? "sockets of other network namespaces cannot be seen without CAP_SYS_ADMIN"
             : BindClaim.ClassOf(request.Protocol) == ProtocolClass.Stream && Environment.OSVersion.Version < NetlinkSockets.ListsBound
                 ? "TCP sockets that are bound and do not listen cannot be seen without CAP_BPF and CAP_PERFMON before Linux 6.8"
             : null;
-        return doubt is not null && verdict.Available == true ? new PortVerdict(null, BindCause.Unknown, $"nothing was seen that is in the way, but {doubt}", [])
+        return doubt is not null && verdict.Available == true ? new PortVerdict(null, BindCause.Unknown, $"no socket in the way was found, but {doubt}", [])
             : verdict.Explanation.Length > 0 ? verdict
             : verdict with { Explanation = request.Port != 0 ? "nothing is in the way" : $"the kernel can choose a port of {state!.LocalPorts}" };
     }

@@ -14,7 +14,7 @@ internal static class Platform
 
     private const string LockdownPath = "/sys/kernel/security/lockdown";
 
-    /// <summary>The lockdown mode: none, integrity, confidentiality, or nothing where there is no lockdown.</summary>
+    /// <summary>The lockdown mode: none, integrity, confidentiality, or nothing if there is no lockdown.</summary>
     public static string Lockdown
     {
         get
@@ -30,7 +30,7 @@ internal static class Platform
     /// <summary>Whether the lockdown mode is one in which no program may read kernel memory.</summary>
     public static bool IsLockedDown => Lockdown == "confidentiality";
 
-    /// <summary>Whether the kernel compiles BPF programs; null where that may not be read, and then it nearly always does.</summary>
+    /// <summary>Whether the kernel compiles BPF programs; null if that may not be read, and then it nearly always does.</summary>
     public static bool? Jit => SystemFile.ReadText("/proc/sys/net/core/bpf_jit_enable").Trim() switch
     {
         "1" or "2" => true,
@@ -67,7 +67,7 @@ internal static class Platform
             throw new TraceException(
                 "NotPrivileged",
                 TraceErrorKind.PermissionDenied,
-                "Tracing takes the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.",
+                "Tracing requires the capabilities CAP_BPF and CAP_PERFMON, which this process does not have.",
                 "Run as root, for example with sudo.");
         }
     }
@@ -80,8 +80,8 @@ internal static class Platform
             throw new TraceException(
                 "NotLinux",
                 TraceErrorKind.NotImplemented,
-                "BindSnoop traces the Linux kernel; this is not Linux.",
-                "Run it on Linux, kernel 5.10 or later.");
+                "BindSnoop requires Linux, which this is not.",
+                "Run it on Linux 5.10 or later.");
         }
     }
 

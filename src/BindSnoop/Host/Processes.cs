@@ -12,11 +12,11 @@ internal static unsafe class Processes
     // USER_HZ, the unit of times in /proc, is 100 on every architecture that there are programs for.
     private const long NanosecondsPerTick = 10_000_000;
 
-    /// <summary>Whether there are no processes but those that /proc shows.</summary>
+    /// <summary>Whether /proc shows all processes.</summary>
     public static bool SeesAll => Namespaces.PidOfProc == 0;
 
     /// <summary>
-    /// The program that a process runs, or nothing where it has ended (even if its id is in use again), is a
+    /// The program that a process runs, or nothing if it has ended (even if its id is in use again), is a
     /// kernel thread, or cannot be looked at.
     /// </summary>
     /// <param name="processId">An id as /proc has it.</param>
@@ -27,7 +27,7 @@ internal static unsafe class Processes
         return path.Length > 0 && StartOf(processId) is { } start && start <= kernelTime ? path : "";
     }
 
-    /// <summary>Whose process it is: its real user, as this process's user namespace numbers him; null where it has ended.</summary>
+    /// <summary>Whose process it is: its real user, as this process's user namespace numbers him; null if it has ended.</summary>
     public static uint? UidOf(int processId)
     {
         // Not the owner of its files in /proc, which is root where a process may not be dumped.
@@ -38,13 +38,13 @@ internal static unsafe class Processes
             : null;
     }
 
-    /// <summary>The name of a process's first thread, safe to print; nothing where the process has ended.</summary>
+    /// <summary>The name of a process's first thread, safe to print; nothing if the process has ended.</summary>
     public static string CommOf(int processId) => DisplayText.Escape(SystemFile.ReadBytes($"/proc/{processId}/comm").AsSpan().TrimEnd((byte)'\n'));
 
-    /// <summary>The program's name and arguments, which the process can change; nothing where it has ended.</summary>
+    /// <summary>The program's name and arguments, which the process can change; nothing if it has ended.</summary>
     public static string[] ArgumentsOf(int processId) => Encoding.UTF8.GetString(SystemFile.ReadBytes($"/proc/{processId}/cmdline")).Split('\0');
 
-    /// <summary>What follows the first argument of one of these names; null where there is none.</summary>
+    /// <summary>What follows the first argument of one of these names; null if there is none.</summary>
     public static string? ArgumentOf(string[] arguments, params string[] names)
     {
         for (int i = 1; i + 1 < arguments.Length; i++)
@@ -86,7 +86,7 @@ internal static unsafe class Processes
         return text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    /// <summary>Where a link leads, safe to print; nothing where it cannot be read.</summary>
+    /// <summary>Where a link leads, safe to print; nothing if it cannot be read.</summary>
     public static string ReadLink(string path)
     {
         byte* target = stackalloc byte[PathSize];

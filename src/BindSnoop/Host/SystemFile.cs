@@ -3,7 +3,7 @@ namespace BindSnoop.Host;
 /// <summary>Files of /proc, /sys and the like, of which any may be missing or not be readable.</summary>
 internal static class SystemFile
 {
-    /// <summary>The bytes of a file; none where it cannot be read.</summary>
+    /// <summary>The bytes of a file; none if it cannot be read.</summary>
     public static byte[] ReadBytes(string path)
     {
         try
@@ -16,7 +16,7 @@ internal static class SystemFile
         }
     }
 
-    /// <summary>The text of a file; nothing where it cannot be read.</summary>
+    /// <summary>The text of a file; nothing if it cannot be read.</summary>
     public static string ReadText(string path)
     {
         try

@@ -40,9 +40,9 @@ internal static class BpfError
         Errno.EPERM or Errno.ENOMEM when Platform.MemoryLockLimit() != "unlimited" && Platform.KernelVersion < new Version(5, 11) =>
             $"Raise the limit of locked memory, which is {Platform.MemoryLockLimit()} bytes: 'ulimit -l unlimited', or LimitMEMLOCK=infinity in a systemd unit.",
         Errno.EPERM or Errno.EACCES =>
-            "This kernel does not permit it; in a container, CAP_BPF and CAP_PERFMON must hold on the host. Try another back end.",
-        Errno.E2BIG => "Give a smaller buffer or smaller filters; or there are too many traces on this machine (a tracepoint takes 64 programs): stop others.",
-        Errno.ENOMEM => "Give a smaller buffer or smaller filters, or raise the memory limit of this process.",
+            "This kernel does not permit it; in a container, CAP_BPF and CAP_PERFMON must be held on the host. Try another back end.",
+        Errno.E2BIG => "Use a smaller buffer or shorter filters; if too many traces run on this machine (a tracepoint takes 64 programs), stop some.",
+        Errno.ENOMEM => "Use a smaller buffer or shorter filters, or raise the memory limit of this process.",
         Errno.EMFILE or Errno.ENFILE => "Raise the limit of open files ('ulimit -n'), or stop other traces.",
         _ => "Try another back end; the support report shows which ones work.",
     };

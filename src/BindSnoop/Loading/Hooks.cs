@@ -101,11 +101,11 @@ internal sealed unsafe class Hooks
         "CgroupTaken",
         TraceErrorKind.ResourceExists,
         Capabilities.MayAttachToCgroups
-            ? "Another program is attached to the root of the cgroup hierarchy in a way that allows no second one."
-            : "Attaching to a cgroup takes CAP_NET_ADMIN, which this process does not have.",
+            ? "Another program is attached exclusively to the root of the cgroup hierarchy."
+            : "Attaching to a cgroup requires CAP_NET_ADMIN, which this process does not have.",
         Capabilities.MayAttachToCgroups
-            ? "'bpftool cgroup show /sys/fs/cgroup' shows it: let its owner attach it with 'multi'; or use another back end."
-            : "Run as root, or give it that capability; or use another back end.")
+            ? "'bpftool cgroup show /sys/fs/cgroup' shows it: have its owner attach it with 'multi', or use another back end."
+            : "Run as root, grant that capability, or use another back end.")
     {
         RefusesBackend = true,
     };

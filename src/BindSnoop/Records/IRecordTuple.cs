@@ -1,6 +1,6 @@
 namespace BindSnoop.Records;
 
-/// <summary>What a row of <see cref="RecordTuples{T}"/> has in it.</summary>
+/// <summary>The content of a row of <see cref="RecordTuples{T}"/>.</summary>
 internal interface IRecordTuple
 {
     /// <summary>The table.</summary>

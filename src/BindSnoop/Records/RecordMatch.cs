@@ -3,7 +3,7 @@ using BindSnoop.Host;
 
 namespace BindSnoop.Records;
 
-/// <summary>Whether rows are what a question asks for, but for their ports and times; with what they refer to.</summary>
+/// <summary>Whether rows match a question, except for ports and times; with the rows that they refer to.</summary>
 internal sealed class RecordMatch(RecordDatabase database, RecordQuestion question)
 {
     private const int MostKnown = 65536;
@@ -13,10 +13,10 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
 
     private readonly bool _hasContainers = database.Number("PRAGMA user_version") >= RecordSchema.FirstWithContainers;
 
-    /// <summary>Rows that may be of a container asked for, whose name is not known.</summary>
+    /// <summary>Rows that may belong to a requested container, whose name is unknown.</summary>
     public long Unnamed { get; private set; }
 
-    /// <summary>Whether it is of a process and an address asked for.</summary>
+    /// <summary>Whether its process and address are requested.</summary>
     public bool IsWanted(in RecordRow row, out RecordWho who, out RecordWhat what)
     {
         (who, bool? isCaller) = WhoOf(row.Who);
@@ -28,7 +28,7 @@ internal sealed class RecordMatch(RecordDatabase database, RecordQuestion questi
         return mayBe && isCaller == true;
     }
 
-    /// <summary>Whether a failure has a cause asked for.</summary>
+    /// <summary>Whether a failure has a requested cause.</summary>
     public bool IsWanted(in RecordRow failure, out RecordFinding finding)
     {
         finding = failure.Second is { } id ? RecordFinding.Read(database, id) : default;

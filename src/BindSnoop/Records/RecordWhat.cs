@@ -1,6 +1,6 @@
 namespace BindSnoop.Records;
 
-/// <summary>What a call was about, but for the port: a row of <c>what</c>.</summary>
+/// <summary>What a call was about, except for the port: a row of <c>what</c>.</summary>
 internal readonly record struct RecordWhat(
     ushort Protocol, ushort Type, ushort Family, string? Address, string? Requested, bool IsChosen, RecordOrigin Origin, byte Options, bool IPv6Only,
     uint InterfaceIndex, string InterfaceName) : IRecordTuple

@@ -49,7 +49,7 @@ internal readonly record struct RecordWho(
             : new("", uint.MaxValue, null, null, false, 0, null, "", null);
     }
 
-    /// <summary>What is known of the container of the row; where there is none, that is known.</summary>
+    /// <summary>What is known about the row's container; known also if there is none.</summary>
     private static ContainerFacts? ContainerOf(RecordStatement row) =>
         CgroupOwner.Of(row.Text(7)).ContainerId is { Length: 0 } ? ContainerFacts.None
         : new(row.TextOrNull(10), row.TextOrNull(8), row.TextOrNull(9), row.TextOrNull(11), row.TextOrNull(12));

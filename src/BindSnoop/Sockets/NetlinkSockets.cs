@@ -33,17 +33,17 @@ internal static class NetlinkSockets
         int refused = files.Namespaces.Count(n => n.Key != own && !ReadIn(n.Key, n.Value, found, unseen));
         if (refused > 0 || !Capabilities.Has(Capabilities.CapSysAdmin))
         {
-            unseen.Add("Only network namespaces that this process may enter are listed: others take CAP_SYS_ADMIN and CAP_SYS_PTRACE.");
+            unseen.Add("Only network namespaces that this process may enter are listed: others require CAP_SYS_ADMIN and CAP_SYS_PTRACE.");
         }
 
         if (files.Refused > 0)
         {
-            unseen.Add($"The descriptors of {files.Refused} processes could not be read, which takes CAP_SYS_PTRACE: their sockets are shown as held by Unknown.");
+            unseen.Add($"The descriptors of {files.Refused} processes could not be read, which requires CAP_SYS_PTRACE: their sockets are shown as held by Unknown.");
         }
 
         if (Environment.OSVersion.Version < ListsBound)
         {
-            unseen.Add("TCP sockets that are bound and do not listen are not listed: before Linux 6.8 that takes CAP_BPF and CAP_PERFMON.");
+            unseen.Add("TCP sockets that are bound and do not listen are not listed: before Linux 6.8, that requires CAP_BPF and CAP_PERFMON.");
         }
 
         return Join(found, files);
@@ -100,7 +100,7 @@ internal static class NetlinkSockets
         : sample.State is TcpStates.Established or TcpStates.SynReceived or TcpStates.CloseWait ? nameof(HeldBy.AcceptQueue)
         : nameof(HeldBy.Orphan);
 
-    /// <summary>False where the namespace may not be entered.</summary>
+    /// <summary>False if the namespace may not be entered.</summary>
     private static bool ReadIn(uint networkNamespace, string path, List<SockDiagSocket> sockets, List<string> unseen)
     {
         bool entered = false;

@@ -73,7 +73,7 @@ internal static unsafe class SockDiag
                     continue;
                 }
 
-                // What came of a list before it broke off is in the file, too.
+                // What a list had delivered before it broke off is in the file, too.
                 sockets.RemoveRange(before, sockets.Count - before);
                 if (file.Length > 0)
                 {
@@ -91,8 +91,8 @@ internal static unsafe class SockDiag
     /// <summary>What cannot be seen of a protocol that netlink does not list; null if nothing, or if the kernel has no such sockets.</summary>
     private static string? WithoutNetlink(ushort protocol) => protocol switch
     {
-        Tcp => "Netlink does not list TCP sockets here (the kernel's module is tcp_diag): those that are bound and do not listen are missing, and interfaces and limits of backlogs are not known.",
-        17 => "Netlink does not list UDP sockets here (the kernel's module is udp_diag): the interfaces that they are bound to are not known.",
+        Tcp => "Netlink does not list TCP sockets here (the kernel's module is tcp_diag): those that are bound but do not listen are missing, and interfaces and backlog limits are unknown.",
+        17 => "Netlink does not list UDP sockets here (the kernel's module is udp_diag): the interfaces that they are bound to are unknown.",
         Protocols.Mptcp when KernelHas("MPTCP") => "Netlink does not list MPTCP sockets here (the kernel's module is mptcp_diag): they are shown as TCP.",
         Sctp when KernelHas("SCTP") => "Netlink does not list SCTP sockets here (the kernel's module is sctp_diag): they are missing.",
         _ => null,
@@ -101,7 +101,7 @@ internal static unsafe class SockDiag
     private static bool KernelHas(string protocol) =>
         SystemFile.ReadText("/proc/thread-self/net/protocols").Split('\n').Any(line => line.StartsWith($"{protocol} ", StringComparison.Ordinal));
 
-    /// <summary>False where the kernel cannot list this protocol.</summary>
+    /// <summary>False if the kernel cannot list this protocol.</summary>
     private static bool Dump(FileDescriptor netlink, int family, ushort protocol, int type, uint networkNamespace, List<SockDiagSocket> sockets)
     {
         Span<byte> request = stackalloc byte[HeaderSize + RequestSize + 8];
