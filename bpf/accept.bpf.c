@@ -42,7 +42,8 @@ static __always_inline void fill_endpoints(bool typed, struct sock *sk, bool con
 
 /* A call that has returned, as its hook found it. */
 struct outcome {
-	struct sock *sk; /* the new connection, or the listening socket if there is none */
+	struct sock *sk;       /* the new connection, or the listening socket if there is none */
+	struct socket *socket; /* that it is about to get; null if it has its own */
 	__u16 protocol;
 	int ret;
 };
@@ -80,9 +81,9 @@ static __always_inline void fill(bool typed, struct accept_sample *sample, struc
 {
 	struct sock *sk = call->sk;
 	struct net *net = LOAD(typed, sk, __sk_common.skc_net.net);
+	__u64 inode = call->socket ? inode_of_socket(call->socket) : inode_of(typed, sk);
 
-	fill_origin(&sample->origin, task, inode_of(typed, sk), cgroup_of_socket(typed, sk), LOAD(typed, net, ns.inum),
-		    call->ret);
+	fill_origin(&sample->origin, task, inode, cgroup_of_socket(typed, sk), LOAD(typed, net, ns.inum), call->ret);
 	__builtin_memcpy(sample->local_address, local->address, sizeof(sample->local_address));
 	__builtin_memcpy(sample->remote_address, remote->address, sizeof(sample->remote_address));
 	sample->interface_index = LOAD(typed, sk, __sk_common.skc_bound_dev_if);
@@ -232,9 +233,9 @@ static __always_inline bool is_tcp(__u16 family, __u16 protocol)
  * there waits. A hook on the return of a function that waits misses calls that were already waiting when it was
  * attached; and a kretprobe has room for few waiting calls, on an old kernel for as many as there are processors.
  */
-static __always_inline int accepted(bool typed, struct sock *sk)
+static __always_inline int accepted(bool typed, struct sock *sk, struct socket *socket)
 {
-	struct outcome call = { .sk = sk, .protocol = LOAD(typed, sk, sk_protocol) };
+	struct outcome call = { .sk = sk, .socket = socket, .protocol = LOAD(typed, sk, sk_protocol) };
 
 	return is_tcp(LOAD(typed, sk, __sk_common.skc_family), call.protocol) ? report(typed, &call) : 0;
 }
@@ -330,7 +331,17 @@ static __always_inline int system_call_failed(const struct call *call, int error
 SEC("fentry/security_sock_graft")
 int BPF_PROG(fentry_security_sock_graft, struct sock *sk)
 {
-	return accepted(true, sk);
+	return accepted(true, sk, NULL);
+}
+
+/*
+ * What calls it, hooked only where a kernel has no security modules for networking, and so no such function. Of its own
+ * since 6.5: 711bdd5141d8 ("inet: factor out __inet_accept() helper").
+ */
+SEC("fentry/__inet_accept")
+int BPF_PROG(fentry___inet_accept, struct socket *listener, struct socket *socket, struct sock *sk)
+{
+	return accepted(true, sk, socket);
 }
 
 /*
@@ -402,14 +413,25 @@ int BPF_KPROBE(kprobe_inet_csk_accept, struct sock *sk, void *second, void *thir
 	return enter(INET_CSK_ACCEPT, (__u64)sk, (__u64)place_of_error(second, third), would_block, 0);
 }
 
-SEC("kprobe/security_sock_graft")
-int BPF_KPROBE(kprobe_security_sock_graft, struct sock *sk)
+static __always_inline int accepted_by_kprobe(struct sock *sk, struct socket *socket)
 {
 	struct call call;
 
 	if (config.include_error)
 		leave(INET_CSK_ACCEPT, &call);
-	return accepted(false, CAST(struct sock, sk));
+	return accepted(false, CAST(struct sock, sk), socket);
+}
+
+SEC("kprobe/security_sock_graft")
+int BPF_KPROBE(kprobe_security_sock_graft, struct sock *sk)
+{
+	return accepted_by_kprobe(sk, NULL);
+}
+
+SEC("kprobe/__inet_accept")
+int BPF_KPROBE(kprobe___inet_accept, struct socket *listener, struct socket *socket, struct sock *sk)
+{
+	return accepted_by_kprobe(sk, socket);
 }
 
 SEC("kretprobe/inet_csk_accept")
@@ -503,7 +525,7 @@ static __always_inline int tracepoint_left(struct sys_exit *ctx)
 		return missed();
 	if (descriptors_shared(task) && !is_new(&connection))
 		return missed();
-	return accepted(false, sk);
+	return accepted(false, sk, NULL);
 }
 
 SEC("tracepoint/syscalls/sys_enter_accept")

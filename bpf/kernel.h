@@ -513,11 +513,14 @@ static __always_inline struct kind kind_of(bool typed, struct sock *sk)
 }
 
 /* The number by which /proc and others identify a socket; 0 for one that has no file. */
+static __always_inline __u64 inode_of_socket(struct socket *socket)
+{
+	return socket ? LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino) : 0;
+}
+
 static __always_inline __u64 inode_of(bool typed, struct sock *sk)
 {
-	struct socket *socket = LOAD(typed, sk, sk_socket);
-
-	return socket ? LOAD(false, CAST(struct socket_alloc, socket), vfs_inode.i_ino) : 0;
+	return inode_of_socket(LOAD(typed, sk, sk_socket));
 }
 
 /*

@@ -1,3 +1,4 @@
+using BindSnoop.Loading;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -21,6 +22,8 @@ public sealed class AcceptCrowdTests
         from waitFirst in s_both
         select new TheoryDataRow<Backend, bool, bool>(row.Data.Item1, row.Data.Item2, waitFirst).WithTrait("Backend", row.Data.Item1.ToString());
 
+    public static IEnumerable<TheoryDataRow<Backend, bool, bool>> WaysOfFunctions() => Ways().Where(w => w.Data.Item1 != Backend.Tracepoint);
+
     public static IEnumerable<TheoryDataRow<Backend, bool>> WithOrWithoutErrors() => BackendRows.With(s_both);
 
     public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.All();
@@ -28,13 +31,24 @@ public sealed class AcceptCrowdTests
     /// <summary>Also those that waited before the trace began, as idle servers do.</summary>
     [Theory]
     [MemberData(nameof(Ways))]
-    public void EveryConnectionIsSeen(Backend backend, bool includeError, bool waitFirst)
+    public void EveryConnectionIsSeen(Backend backend, bool includeError, bool waitFirst) => SeeEveryConnection(backend, includeError, waitFirst);
+
+    /// <summary>The same where accepts are seen by another function (see <see cref="AcceptMatrixTests"/>).</summary>
+    [Theory]
+    [MemberData(nameof(WaysOfFunctions))]
+    public void EveryConnectionIsSeenWithoutSecurityModules(Backend backend, bool includeError, bool waitFirst)
+    {
+        Assert.SkipUnless(TracerDefinition.KernelTypes.HasFunction("__inet_accept"), "before 6.5 there is no other function to hook");
+        SeeEveryConnection(backend, includeError, waitFirst, "security_sock_graft");
+    }
+
+    private static void SeeEveryConnection(Backend backend, bool includeError, bool waitFirst, params string[] missing)
     {
         Requires.Tracing(backend);
         Crowd? crowd = waitFirst ? new(Threads) : null;
         try
         {
-            using AcceptCollector collector = Trace(backend, includeError);
+            using AcceptCollector collector = Trace(backend, includeError, missing);
             crowd ??= new(Threads);
             crowd.ConnectToAll();
             crowd.ConnectToAll();
@@ -120,8 +134,8 @@ public sealed class AcceptCrowdTests
         _ => false,
     };
 
-    private static AcceptCollector Trace(Backend backend, bool includeError) =>
-        new(new TraceOptions { Backend = backend, Filter = new() { IncludeError = includeError } });
+    private static AcceptCollector Trace(Backend backend, bool includeError, params string[] missing) =>
+        new(new TraceOptions { Backend = backend, Filter = new() { IncludeError = includeError } }, missing);
 
     private static AcceptEvent[] Of(IReadOnlyList<AcceptEvent> events, params int[] processes) =>
         [.. events.Where(e => processes.Contains(e.ProcessId))];

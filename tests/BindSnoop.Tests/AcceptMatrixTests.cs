@@ -1,3 +1,4 @@
+using BindSnoop.Loading;
 using Xunit;
 
 namespace BindSnoop.Tests;
@@ -5,15 +6,24 @@ namespace BindSnoop.Tests;
 /// <summary>Every case of <c>bindtruth accept</c> under every back end, every field of every event.</summary>
 public sealed class AcceptMatrixTests
 {
+    private static readonly Backend[] s_functionBackends = [Backend.Fentry, Backend.Kprobe];
+
     private static readonly AcceptMatrix s_matrix = new(new TraceFilter { IncludeError = true });
     private static readonly AcceptMatrix s_successes = new(new TraceFilter());
     private static readonly AcceptMatrix s_wouldBlock = new(new TraceFilter { IncludeError = true, IncludeWouldBlock = true });
+
+    private static readonly AcceptMatrix s_unsecured = new(new TraceFilter { IncludeError = true }, "security_sock_graft");
+    private static readonly AcceptMatrix s_unsecuredSuccesses = new(new TraceFilter(), "security_sock_graft");
 
     public static IEnumerable<TheoryDataRow<Backend, string>> Rows() => BackendRows.With(Truth.AcceptCases);
 
     public static IEnumerable<TheoryDataRow<Backend, string>> WouldBlockRows() => Rows().Where(r => !AcceptMatrix.IsTriedFirst(r.Data.Item2));
 
     public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.All();
+
+    public static IEnumerable<TheoryDataRow<Backend, string>> FunctionRows() => Rows().Where(r => s_functionBackends.Contains(r.Data.Item1));
+
+    public static IEnumerable<TheoryDataRow<Backend>> FunctionBackends() => Backends().Where(r => s_functionBackends.Contains(r.Data));
 
     [Theory]
     [MemberData(nameof(Rows))]
@@ -41,7 +51,49 @@ public sealed class AcceptMatrixTests
         s_wouldBlock.NothingIsLost(backend);
     }
 
-    private sealed class AcceptMatrix(TraceFilter filter) : Matrix<AcceptLine, AcceptEvent>(filter, Truth.AcceptCases)
+    /// <summary>Where the kernel has no security modules for networking (CONFIG_SECURITY_NETWORK=n), another function is hooked.</summary>
+    [Theory]
+    [MemberData(nameof(FunctionRows))]
+    public void WithoutSecurityModules(Backend backend, string name)
+    {
+        RequireSubstitute();
+        s_unsecured.Case(backend, name);
+        s_unsecuredSuccesses.Case(backend, name);
+    }
+
+    [Theory]
+    [MemberData(nameof(FunctionBackends))]
+    public void NothingIsLostWithoutSecurityModules(Backend backend)
+    {
+        RequireSubstitute();
+        s_unsecured.NothingElseIsSeen(backend);
+        s_unsecured.NothingIsLost(backend);
+        s_unsecuredSuccesses.NothingIsLost(backend);
+    }
+
+    /// <summary>Where that is missing, too, accepts are not seen by functions.</summary>
+    [Fact]
+    public void WithoutAnyOfTheFunctions()
+    {
+        Requires.Tracing(Backend.Tracepoint);
+        string[] missing = ["security_sock_graft", "__inet_accept"];
+        using (AcceptCollector collector = new(new TraceOptions(), missing))
+        {
+            Assert.Equal(Backend.Tracepoint, collector.Tracer.Backend);
+        }
+
+        foreach (Backend backend in s_functionBackends.Where(Requires.Works))
+        {
+            TraceException refusal = Assert.Throws<TraceException>(() => new AcceptCollector(new TraceOptions { Backend = backend }, missing));
+            Assert.Equal("FunctionNotFound", refusal.ErrorId);
+            Assert.Contains("security_sock_graft", refusal.Message, StringComparison.Ordinal);
+        }
+    }
+
+    private static void RequireSubstitute() =>
+        Assert.SkipUnless(TracerDefinition.KernelTypes.HasFunction("__inet_accept"), "before 6.5 there is no other function to hook");
+
+    private sealed class AcceptMatrix(TraceFilter filter, params string[] missing) : Matrix<AcceptLine, AcceptEvent>(filter, Truth.AcceptCases)
     {
         /// <summary>
         /// io_uring tries an accept before it waits for a connection, which the truth, knowing only the final
@@ -49,7 +101,7 @@ public sealed class AcceptMatrixTests
         /// </summary>
         public static bool IsTriedFirst(string name) => name is "accept-uring-waiting" or "accept-uring-multishot";
 
-        protected override Collector<AcceptEvent> Trace(TraceOptions options) => new AcceptCollector(options);
+        protected override Collector<AcceptEvent> Trace(TraceOptions options) => new AcceptCollector(options, missing);
 
         protected override IReadOnlyList<AcceptLine> MakeCalls() => Truth.Accept();
 

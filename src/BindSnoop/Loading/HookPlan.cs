@@ -98,6 +98,10 @@ internal sealed record HookPlan(IReadOnlySet<string> Programs, CgroupHooks Cgrou
             {
                 programs.UnionWith(ProgramsOf(function.Name, backend));
             }
+            else if (function.Substitute is { } substitute && types.HasFunction(substitute))
+            {
+                programs.UnionWith(ProgramsOf(substitute, backend));
+            }
             else if (function.Required is { } required)
             {
                 throw Missing(function, $"Use the Tracepoint back end, or a kernel with {required}.");

@@ -6,4 +6,6 @@ namespace BindSnoop.Loading;
 /// <param name="ErrorsOnly">Hooked only if failures are wanted.</param>
 /// <param name="Module">The kernel module that has it where the kernel itself does not.</param>
 /// <param name="Optional">Whether the back end is of use without it, even if the module is there.</param>
-internal sealed record HookedFunction(string Name, string? Required = null, bool ErrorsOnly = false, string? Module = null, bool Optional = false);
+/// <param name="Substitute">The function that is hooked instead where the kernel has only that one.</param>
+internal sealed record HookedFunction(
+    string Name, string? Required = null, bool ErrorsOnly = false, string? Module = null, bool Optional = false, string? Substitute = null);

@@ -13,7 +13,7 @@ internal sealed class LoadedTracer : IDisposable
 
     private LoadedTracer(TracerDefinition definition, Backend backend, TraceConfiguration configuration)
     {
-        KernelTypes types = TracerDefinition.KernelTypes;
+        KernelTypes types = definition.Types ?? TracerDefinition.KernelTypes;
         string refused = $"The kernel refused the BPF programs of the {backend} back end";
         Definition = definition;
         Backend = backend;
@@ -81,7 +81,7 @@ internal sealed class LoadedTracer : IDisposable
         return BackendSelection.Open(
             backend,
             definition.Cgroup,
-            () => HookCheck.Works(definition, Backend.Fentry, TracerDefinition.KernelTypes),
+            () => HookCheck.Works(definition, Backend.Fentry, definition.Types ?? TracerDefinition.KernelTypes),
             candidate =>
             {
                 LoadedTracer tracer = new(definition, candidate, configuration);

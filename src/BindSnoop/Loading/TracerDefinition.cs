@@ -34,6 +34,9 @@ internal sealed record TracerDefinition(
     /// <summary>Where another object comes from than the embedded one, by whether its programs can give an address a type.</summary>
     public Func<bool, byte[]>? Image { get; init; }
 
+    /// <summary>What the kernel is said to have, if it is not to be asked: for tests of what other kernels have.</summary>
+    public KernelTypes? Types { get; init; }
+
     public static TracerDefinition Bind { get; } = new(
         "bind",
         Unsafe.SizeOf<BindSample>(),
@@ -56,7 +59,7 @@ internal sealed record TracerDefinition(
         "accept",
         Unsafe.SizeOf<AcceptSample>(),
         [
-            new("security_sock_graft", Required: "CONFIG_SECURITY_NETWORK=y"),
+            new("security_sock_graft", Required: "CONFIG_SECURITY_NETWORK=y, or Linux 6.5 or later", Substitute: "__inet_accept"),
             new("inet_csk_accept", ErrorsOnly: true),
             new("__sys_accept4", ErrorsOnly: true),
             new("put_unused_fd", ErrorsOnly: true),
@@ -110,11 +113,15 @@ internal sealed record TracerDefinition(
 
     // A failure to read is not kept: /sys may be mounted later.
     private static readonly Lazy<KernelTypes> s_kernelTypes =
-        new(() => KernelTypes.Load(All.SelectMany(d => d.Functions.Select(f => f.Name).Concat(d.Cgroup?.OwnFunctions ?? []))), LazyThreadSafetyMode.PublicationOnly);
+        new(() => KernelTypes.Load(AllFunctions), LazyThreadSafetyMode.PublicationOnly);
 
     /// <summary>What the running kernel has of all that any tracer hooks; read once in the life of the process.</summary>
     /// <exception cref="TraceException"><c>BtfNotFound</c>.</exception>
     public static KernelTypes KernelTypes => s_kernelTypes.Value;
+
+    /// <summary>The names of all functions that any tracer may hook.</summary>
+    public static IEnumerable<string> AllFunctions =>
+        All.SelectMany(d => d.Functions.SelectMany(f => new[] { f.Name, f.Substitute }).OfType<string>().Concat(d.Cgroup?.OwnFunctions ?? []));
 
     /// <summary>The object for this machine's architecture.</summary>
     /// <param name="cast">That for kernels whose programs can give an address a type: see CAN_CAST in bpf/kernel.h.</param>

@@ -4,8 +4,20 @@ using BindSnoop.Loading;
 namespace BindSnoop;
 
 /// <summary>Traces TCP connections as processes accept them.</summary>
-public sealed class AcceptTracer(TraceOptions options) : Tracer<AcceptEvent>(TracerDefinition.Accept, options)
+public sealed class AcceptTracer : Tracer<AcceptEvent>
 {
+    /// <summary>Attaches.</summary>
+    /// <exception cref="TraceException">An option is wrong, or no back end works.</exception>
+    public AcceptTracer(TraceOptions options)
+        : this(TracerDefinition.Accept, options)
+    {
+    }
+
+    internal AcceptTracer(TracerDefinition definition, TraceOptions options)
+        : base(definition, options)
+    {
+    }
+
     private protected override EventContext LookUp(ReadOnlySpan<byte> sample, EventEnricher enricher)
     {
         ref readonly AcceptSample accept = ref SampleBytes.As<AcceptSample>(sample);

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
+using BindSnoop.Host;
 using BindSnoop.Loading;
 
 namespace BindSnoop.Tests;
@@ -40,6 +41,23 @@ internal sealed unsafe class BpfTypes : IDisposable
     /// <summary>The type information as it lies in the object.</summary>
     public static byte[] Raw(string objectName, string architecture) =>
         Section(TracerDefinition.LoadObject(objectName, architecture), ".BTF").ToArray();
+
+    /// <summary>What the engine knows of a kernel that is as the running one, but lacks these functions.</summary>
+    public static KernelTypes OfKernelWithout(params string[] functions)
+    {
+        byte[] types = KernelTypes.Read().ToArray();
+        foreach (string function in functions)
+        {
+            // Names lie behind one another, each with a zero around it.
+            byte[] name = Encoding.ASCII.GetBytes($"\0{function}\0");
+            for (int at = 0, found; (found = types.AsSpan(at).IndexOf(name)) >= 0; at += found + 1)
+            {
+                types[at + found + 1] = (byte)'?';
+            }
+        }
+
+        return new(types, TracerDefinition.AllFunctions);
+    }
 
     private nint Pointer => _handle.DangerousGetHandle();
 

@@ -1,12 +1,15 @@
 using System.Runtime.ExceptionServices;
+using BindSnoop.Loading;
 
 namespace BindSnoop.Tests;
 
 /// <summary>A trace of binds with a thread that reads it into a list.</summary>
 internal sealed class Collector(TraceOptions options) : Collector<BindEvent>(new BindTracer(options));
 
-/// <summary>A trace of accepts with a thread that reads it into a list.</summary>
-internal sealed class AcceptCollector(TraceOptions options) : Collector<AcceptEvent>(new AcceptTracer(options));
+/// <summary>A trace of accepts with a thread that reads it into a list; perhaps as on a kernel that lacks some functions.</summary>
+internal sealed class AcceptCollector(TraceOptions options, params string[] missing)
+    : Collector<AcceptEvent>(new AcceptTracer(
+        missing.Length == 0 ? TracerDefinition.Accept : TracerDefinition.Accept with { Types = BpfTypes.OfKernelWithout(missing) }, options));
 
 /// <summary>A trace of listens with a thread that reads it into a list.</summary>
 internal sealed class ListenCollector(TraceOptions options) : Collector<ListenEvent>(new ListenTracer(options));
