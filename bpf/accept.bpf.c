@@ -176,7 +176,8 @@ static __always_inline int report(bool typed, const struct outcome *call)
 	return emit(typed, call, &local, &remote);
 }
 
-enum function { SYS_ACCEPT, INET_CSK_ACCEPT = MAY_WAIT, SYSTEM_CALL };
+/* SYS_ACCEPT ends before the wait for a connection, where kprobes see it; SYS_ACCEPT_TO_END, with trampolines, behind it. */
+enum function { SYS_ACCEPT, INET_CSK_ACCEPT = MAY_WAIT, SYSTEM_CALL, SYS_ACCEPT_TO_END };
 
 /* Deleted when calls end, because the entry of a waiting thread must not be evicted for others. */
 struct {
@@ -351,7 +352,7 @@ int BPF_PROG(fentry___inet_accept, struct socket *listener, struct socket *socke
 SEC("fentry/__sys_accept4")
 int BPF_PROG(fentry___sys_accept4, int fd)
 {
-	return system_call_entered(SYS_ACCEPT, current_task(), fd);
+	return system_call_entered(SYS_ACCEPT_TO_END, current_task(), fd);
 }
 
 SEC("fexit/inet_csk_accept")
@@ -361,7 +362,7 @@ int fexit_inet_csk_accept(unsigned long long *ctx)
 	void *third = NULL;
 
 	/* A call that gets here no longer fails early. */
-	leave(SYS_ACCEPT, &call);
+	leave(SYS_ACCEPT_TO_END, &call);
 
 	/* The return value follows the arguments, of which there are two since 6.10, four before. */
 	if (bpf_core_type_exists(struct proto_accept_arg)) {
@@ -384,7 +385,7 @@ int BPF_PROG(fexit___sys_accept4, int fd, void *address, void *length, int flags
 {
 	struct call call;
 
-	return leave(SYS_ACCEPT, &call) && ret < 0 ? system_call_failed(&call, ret) : 0;
+	return leave(SYS_ACCEPT_TO_END, &call) && ret < 0 ? system_call_failed(&call, ret) : 0;
 }
 
 /*
