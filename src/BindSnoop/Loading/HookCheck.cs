@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using BindSnoop.Host;
 using BindSnoop.Interop;
 
@@ -11,6 +12,9 @@ internal static unsafe class HookCheck
     private const uint FunctionExit = 25;
     private const ulong ReturnValueZero = 0xb7;
     private const ulong Exit = 0x95;
+
+    private const nint BpfNumberOfArm64 = 280;
+    private const nint RawTracepointOpen = 17;
 
     /// <summary>Which of the back ends that hook functions works here; null if none does.</summary>
     /// <param name="preempts">Whether to think of <see cref="Backend.Kprobe"/> first.</param>
@@ -100,6 +104,22 @@ internal static unsafe class HookCheck
         };
         int program = LibBpf.bpf_prog_load(Tracing, "trampoline", "GPL", instructions, 2, options);
         BpfError.Check("BpfLoadFailed", refused, program, refusesBackend: true);
-        new FileDescriptor(program).Dispose();
+        using FileDescriptor loaded = new(program);
+        if (RuntimeInformation.ProcessArchitecture == Architecture.Arm64)
+        {
+            CheckAttaching(loaded, function.Name);
+        }
+    }
+
+    // There, kernels before 6.4 load it, and then cannot attach it.
+    private static void CheckAttaching(FileDescriptor program, string function)
+    {
+        // union bpf_attr for this command: a name, which is for others, and the program.
+        ulong* attributes = stackalloc ulong[] { 0, (ulong)program.Value };
+        using FileDescriptor link = new((int)Libc.syscall5(BpfNumberOfArm64, RawTracepointOpen, (nint)attributes, 2 * sizeof(ulong), 0, 0));
+        if (link.IsInvalid)
+        {
+            throw BpfError.From("BpfAttachFailed", $"Attaching to {function} failed", -Marshal.GetLastPInvokeError(), refusesBackend: true);
+        }
     }
 }
