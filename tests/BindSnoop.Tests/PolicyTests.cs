@@ -398,7 +398,7 @@ public sealed class PolicyTests
     [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Gid": "root"}]}""", "rule 'a', Gid: 'root'", "4294967294")]
     [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Unit": ""}]}""", "rule 'a', Unit: ''", "events show")]
     [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Comm": "sixteen-letters!"}]}""", "rule 'a', Comm: 'sixteen-letters!'", "15 bytes")]
-    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": 1}, {"Name": "A", "Action": "Deny", "Port": 2}]}""", "rule 2, Name: 'A' is also the name of rule 1", "of its own")]
+    [InlineData("""{"Rules": [{"Name": "a", "Action": "Deny", "Port": 1}, {"Name": "A", "Action": "Deny", "Port": 2}]}""", "rule 2, Name: 'A' is also the name of rule 1", "unique")]
     [InlineData("""{"Rules": [{"Name": "\ud800", "Action": "Deny", "Port": 1}]}""", "Unicode", "UTF-8")]
     public void Refused(string policy, string what, string advice)
     {

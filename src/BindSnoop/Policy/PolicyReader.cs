@@ -132,7 +132,7 @@ internal sealed class PolicyReader(string source)
         string allowed = string.Join(", ", known);
         if (element.ValueKind != JsonValueKind.Object)
         {
-            throw Wrong(where, $"{what} must be an object.", $"Give an object (in PSD1 a hashtable) with the keys {allowed}.");
+            throw Wrong(where, $"{what} must be a set of keys and values.", $"Give an object (in PSD1 a hashtable) with the keys {allowed}.");
         }
 
         Dictionary<string, JsonElement> members = [];
