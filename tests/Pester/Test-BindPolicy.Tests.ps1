@@ -14,7 +14,7 @@ BeforeDiscovery {
         @{ What = 'a redirection'; Text = '@{ Rules = @(1 > here) }'; Says = 'is not a constant' }
         @{ What = 'an unknown key'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Prot = 'TCP' } }"; Says = "rule 'web': there is no key 'Prot'"; Advice = 'Protocol' }
         @{ What = 'a key twice'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = 1; port = 2 } }"; Says = "rule 'web': the key 'Port' occurs twice"; Advice = 'list' }
-        @{ What = 'a name twice'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = 1 }, @{ Name = 'web'; Action = 'Deny'; Port = 2 } }"; Says = "rule 2, Name: 'web' is also"; Advice = 'of its own' }
+        @{ What = 'a name twice'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = 1 }, @{ Name = 'web'; Action = 'Deny'; Port = 2 } }"; Says = "rule 2, Name: 'web' is also"; Advice = 'unique name' }
         @{ What = 'a wrong port'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = '80,443' } }"; Says = "rule 'web', Port: '80,443' is not a port"; Advice = '8000-8999' }
         @{ What = 'a wrong default'; Text = "@{ Default = 'Maybe'; Rules = @() }"; Says = "Default: 'Maybe' is not an action"; Advice = 'Allow or Deny' }
         @{ What = 'true for a port'; Text = "@{ Rules = @{ Name = 'web'; Action = 'Deny'; Port = `$true } }"; Says = "rule 'web', Port: a value is true or false" }
