@@ -13,6 +13,13 @@ enum cgroup_hooks {
 	CGROUP_AND_ALL, /* others for all calls, which leave out what cgroup programs have reported */
 };
 
+/* Whom calls are counted for; bits. */
+enum count_by {
+	BY_CGROUP = 1,
+	BY_COMM = 2,
+	BY_UID = 4,
+};
+
 /* Set by user space before loading, so that the verifier removes code for features that are off. */
 struct config {
 	__u64 protocols[8]; /* bit n: protocol n */
@@ -45,7 +52,8 @@ struct config {
 	__u8 transparent_bit;
 	__u8 bind_address_no_port_bit;
 	__u8 cgroup_hooks; /* enum cgroup_hooks */
-	__u8 reserved[6];
+	__u8 count_by;	   /* enum count_by; 0: calls are counted whoever makes them */
+	__u8 reserved[5];
 };
 
 const volatile struct config config SEC(".rodata.config") = {};

@@ -16,35 +16,106 @@ struct bind_count_key {
 	__u16 named_family; /* of the address: of failed calls what was asked for, perhaps NO_ADDRESS */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, struct bind_count_key);
-	__type(value, __u64);
-} counts SEC(".maps");
+/* The same of each caller, as far as config.count_by distinguishes callers. */
+struct owned_count_key {
+	struct bind_count_key call;
+	__u64 cgroup_id;
+	char comm[TASK_COMM_LEN];
+	__u32 uid;
+	__u32 padding;
+};
 
-static __always_inline int count_one_more(const struct bind_count_key *key)
+#define COUNT_MAP(name, key_type)                \
+	struct {                                 \
+		__uint(type, BPF_MAP_TYPE_HASH); \
+		__uint(max_entries, 1);          \
+		__type(key, key_type);           \
+		__type(value, __u64);            \
+	} name SEC(".maps")
+
+COUNT_MAP(counts, struct bind_count_key);
+COUNT_MAP(owned_counts, struct owned_count_key);
+
+/* The cgroups that were sent to user space. One that had to make room for others is sent once more. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u8);
+} sent_cgroups SEC(".maps");
+
+/* Sends the id of a cgroup, to be looked up while it is there. If there is no room, user space finds it in the counts. */
+static __always_inline void send_cgroup(__u64 id)
+{
+	__u8 known = 1;
+	__u64 *sample;
+
+	if (bpf_map_update_elem(&sent_cgroups, &id, &known, BPF_NOEXIST))
+		return;
+	sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
+	if (!sample) {
+		bpf_map_delete_elem(&sent_cgroups, &id);
+		return;
+	}
+	*sample = id;
+	submit(sample);
+}
+
+static __always_inline int send_proof(const void *key, __u32 size)
+{
+	void *sample = bpf_ringbuf_reserve(&events, size, 0);
+
+	if (!sample)
+		return dropped();
+	__builtin_memcpy(sample, key, size);
+	submit(sample);
+	return 0;
+}
+
+enum counting { COUNTED, COUNTED_FIRST, FULL };
+
+static __always_inline enum counting add_one(void *map, const void *key)
 {
 	__u64 one = 1, *count;
 
-	if (is_proof()) {
-		struct bind_count_key *sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
-
-		if (!sample)
-			return dropped();
-		*sample = *key;
-		submit(sample);
-		return 0;
-	}
-	count = bpf_map_lookup_elem(&counts, key);
-	if (!count && bpf_map_update_elem(&counts, key, &one, BPF_NOEXIST)) {
+	count = bpf_map_lookup_elem(map, key);
+	if (!count) {
+		if (!bpf_map_update_elem(map, key, &one, BPF_NOEXIST))
+			return COUNTED_FIRST;
 		/* Full; or another CPU was first, and then the entry is there now. */
-		count = bpf_map_lookup_elem(&counts, key);
+		count = bpf_map_lookup_elem(map, key);
 		if (!count)
-			return dropped();
+			return FULL;
 	}
-	if (count)
-		__sync_fetch_and_add(count, 1);
+	__sync_fetch_and_add(count, 1);
+	return COUNTED;
+}
+
+static __always_inline int count_one_more(const struct bind_count_key *call)
+{
+	enum counting counting;
+
+	if (config.count_by) {
+		struct owned_count_key key = { .call = *call };
+
+		if (config.count_by & BY_CGROUP)
+			key.cgroup_id = bpf_get_current_cgroup_id();
+		if (config.count_by & BY_COMM)
+			bpf_get_current_comm(key.comm, sizeof(key.comm));
+		if (config.count_by & BY_UID)
+			key.uid = bpf_get_current_uid_gid();
+		if (is_proof())
+			return send_proof(&key, sizeof(key));
+		counting = add_one(&owned_counts, &key);
+		if (counting == COUNTED_FIRST && config.count_by & BY_CGROUP)
+			send_cgroup(key.cgroup_id);
+	} else {
+		if (is_proof())
+			return send_proof(call, sizeof(*call));
+		counting = add_one(&counts, call);
+	}
+	if (counting == FULL)
+		return dropped();
 	COUNT(counted);
 	return 0;
 }

@@ -77,6 +77,8 @@ public sealed class ArgumentTests
     [InlineData("listen --would-block", "Unrecognized command or argument '--would-block'.", "Try 'bindsnoop --help'.")]
     [InlineData("listen --requested-only", "Unrecognized command or argument '--requested-only'.", "Try 'bindsnoop --help'.")]
     [InlineData("listen -P x", "'x' is not a port or a range of ports.", "Give a port")]
+    [InlineData("--group-by unit", "--group-by has no effect without --count.", "Add --count.")]
+    [InlineData("--count --group-by Unit,pid", "'pid' is not something to group by.", "Give address, port, protocol, comm, user, unit, container or pod.")]
     [InlineData("listen --count --max-events 3", "--max-events cannot be combined with --count.", "Use --duration")]
     [InlineData("release -E", "Unrecognized command or argument '-E'.", "Try 'bindsnoop --help'.")]
     [InlineData("release --count", "Unrecognized command or argument '--count'.", "Try 'bindsnoop --help'.")]

@@ -185,6 +185,34 @@ public sealed class ClassicWriterTests
         Assert.Equal(s_expected["count"], sink.Text);
     }
 
+    [Theory]
+    [InlineData(
+        false,
+        "     BINDS CONTAINER                        LPORT",
+        "      1234 shop/cart-1/app                  8080",
+        "         2 web                              80",
+        "         1 -                                443")]
+    [InlineData(
+        true,
+        "     BINDS    FAILED CONTAINER                        LPORT",
+        "      1234      1200 shop/cart-1/app                  8080",
+        "         2         0 web                              80",
+        "         1         0 -                                443")]
+    public void Groups_of_counts_have_the_columns_asked_for(bool errors, params string[] expected)
+    {
+        MemorySink sink = new();
+        OutputBuffer output = new(sink);
+        TraceOptions options = new() { GroupBy = [CountGroup.Container, CountGroup.Port], Filter = new() { IncludeError = errors } };
+        new CountGroupTextWriter(output, "BINDS", options).Write(
+        [
+            new BindCountGroup(options.GroupBy, new() { ContainerName = "app", PodName = "cart-1", PodNamespace = "shop", Port = 8080 }, 1234, 1200),
+            new BindCountGroup(options.GroupBy, new() { ContainerName = "web", PodName = "", Port = 80 }, 2, 0),
+            new BindCountGroup(options.GroupBy, new() { ContainerName = "", Port = 443 }, 1, 0),
+        ]);
+        output.Flush();
+        Assert.Equal([.. expected, ""], sink.Text.Split('\n'));
+    }
+
     private static ColumnUse Use(string flags) =>
         flags.Aggregate(flags.Contains('w') ? ColumnUse.Wide : ColumnUse.Narrow, (use, flag) => use | flag switch
         {

@@ -188,6 +188,38 @@ public sealed class TraceTests
     }
 
     [Fact]
+    public void Counts_are_summed()
+    {
+        string comm = File.ReadAllText("/proc/thread-self/comm").TrimEnd();
+        using Tool json = Tool.Trace("--count", "--group-by", "comm,user", "--json", "-p", s_self);
+        using Tool text = Tool.Trace("--count", "--group-by", "Port", "--group-by", "protocol", "-E", "-p", s_self);
+        using Tool listens = Tool.Trace("listen", "--count", "--group-by", "protocol", "-p", s_self);
+        using Native.Socket tcp = new("127.0.0.9");
+        Assert.Equal(0, tcp.Bind(0));
+        Assert.NotEqual(0, tcp.Bind(tcp.Port));
+        using Native.Socket udp = new("127.0.0.8", Native.Datagram);
+        Assert.Equal(0, udp.Bind(tcp.Port));
+        using System.Net.Sockets.TcpListener listener = new(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        foreach (Tool tool in new[] { json, text, listens })
+        {
+            tool.Signal(Native.SIGINT);
+            Assert.Equal(0, tool.WaitForEnd());
+        }
+
+        System.Text.Json.JsonElement one = Assert.Single(json.Json);
+        Assert.Equal(
+            (3, 0, $"{comm}, root", "root", System.Text.Json.JsonValueKind.Null),
+            (one.GetProperty("Count").GetInt32(), one.GetProperty("Failed").GetInt32(), one.GetProperty("Name").GetString(), one.GetProperty("UserName").GetString(), one.GetProperty("Port").ValueKind));
+        int port = ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+        Assert.Equal("     BINDS    FAILED LPORT PROT", text.Lines[0]);
+        Assert.Equal($"         2         1 {tcp.Port,-5} TCP", text.Lines[1]);
+        Assert.Equal(
+            new[] { $"         1         0 {tcp.Port,-5} UDP", $"         1         0 {port,-5} TCP" }.Order(StringComparer.Ordinal), text.Lines.Skip(2).Order(StringComparer.Ordinal));
+        Assert.Equal(["   LISTENS PROT", "         1 TCP"], listens.Lines);
+    }
+
+    [Fact]
     public void Accepts_are_lines()
     {
         using System.Net.Sockets.TcpListener listener = new(System.Net.IPAddress.Loopback, 0);

@@ -74,6 +74,20 @@ public sealed class PodmanTests : IDisposable
         Assert.Empty(web.Tracer.ReadWarnings());
     }
 
+    /// <summary>The same, counted in the kernel: they are gone when the counts are read.</summary>
+    [Fact]
+    public void CountsOfContainersThatAreGone()
+    {
+        using BindCounter counter = new(new TraceOptions { GroupBy = [CountGroup.Container], Filter = new() { Port = [new PortRange(Port, Port)] } });
+        foreach (string name in new[] { "web", "other", "web" })
+        {
+            RunListener(name, "0.1", "--rm");
+        }
+
+        Assert.Equal([("web", "podman", 2L), ("other", "podman", 1L)], counter.ReadGroups().Select(g => (g.ContainerName, g.ContainerRuntime, g.Count)));
+        Assert.Empty(counter.ReadWarnings());
+    }
+
     [Fact]
     public void OneThatRuns()
     {

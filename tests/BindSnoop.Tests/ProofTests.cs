@@ -48,9 +48,13 @@ public sealed class ProofTests
             }
             else if (kind is "bind" or "listen")
             {
-                using CountSession counts = CountSession.Open(DefinitionOf(kind), options, s => Prover.Prove(s, options.Filter), out _);
-                IsProven(counts, 2);
-                Assert.DoesNotContain(counts.ReadCounts(), c => c.Key.Address[1] is 84 or 91);
+                foreach (CountGroup[] groups in new CountGroup[][] { [], [CountGroup.Container, CountGroup.Comm, CountGroup.User] })
+                {
+                    using CountSession counts = CountSession.Open(DefinitionOf(kind), options with { GroupBy = groups }, s => Prover.Prove(s, options.Filter), out _);
+                    IsProven(counts, 2);
+                    Assert.DoesNotContain(counts.ReadCounts(), c => c.Key.Call.Address[1] is 84 or 91);
+                    Assert.Equal(groups.Length > 0, counts.Proof.Compared.Any(f => f is { Field: "Comm", Seen.Length: > 0 }));
+                }
             }
         });
     }

@@ -22,6 +22,7 @@ public sealed class SampleLayoutTests
         ("bind", "endpoint", typeof(SampleEndpoint)),
         ("bind", "bind_sample", typeof(BindSample)),
         ("bind", "bind_count_key", typeof(BindCountKey)),
+        ("bind", "owned_count_key", typeof(OwnedCountKey)),
         ("bind", "config", typeof(TraceConfig)),
         ("bind", "counters", typeof(Counters)),
         ("bind", "proof", typeof(ProofState)),

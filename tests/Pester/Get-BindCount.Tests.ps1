@@ -183,6 +183,14 @@ Describe 'Get-BindCount' {
             $clock.Elapsed.TotalSeconds | Should -BeLessThan 20
         }
 
+        It 'Sums by port' {
+            $traced = Start-Traced { Get-BindCount -Duration 5 -Comm bindtruth -GroupBy Port }
+            $truth = Invoke-Truth five-ports
+            $result = $traced | Complete-Traced
+            @($result.Output | ForEach-Object { "$($_.Count) $($_.Port) $($_.Name)" } | Sort-Object) |
+                Should -Be @($truth | ForEach-Object { "1 $($_.port) $($_.port)" } | Sort-Object)
+        }
+
         It 'Ends at once when its pipeline is stopped, and returns nothing' {
             $traced = Start-Traced { Get-BindCount -Duration 60 }
             $clock = [System.Diagnostics.Stopwatch]::StartNew()
@@ -267,6 +275,25 @@ Describe 'Get-BindCount' {
             [long]("$warnings" -replace ' .*') | Should -BeGreaterOrEqual ($made - $counted)
             $null = $trace | Get-BindCount -WarningVariable again -WarningAction SilentlyContinue
             "$again" | Should -Match '^\d+ calls are not in the counts'
+        }
+
+        It 'Sums by what it was started with' {
+            $trace = Start-BindTrace -Mode Count -Comm $truthComm -IncludeError -GroupBy Comm, User, Protocol
+            $truth = Invoke-Truth five-ports udp6-loopback eaddrinuse
+            $groups = @($trace | Get-BindCount)
+            $expected = $truth | Group-Object protocol | ForEach-Object {
+                $protocol = @{ 6 = 'TCP'; 17 = 'UDP' }[[int]$_.Name]
+                '{0} {1} {2}, root, {3}' -f $_.Count, @($_.Group | Where-Object error).Count, $truthComm, $protocol
+            }
+            @($groups | ForEach-Object { '{0} {1} {2}' -f $_.Count, $_.Failed, $_.Name } | Sort-Object) | Should -Be @($expected | Sort-Object)
+            $groups[0] | Should -BeOfType BindSnoop.BindCountGroup
+            $groups[0].Port | Should -BeNullOrEmpty
+            $groups[0].Comm | Should -Be $truthComm
+        }
+
+        It 'Refuses to group events' {
+            $record = Get-OnlyError { Start-BindTrace -GroupBy Unit }
+            Assert-Error $record -Id GroupByWithoutCount -Category InvalidArgument -Target 'Unit' -Advice '-Mode Count'
         }
 
         It 'Reports that a trace in Event mode has no counts' {

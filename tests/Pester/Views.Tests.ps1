@@ -231,6 +231,15 @@ Describe 'Views' {
                 Should -BeExactly '12345678 UDPLITE 2001:db8:1234:5678:9abc:def0:1234:5678  65535 EADDRNOTAVAIL 99'
         }
 
+        It 'Groups of counts show what they have in common' {
+            $group = [pscustomobject]@{
+                PSTypeName = 'Deserialized.BindSnoop.BindCountGroup'; Count = 12345678; Failed = 12345677; Name = 'shop/cart-1/app, 8080'
+            }
+            $lines = $group | Format-View
+            $lines[0] | Should -Match '^ +BINDS +FAILED NAME$'
+            $lines[2] | Should -BeExactly '12345678 12345677 shop/cart-1/app, 8080'
+        }
+
         It 'Accepts have the classic columns' {
             $accept = [pscustomobject]@{
                 PSTypeName = 'Deserialized.BindSnoop.AcceptEvent'; ProcessId = 4194304; Comm = 'fifteen-letters'; AddressFamily = 'IPv4'
@@ -483,7 +492,7 @@ Describe 'Members' {
 
     It 'Every property in a view exists' {
         $types = @{
-            BindEvent = $events[0]; AcceptEvent = [BindSnoop.AcceptEvent]; ListenEvent = [BindSnoop.ListenEvent]; ReleaseEvent = [BindSnoop.ReleaseEvent]; BindCount = [BindSnoop.BindCount]; BindTrace = [BindSnoop.BindTrace]
+            BindEvent = $events[0]; AcceptEvent = [BindSnoop.AcceptEvent]; ListenEvent = [BindSnoop.ListenEvent]; ReleaseEvent = [BindSnoop.ReleaseEvent]; BindCount = [BindSnoop.BindCount]; BindCountGroup = [BindSnoop.BindCountGroup]; BindTrace = [BindSnoop.BindTrace]
         }
         $format = [xml](Get-Content -LiteralPath (Join-Path $modulePath BindSnoop.Format.ps1xml) -Raw)
         foreach ($view in $format.Configuration.ViewDefinitions.View) {

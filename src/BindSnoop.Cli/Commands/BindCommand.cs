@@ -10,10 +10,10 @@ internal sealed class BindCommand
     private readonly Option<bool> _wide = new("--wide", "-w") { Description = "Wide columns, for IPv6 addresses and error texts" };
     private readonly Option<bool> _errors = new("--errors", "-E") { Description = "Also show failed calls, with their results" };
     private readonly Option<bool> _printUid = new("--print-uid", "-U") { Description = "Print the user id" };
-    private readonly Option<bool> _count = new("--count") { Description = "Count per address and port, in the kernel; print the counts at the end" };
     private readonly Option<bool> _existing = new("--existing") { Description = "First show the sockets that are already bound" };
     private readonly Option<bool> _explain = new("--explain") { Description = "Explain failures: who is in the way, and what would help (implies -E)" };
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object per line" };
+    private readonly CountOptions _count = new();
     private readonly FilterOptions _filter = new(FilteredCall.Bind);
     private readonly RunOptions _run = new();
     private readonly ExportOptions _export = new();
@@ -26,11 +26,12 @@ internal sealed class BindCommand
     {
         BindCommand bind = new();
         Command command = new(name, "Trace calls of bind(): which process bound which address and port, and which failed");
-        foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._count, bind._existing, bind._explain, bind._json })
+        foreach (Option option in new Option[] { bind._timestamp, bind._wide, bind._errors, bind._printUid, bind._existing, bind._explain, bind._json })
         {
             command.Add(option);
         }
 
+        bind._count.AddTo(command);
         bind._filter.AddTo(command);
         bind._run.AddTo(command);
         bind._export.AddTo(command);
@@ -42,13 +43,18 @@ internal sealed class BindCommand
     {
         bool explain = parsed.GetValue(_explain);
         bool errors = explain || parsed.GetValue(_errors);
-        TraceOptions options = _run.Read(parsed, _filter.Read(parsed, errors)) with { IncludeExisting = parsed.GetValue(_existing), Explain = explain };
+        TraceOptions options = _run.Read(parsed, _filter.Read(parsed, errors)) with
+        {
+            IncludeExisting = parsed.GetValue(_existing),
+            Explain = explain,
+            GroupBy = _count.ReadGroups(parsed),
+        };
         TimeSpan? duration = _run.ReadDuration(parsed);
         long maxEvents = _run.ReadMaxEvents(parsed);
         bool json = parsed.GetValue(_json);
         TraceRun run = new("binds", duration, _run.ReadVerbose(parsed), _export.Read(parsed));
         OutputBuffer output = new(StandardStream.Output);
-        if (parsed.GetValue(_count))
+        if (_count.IsAsked(parsed))
         {
             if (options.IncludeExisting)
             {
@@ -59,8 +65,7 @@ internal sealed class BindCommand
                     "'bindsnoop sockets' lists the sockets that are already bound."));
             }
 
-            RunOptions.RefuseExplainedCounts(explain);
-            return run.Count(() => new BindCounter(options), output, RunOptions.CountWriter(output, maxEvents, json, "BINDS"));
+            return run.Count(() => new BindCounter(options), output, CountOptions.Writer(options, output, maxEvents, json, "BINDS"));
         }
 
         IEventWriter<BindEvent> writer = json

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using BindSnoop.Cli.Output;
 
 namespace BindSnoop.Cli.Commands;
 
@@ -42,40 +41,6 @@ internal sealed class RunOptions
 
     /// <summary>Whether to show how it was attached.</summary>
     public bool ReadVerbose(ParseResult parsed) => parsed.GetValue(_verbose);
-
-    /// <summary>What writes counts.</summary>
-    /// <param name="output">Where they go.</param>
-    /// <param name="maxEvents">How many events to print at most.</param>
-    /// <param name="json">As JSON.</param>
-    /// <param name="heading">What stands above them.</param>
-    /// <exception cref="UsageException">--max-events was given, but counts have no events.</exception>
-    public static Action<IReadOnlyList<BindCount>> CountWriter(OutputBuffer output, long maxEvents, bool json, string heading)
-    {
-        if (maxEvents != long.MaxValue)
-        {
-            throw new UsageException(new TraceException(
-                "MaxEventsWithCount",
-                TraceErrorKind.InvalidArgument,
-                "--max-events cannot be combined with --count.",
-                "Use --duration instead."));
-        }
-
-        return json ? counts => new JsonWriter(output).WriteAll(counts, BindCount.Description) : new CountTextWriter(output, heading).Write;
-    }
-
-    /// <summary>Refuses explanations of calls that are counted.</summary>
-    /// <exception cref="UsageException">Both options were given.</exception>
-    public static void RefuseExplainedCounts(bool explain)
-    {
-        if (explain)
-        {
-            throw new UsageException(new TraceException(
-                "ExplainWithCount",
-                TraceErrorKind.InvalidArgument,
-                "--explain cannot be combined with --count.",
-                "Use only one of them; 'bindsnoop why PORT' explains why a port cannot be bound."));
-        }
-    }
 
     /// <summary>An option that takes one value.</summary>
     public static Option<string?> Value(string name, string valueName, string description, params string[] values)

@@ -62,7 +62,10 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
     }
 
     /// <summary>Counts, and prints the counts at the end.</summary>
-    public int Count(Func<BindCounter> attach, OutputBuffer output, Action<IReadOnlyList<BindCount>> write)
+    /// <param name="attach">Begins to count.</param>
+    /// <param name="output">Where they go.</param>
+    /// <param name="read">Reads them, and gives what prints them.</param>
+    public int Count(Func<BindCounter> attach, OutputBuffer output, Func<BindCounter, Action> read)
     {
         using Termination termination = new();
         using Exports exports = new(plan, events: false);
@@ -76,8 +79,8 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
         }
 
         counter.Stop();
-        IReadOnlyList<BindCount> counts = counter.Read();
-        Warn(counter.ReadLoss(counts));
+        Action write = read(counter);
+        Warn(counter.ReadLoss());
         Warn(counter.ReadWarnings());
         try
         {
@@ -90,7 +93,7 @@ internal sealed class TraceRun(string what, TimeSpan? duration, bool verbose, Ex
                     output.EndLine();
                 }
 
-                write(counts);
+                write();
                 output.Flush();
             }
         }

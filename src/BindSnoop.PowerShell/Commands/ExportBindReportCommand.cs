@@ -204,7 +204,7 @@ public sealed class ExportBindReportCommand : TraceCommand
                     taken++;
                 }
 
-                AddLoss(trace.ReadLoss(counts));
+                AddLoss(trace.ReadLoss());
             });
         }
         else

@@ -5,7 +5,7 @@ namespace BindSnoop.PowerShell;
 
 /// <summary>Counts calls of bind() in the kernel, per address, port, protocol, interface and result.</summary>
 [Cmdlet(VerbsCommon.Get, "BindCount", DefaultParameterSetName = LiveSet)]
-[OutputType(typeof(BindCount))]
+[OutputType(typeof(BindCount), typeof(BindCountGroup))]
 public sealed class GetBindCountCommand : BindFilterCommand
 {
     private const string TraceSet = "Trace";
@@ -19,6 +19,10 @@ public sealed class GetBindCountCommand : BindFilterCommand
     /// <summary>How many combinations of address, port, protocol and result can be counted.</summary>
     [Parameter(ParameterSetName = LiveSet)]
     public int Capacity { get; set; } = TraceOptions.DefaultCountCapacity;
+
+    /// <summary>What to sum the counts by.</summary>
+    [Parameter(ParameterSetName = LiveSet)]
+    public CountGroup[] GroupBy { get; set; } = [];
 
     /// <summary>Background traces in Count mode; they go on counting.</summary>
     [Parameter(ParameterSetName = TraceSet, Mandatory = true, ValueFromPipeline = true)]
@@ -38,7 +42,7 @@ public sealed class GetBindCountCommand : BindFilterCommand
         {
             try
             {
-                Write(trace.ReadCounts(), trace.ReadLoss, trace.TakeWarnings);
+                Write(trace.Options.GroupBy.Count > 0 ? trace.ReadCountGroups() : trace.ReadCounts(), trace.ReadLoss(), trace.TakeWarnings());
                 WriteFailure(trace);
             }
             catch (TraceException exception)
@@ -57,7 +61,7 @@ public sealed class GetBindCountCommand : BindFilterCommand
         }
 
         TimeSpan duration = Try(() => TraceDuration.Check(Duration));
-        using BindCounter counter = Try(() => new BindCounter(ReadOptions() with { CountCapacity = Capacity }));
+        using BindCounter counter = Try(() => new BindCounter(ReadOptions() with { CountCapacity = Capacity, GroupBy = GroupBy }));
         WriteBackend(counter.Backend, counter.Blind, counter.Proof, counter.Refusals);
         ProgressBar bar = new(this, "Counting binds", duration);
         while (bar.Left is var left && left > TimeSpan.Zero)
@@ -71,13 +75,13 @@ public sealed class GetBindCountCommand : BindFilterCommand
 
         counter.Stop();
         bar.Complete();
-        Write(counter.Read(), counter.ReadLoss, counter.ReadWarnings);
+        Write(GroupBy.Length > 0 ? counter.ReadGroups() : counter.Read(), counter.ReadLoss(), counter.ReadWarnings());
     }
 
-    private void Write(IReadOnlyList<BindCount> counts, Func<IReadOnlyList<BindCount>, LossReport?> readLoss, Func<IReadOnlyList<string>> readWarnings)
+    private void Write(IReadOnlyList<object> counts, LossReport? loss, IReadOnlyList<string> warnings)
     {
         WriteObject(counts, enumerateCollection: true);
-        WriteLoss(readLoss(counts));
-        readWarnings().ToList().ForEach(Warn);
+        WriteLoss(loss);
+        warnings.ToList().ForEach(Warn);
     }
 }

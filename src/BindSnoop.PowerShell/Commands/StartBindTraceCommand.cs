@@ -25,6 +25,10 @@ public sealed class StartBindTraceCommand : BindFilterCommand
     [Parameter]
     public int Capacity { get; set; } = TraceOptions.DefaultCountCapacity;
 
+    /// <summary>Of Count mode: what to sum the counts by.</summary>
+    [Parameter]
+    public CountGroup[] GroupBy { get; set; } = [];
+
     /// <summary>Begins with the sockets that are bound already (not in Count mode).</summary>
     [Parameter]
     public SwitchParameter IncludeExisting { get; set; }
@@ -64,7 +68,7 @@ public sealed class StartBindTraceCommand : BindFilterCommand
                 "Test-BindPort explains why a port cannot be bound.")));
         }
 
-        TraceOptions options = Try(ReadOptions) with { CountCapacity = Capacity, IncludeExisting = IncludeExisting, Explain = Explain };
+        TraceOptions options = Try(ReadOptions) with { CountCapacity = Capacity, GroupBy = GroupBy, IncludeExisting = IncludeExisting, Explain = Explain };
         options = options with { Filter = options.Filter with { IncludeError = IncludeError || Explain } };
         MetricEndpoint? endpoint = PrometheusAddress is null ? null : Try(() => new MetricEndpoint(MetricEndpoint.Parse(PrometheusAddress)));
         BindTrace trace;

@@ -63,6 +63,7 @@ public abstract class TraceCommand : PSCmdlet, IDisposable
     // The engine knows no cmdlet.
     private static string HintFor(string errorId) => errorId switch
     {
+        "GroupByWithoutCount" => " Start-BindTrace -Mode Count; or Get-BindEvent -Trace … | Group-Object ContainerName.",
         "NotCounting" => " Start-BindTrace -Mode Count; or Get-BindEvent -Trace … | Group-Object Address, Port.",
         "CallsMissing" => " Get-ListenEvent and Get-BindEvent emit them; Get-BindViolation traces every call that the policy has rules for.",
         "TraceRemoved" => " Stop-BindTrace keeps what was collected.",

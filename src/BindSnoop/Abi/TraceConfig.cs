@@ -42,9 +42,10 @@ internal struct TraceConfig
     public byte TransparentBit;
     public byte BindAddressNoPortBit;
     public CgroupHooks CgroupHooks;
+    public CountBy CountBy;
     public ReservedBytes Reserved;
 
-    [InlineArray(6)]
+    [InlineArray(5)]
     public struct ReservedBytes
     {
         private byte _first;

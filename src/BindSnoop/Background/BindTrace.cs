@@ -211,20 +211,28 @@ public sealed class BindTrace : IDisposable
     /// What has become of cgroups of the filter that this did not give before, one sentence each: such as that one no
     /// longer exists.
     /// </summary>
-    public IReadOnlyList<string> TakeWarnings()
-    {
-        lock (_lock)
-        {
-            return _removed ? [] : _worker.ReadWarnings();
-        }
-    }
+    public IReadOnlyList<string> TakeWarnings() => ReadUnlessRemoved(worker => worker.ReadWarnings(), []);
 
-    /// <summary>How many calls are not in the counts that were read; null if all are.</summary>
-    public LossReport? ReadLoss(IReadOnlyList<BindCount> counts) => LossReport.OfCounts(Statistics.Dropped, counts.Count, Options.CountCapacity);
+    /// <summary>How many calls are not in the counts that were read last; null if all are, or it was removed.</summary>
+    public LossReport? ReadLoss() => ReadUnlessRemoved(worker => worker.ReadCountLoss(), null);
 
     /// <summary>The counts so far, highest first; of a trace in Count mode.</summary>
     /// <exception cref="TraceException"><c>NotCounting</c>, <c>TraceRemoved</c>.</exception>
-    public IReadOnlyList<BindCount> ReadCounts()
+    public IReadOnlyList<BindCount> ReadCounts() => ReadCounts(worker => worker.ReadCounts());
+
+    /// <summary>The same, summed by <see cref="TraceOptions.GroupBy"/>; empty without.</summary>
+    /// <exception cref="TraceException"><c>NotCounting</c>, <c>TraceRemoved</c>.</exception>
+    public IReadOnlyList<BindCountGroup> ReadCountGroups() => ReadCounts(worker => worker.ReadCountGroups());
+
+    private T ReadUnlessRemoved<T>(Func<TraceWorker, T> read, T otherwise)
+    {
+        lock (_lock)
+        {
+            return _removed ? otherwise : read(_worker);
+        }
+    }
+
+    private IReadOnlyList<T> ReadCounts<T>(Func<TraceWorker, IReadOnlyList<T>?> read)
     {
         lock (_lock)
         {
@@ -238,7 +246,7 @@ public sealed class BindTrace : IDisposable
                     Name);
             }
 
-            return _worker.ReadCounts() ?? throw new TraceException(
+            return read(_worker) ?? throw new TraceException(
                 "NotCounting",
                 TraceErrorKind.InvalidOperation,
                 $"The trace '{DisplayText.Escape(Name)}' collects events, not counts.",

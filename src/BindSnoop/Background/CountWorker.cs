@@ -40,6 +40,10 @@ internal sealed class CountWorker(TraceOptions options) : TraceWorker
 
     public override IReadOnlyList<BindCount> ReadCounts() => _counter.Read();
 
+    public override IReadOnlyList<BindCountGroup> ReadCountGroups() => _counter.ReadGroups();
+
+    public override LossReport? ReadCountLoss() => _counter.ReadLoss();
+
     public override void Stop()
     {
         _counter.Stop();

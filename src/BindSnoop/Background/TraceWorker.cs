@@ -52,6 +52,16 @@ internal abstract class TraceWorker : IDisposable
                 maxQueued);
         }
 
+        if (mode != BindTraceMode.Count && options.GroupBy.Count > 0)
+        {
+            throw new TraceException(
+                "GroupByWithoutCount",
+                TraceErrorKind.InvalidArgument,
+                "Only counts can be grouped.",
+                "Start a trace that counts, or group the events.",
+                options.GroupBy[0]);
+        }
+
         return mode == BindTraceMode.Count ? new CountWorker(options) : new EventWorker(new BindTracer(options), maxQueued);
     }
 
@@ -75,6 +85,12 @@ internal abstract class TraceWorker : IDisposable
 
     /// <summary>The counts so far, highest first; null if it does not count.</summary>
     public virtual IReadOnlyList<BindCount>? ReadCounts() => null;
+
+    /// <summary>The same, summed by what was asked for; null if it does not count.</summary>
+    public virtual IReadOnlyList<BindCountGroup>? ReadCountGroups() => null;
+
+    /// <summary>How many calls are not in the counts that were read last; null if all are.</summary>
+    public virtual LossReport? ReadCountLoss() => null;
 
     /// <summary>Detaches. What happened before is still collected.</summary>
     public abstract void Stop();

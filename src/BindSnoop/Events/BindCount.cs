@@ -68,6 +68,14 @@ public sealed class BindCount
         Field<BindCount>.Number(nameof(Count), c => c.Count),
     ], []);
 
+    /// <summary>Sums the counts of different callers.</summary>
+    internal static List<BindCount> Merge(IReadOnlyList<BindCount> counts) =>
+    [
+        .. counts
+            .GroupBy(c => Convert.ToHexString(SampleBytes.Of(c._key)))
+            .Select(g => new BindCount(g.First()._key, g.Sum(c => c.Count), g.First().Kind)),
+    ];
+
     /// <summary>Highest first; those of the same height by family, address, port and protocol.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static int Compare(BindCount a, BindCount b)

@@ -13,6 +13,9 @@ namespace BindSnoop.Loading;
 /// </summary>
 internal sealed class TraceConfiguration : IDisposable
 {
+    // Each takes 16 bytes of the buffer, which is a power of two and at least a page.
+    private const int CgroupsAtATime = 4096;
+
     private readonly TraceFilter _filter;
     private readonly Dictionary<string, int> _sizes = [];
     private readonly Dictionary<string, List<byte[]>> _keys = [];
@@ -70,10 +73,20 @@ internal sealed class TraceConfiguration : IDisposable
     public static TraceConfiguration ForCounts(TraceOptions options)
     {
         TraceConfiguration configuration = new(options.Filter, count: true);
-        configuration._sizes["events"] = Environment.SystemPageSize;
-        configuration._sizes["counts"] = options.CountCapacity;
+        CountBy by = options.CountBy;
+        configuration._constants.CountBy = by;
+        configuration._sizes["events"] = CountBufferSize(by);
+        configuration._sizes[by == CountBy.Anyone ? "counts" : "owned_counts"] = options.CountCapacity;
+        if (by.HasFlag(CountBy.Cgroup))
+        {
+            configuration._sizes["sent_cgroups"] = CgroupsAtATime;
+        }
+
         return configuration;
     }
+
+    /// <summary>Bytes of the buffer of a trace that counts: for its proofs, and for ids of cgroups.</summary>
+    public static int CountBufferSize(CountBy by) => by.HasFlag(CountBy.Cgroup) ? 16 * CgroupsAtATime : Environment.SystemPageSize;
 
     /// <summary>Before loading: constants, sizes, pinned maps.</summary>
     public void Configure(TracerObject target, KernelTypes types, CgroupHooks cgroupHooks)

@@ -1,3 +1,4 @@
+using BindSnoop.Abi;
 using BindSnoop.Host;
 
 namespace BindSnoop;
@@ -28,6 +29,15 @@ public sealed record TraceOptions
             "A trace cannot filter by both unit and cgroup.",
             "Use only one of them; a unit is a cgroup, too.");
 
+    /// <summary>What the kernel distinguishes callers by for <see cref="GroupBy"/>.</summary>
+    internal CountBy CountBy => GroupBy.Aggregate(CountBy.Anyone, (by, group) => by | group switch
+    {
+        CountGroup.Comm => CountBy.Comm,
+        CountGroup.User => CountBy.Uid,
+        CountGroup.Unit or CountGroup.Container or CountGroup.Pod => CountBy.Cgroup,
+        _ => CountBy.Anyone,
+    });
+
     /// <summary>Which back end; by default the first that works.</summary>
     public Backend Backend { get; init; }
 
@@ -48,6 +58,9 @@ public sealed record TraceOptions
 
     /// <summary>How many different combinations of address, port, protocol and result can be counted.</summary>
     public int CountCapacity { get; init; } = DefaultCountCapacity;
+
+    /// <summary>What counts are summed by (counts only); if empty, each combination is counted separately. See <see cref="BindCountGroup"/>.</summary>
+    public IReadOnlyList<CountGroup> GroupBy { get; init; } = [];
 
     /// <summary>How many sockets that are bound a trace of releases remembers, at some 80 bytes each.</summary>
     internal int BoundCapacity { get; init; } = 65536;

@@ -42,7 +42,7 @@ internal sealed class BindProver(TraceFilter filter, bool isCounting) : Prover(f
     {
         if (IsCounting)
         {
-            comparison.SameCount(sample);
+            comparison.SameCount(sample, By);
             return;
         }
 

@@ -54,14 +54,30 @@ internal sealed class CallComparison(KnownCall call, KnownCaller caller)
 
     /// <summary>Compares what counts have.</summary>
     /// <param name="sample">The key of the count.</param>
-    public void SameCount(byte[] sample)
+    /// <param name="by">What callers are distinguished by.</param>
+    public void SameCount(byte[] sample, CountBy by)
     {
-        BindCount seen = new(SampleBytes.As<BindCountKey>(sample), 1, BindEvent.Definition);
+        OwnedCountKey key = by == CountBy.Anyone ? new() { Call = SampleBytes.As<BindCountKey>(sample) } : SampleBytes.As<OwnedCountKey>(sample);
+        BindCount seen = new(key.Call, 1, BindEvent.Definition);
         SameEnd(nameof(seen.Address), nameof(seen.Port), call.Local, seen.Address, seen.Port);
         Same(nameof(seen.ProtocolNumber), call.Protocol, seen.ProtocolNumber);
         Same(nameof(seen.AddressFamily), call.Family.ToString(), seen.AddressFamily);
         Same(nameof(seen.InterfaceIndex), call.InterfaceIndex, seen.InterfaceIndex);
         Same(nameof(seen.ErrorCode), call.Error, seen.ErrorCode);
+        if (by.HasFlag(CountBy.Cgroup))
+        {
+            SameIfKnown(nameof(key.CgroupId), (long?)caller.CgroupId, (long)key.CgroupId);
+        }
+
+        if (by.HasFlag(CountBy.Comm))
+        {
+            Same(nameof(key.Comm), caller.Comm, TraceEvent.CommOf(key.Comm));
+        }
+
+        if (by.HasFlag(CountBy.Uid))
+        {
+            SameIfKnown(nameof(key.Uid), caller.Uid, key.Uid);
+        }
     }
 
     public void SameEnd(string addressField, string portField, IPEndPoint? expected, string? address, int port)

@@ -35,7 +35,7 @@ internal sealed class ListenProver(TraceFilter filter, bool isCounting) : Prover
     {
         if (IsCounting)
         {
-            comparison.SameCount(sample);
+            comparison.SameCount(sample, By);
             return;
         }
 

@@ -56,6 +56,9 @@ internal abstract class Prover(TraceFilter filter, bool isCounting)
     /// <summary>Whether the session counts, and sends keys of counts.</summary>
     protected bool IsCounting => isCounting;
 
+    /// <summary>What it distinguishes callers by, if it counts.</summary>
+    protected CountBy By => _session is CountSession session ? session.By : CountBy.Anyone;
+
     /// <summary>What to make events with.</summary>
     protected EventContext Context => new(DateTime.UtcNow.Ticks, _session?.Backend ?? Backend.Auto);
 

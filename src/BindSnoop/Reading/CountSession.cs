@@ -9,14 +9,16 @@ namespace BindSnoop.Reading;
 /// <summary>A tracer that counts calls in the kernel and sends nothing.</summary>
 internal sealed unsafe class CountSession : TraceSession
 {
-    private readonly RingBuffer _proofs;
+    private readonly RingBuffer _buffer;
+    private readonly Queue<ulong> _cgroups = [];
 
-    private CountSession(LoadedTracer tracer, TraceFilter filter)
-        : base(tracer, filter)
+    private CountSession(LoadedTracer tracer, TraceOptions options)
+        : base(tracer, options.Filter)
     {
+        By = options.CountBy;
         try
         {
-            _proofs = new RingBuffer(tracer.Object.MapFd("events"), Environment.SystemPageSize, tracer.Object.MapFd(ReaderState.Map));
+            _buffer = new RingBuffer(tracer.Object.MapFd("events"), TraceConfiguration.CountBufferSize(By), tracer.Object.MapFd(ReaderState.Map));
         }
         catch
         {
@@ -24,6 +26,9 @@ internal sealed unsafe class CountSession : TraceSession
             throw;
         }
     }
+
+    /// <summary>What callers are distinguished by.</summary>
+    public CountBy By { get; }
 
     protected override long Sent => 0;
 
@@ -35,41 +40,72 @@ internal sealed unsafe class CountSession : TraceSession
         definition,
         options.Backend,
         () => TraceConfiguration.ForCounts(options),
-        tracer => new CountSession(tracer, options.Filter),
+        tracer => new CountSession(tracer, options),
         prove,
         out refusals);
 
     /// <summary>The counts so far. No key is missed or there twice, for none is ever removed.</summary>
-    public IReadOnlyList<(BindCountKey Key, long Count)> ReadCounts() => Reading(ReadMap);
+    public IReadOnlyList<(OwnedCountKey Key, long Count)> ReadCounts() => Reading(() => By == CountBy.Anyone
+        ? ReadMap<BindCountKey>("counts").ConvertAll(c => (new OwnedCountKey { Call = c.Key }, c.Count))
+        : ReadMap<OwnedCountKey>("owned_counts"));
 
     public override IReadOnlyList<byte[]> FindProofs()
     {
-        IReadOnlyList<byte[]> found = _proofs.FindDiscarded();
+        IReadOnlyList<byte[]> found = _buffer.FindDiscarded();
 
-        // There is nothing else in it; passing over them makes room for the next.
-        _ = _proofs.Read();
+        // Passing over them makes room for the next.
+        ReadCgroups();
+        if (_cgroups.Count > 0)
+        {
+            InterruptWait();
+        }
+
         return found;
     }
 
-    protected override void Leave() => _proofs?.Leave();
+    /// <summary>The cgroups whose calls have been counted for the first time since the last call.</summary>
+    public IReadOnlyList<ulong> TakeCgroups() => Reading<IReadOnlyList<ulong>>(() =>
+    {
+        ReadCgroups();
+        ulong[] taken = [.. _cgroups];
+        _cgroups.Clear();
+        return taken;
+    });
 
-    protected override void DisposeReader() => _proofs?.Dispose();
+    /// <summary>Sleeps until there may be more of them. One thread, which has ended before disposal.</summary>
+    public void WaitForCgroups() => _buffer.Wait(Timeout.Infinite);
+
+    /// <summary>Ends a wait, the present or the next.</summary>
+    public void InterruptWait() => _buffer.Interrupt();
+
+    protected override void Leave() => _buffer?.Leave();
+
+    protected override void DisposeReader() => _buffer?.Dispose();
+
+    private void ReadCgroups()
+    {
+        for (ReadOnlySpan<byte> sample = _buffer.Read(); !sample.IsEmpty; sample = _buffer.Read())
+        {
+            _cgroups.Enqueue(SampleBytes.As<ulong>(sample));
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private List<(BindCountKey Key, long Count)> ReadMap()
+    private List<(TKey Key, long Count)> ReadMap<TKey>(string name)
+        where TKey : unmanaged
     {
         const int BatchSize = 4096;
-        List<(BindCountKey, long)> counts = [];
-        BindCountKey[] keys = new BindCountKey[BatchSize];
+        List<(TKey, long)> counts = [];
+        TKey[] keys = new TKey[BatchSize];
         long[] values = new long[BatchSize];
-        int map = Tracer.Object.MapFd("counts");
+        int map = Tracer.Object.MapFd(name);
         int errno;
         uint position = 0;
         bool first = true;
         do
         {
             uint count = (uint)keys.Length;
-            fixed (BindCountKey* key = keys)
+            fixed (TKey* key = keys)
             fixed (long* value = values)
             {
                 uint next = 0;
@@ -78,7 +114,7 @@ internal sealed unsafe class CountSession : TraceSession
                 // One hash bucket holds more than the whole batch: ask again with room for it.
                 if (errno == Errno.ENOSPC)
                 {
-                    keys = new BindCountKey[keys.Length * 2];
+                    keys = new TKey[keys.Length * 2];
                     values = new long[keys.Length];
                     continue;
                 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using BindSnoop.Abi;
 using BindSnoop.Loading;
 using BindSnoop.Metrics;
 using BindSnoop.Proving;
@@ -15,6 +17,11 @@ public sealed class BindCounter : IDisposable
     private readonly int _capacity;
     private readonly EventDefinition _kind;
     private readonly TraceFilter _filter;
+    private readonly IReadOnlyList<CountGroup> _groups;
+    private readonly CountedCgroups? _cgroups;
+    private int _combinations;
+    private long _unknownCallers;
+    private bool _unknownReported;
 
     /// <summary>Begins to count.</summary>
     /// <exception cref="TraceException">An option is wrong, or no back end works.</exception>
@@ -35,18 +42,20 @@ public sealed class BindCounter : IDisposable
             throw new TraceException(
                 "ContainerWithCount",
                 TraceErrorKind.InvalidArgument,
-                "Calls cannot be counted by container: the kernel counts them, and knows no container names.",
-                "Give the container's cgroup, or trace events and group them.");
+                "Counts cannot be filtered by container: the kernel counts the calls, and knows no container names.",
+                "Group the counts by container, or give the container's cgroup.");
         }
 
         options = options with { Filter = options.KernelFilter };
         _capacity = options.CountCapacity;
         _filter = options.Filter;
+        _groups = [.. options.GroupBy.Distinct()];
         (TracerDefinition definition, _kind) = call == CountedCall.Listen
             ? (TracerDefinition.Listen, (EventDefinition)ListenEvent.Definition)
             : (TracerDefinition.Bind, BindEvent.Definition);
         _session = CountSession.Open(definition, options, Prover.For(definition, options.Filter, isCounting: true), out IReadOnlyList<BackendRefusal> refusals);
         Refusals = refusals;
+        _cgroups = _session.By.HasFlag(CountBy.Cgroup) ? new(_session) : null;
         Metrics = new TraceMetrics(options.TraceName, ReadStatistics, Read);
         Metrics.Count(Proof);
         TraceMeter.Add(Metrics);
@@ -90,10 +99,26 @@ public sealed class BindCounter : IDisposable
     /// What has happened to the filter's cgroups since the last call, one sentence each, such as that one no
     /// longer exists.
     /// </summary>
-    public IReadOnlyList<string> ReadWarnings() => _session.ReadWarnings();
+    public IReadOnlyList<string> ReadWarnings()
+    {
+        IReadOnlyList<string> warnings = _session.ReadWarnings();
+        if (_unknownReported || Interlocked.Read(ref _unknownCallers) is var unknown && unknown == 0)
+        {
+            return warnings;
+        }
 
-    /// <summary>How many calls are not in the counts that were read; null if all are.</summary>
-    public LossReport? ReadLoss(IReadOnlyList<BindCount> counts) => LossReport.OfCounts(ReadStatistics().Dropped, counts.Count, _capacity);
+        _unknownReported = true;
+        return
+        [
+            .. warnings,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"The unit, container and pod of {unknown} {(unknown == 1 ? "call" : "calls")} could not be determined: the cgroup was removed before it could be looked up, or its path cannot be read here."),
+        ];
+    }
+
+    /// <summary>How many calls are not in the counts that were read last; null if all are.</summary>
+    public LossReport? ReadLoss() => LossReport.OfCounts(ReadStatistics().Dropped, Volatile.Read(ref _combinations), _capacity);
 
     /// <summary>Stops counting; the counts can still be read.</summary>
     public void Stop() => _session.Detach();
@@ -101,15 +126,46 @@ public sealed class BindCounter : IDisposable
     /// <summary>The counts so far, highest first. No key is missed or returned twice, for none is ever removed.</summary>
     public IReadOnlyList<BindCount> Read()
     {
-        List<BindCount> counts = [.. _session.ReadCounts().Select(c => new BindCount(c.Key, c.Count, _kind))];
+        List<BindCount> counts = [.. ReadKeys().Select(c => new BindCount(c.Key.Call, c.Count, _kind))];
+        if (_session.By != CountBy.Anyone)
+        {
+            counts = BindCount.Merge(counts);
+        }
+
         counts.Sort(BindCount.Compare);
         return counts;
+    }
+
+    /// <summary>The same, summed by <see cref="TraceOptions.GroupBy"/>; empty without.</summary>
+    public IReadOnlyList<BindCountGroup> ReadGroups()
+    {
+        if (_groups.Count == 0)
+        {
+            return [];
+        }
+
+        CountGrouping grouping = new(_groups, _kind, id => _cgroups!.Of(id));
+        foreach ((OwnedCountKey key, long count) in ReadKeys())
+        {
+            grouping.Add(key, count);
+        }
+
+        Interlocked.Exchange(ref _unknownCallers, grouping.UnknownCallers);
+        return grouping.ToGroups();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         TraceMeter.Remove(Metrics);
+        _cgroups?.Dispose();
         _session.Dispose();
+    }
+
+    private IReadOnlyList<(OwnedCountKey Key, long Count)> ReadKeys()
+    {
+        IReadOnlyList<(OwnedCountKey Key, long Count)> counts = _session.ReadCounts();
+        Volatile.Write(ref _combinations, counts.Count);
+        return counts;
     }
 }

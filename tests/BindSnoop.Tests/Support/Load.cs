@@ -11,11 +11,11 @@ internal sealed record Load(long Made, long Failed, long SetupBinds)
 
     public long Total => Made + SetupBinds;
 
-    /// <summary>Makes so many binds from a process of its own in a cgroup, and waits for them.</summary>
-    public static Load Run(CgroupTree tree, long count, int threads, bool fail = false)
+    /// <summary>Makes so many binds from a process of its own in a cgroup, by default the tree's root, and waits for them.</summary>
+    public static Load Run(CgroupTree tree, long count, int threads, bool fail = false, string? cgroup = null)
     {
         Process? process = null;
-        tree.Within(tree.Root, () => process = Truth.Start(
+        tree.Within(cgroup ?? tree.Root, () => process = Truth.Start(
             ["load", "--count", Text(count), "--threads", Text(threads), .. fail ? ["--fail"] : Array.Empty<string>()]));
         using (process)
         {
