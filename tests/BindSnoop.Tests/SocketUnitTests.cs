@@ -26,7 +26,7 @@ public sealed class SocketUnitTests : IDisposable
     [InlineData("/", "")]
     [InlineData("", null)]
     [InlineData("/init.scope", null)]
-    [InlineData("/user.slice/user-1000.slice/user@1000.service/init.scope", null)]
+    [InlineData("/user.slice/user-1000.slice/user@1000.service/init.scope", "")]
 
     // Whoever a cgroup was delegated to gives those below it their names.
     [InlineData("/system.slice/app.service/ssh.socket", "")]

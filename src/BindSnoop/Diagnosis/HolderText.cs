@@ -1,6 +1,7 @@
 using System.Globalization;
 using BindSnoop.Abi;
 using BindSnoop.Host;
+using BindSnoop.Names;
 
 namespace BindSnoop.Diagnosis;
 
@@ -61,9 +62,14 @@ internal static class HolderText
     }
 
     private static string? Belongs(SocketOwner owner, BindSocket socket) =>
-        socket.SocketUnit is not { Length: > 0 } unit ? Place(owner)
-        : IsSystemd(owner) ? $"for {unit}{(socket.ActivatedUnit is { Length: > 0 } service ? $", which starts {service}" : "")}"
+        UnitOf(socket) is not { } unit ? Place(owner)
+        : IsSystemd(owner) ? $"for {unit}{((socket.SocketUser is null ? socket.ActivatedUnit : socket.UserActivatedUnit) is { Length: > 0 } service ? $", which starts {service}" : "")}"
         : $"{(Place(owner) is { } place ? $"{place}, " : "")}by {unit}";
+
+    private static string? UnitOf(BindSocket socket) =>
+        socket.SocketUnit is { Length: > 0 } unit ? unit
+        : socket.UserSocketUnit is { Length: > 0 } own ? $"{own} of {Users.NameOf(socket.SocketUser!.Value)}"
+        : null;
 
     private static bool IsSystemd(SocketOwner owner) => SocketUnits.IsManager(CgroupOwner.Of(owner.CgroupPath));
 
@@ -115,8 +121,10 @@ internal static class HolderText
     private static string Stop(BindSocket socket)
     {
         string[] services = [.. socket.Owners.Where(o => !IsSystemd(o)).Select(o => o.Unit is { Length: > 0 } unit ? unit : $"pid {o.ProcessId}").Distinct()];
-        return socket.SocketUnit is { Length: > 0 } made ? $"stop {string.Join(" and ", [made, .. services])}"
-            : socket.SocketUnit is null && socket.Owners.Any(IsSystemd) ? "stop its .socket unit, which 'systemctl list-sockets' shows"
+        return UnitOf(socket) is { } made ? $"stop {string.Join(" and ", [made, .. services])}"
+            : !socket.Owners.Any(IsSystemd) ? "stop it"
+            : socket.SocketUser is { } uid ? $"stop its .socket unit, which 'systemctl --user list-sockets' shows to {Users.NameOf(uid)}"
+            : socket.SocketUnit is null ? "stop its .socket unit, which 'systemctl list-sockets' shows"
             : "stop it";
     }
 

@@ -27,7 +27,9 @@ public sealed class BindSocket
         Time = time;
         Source = source;
         InterfaceName = interfaceName;
-        SocketUnit = sample.SocketCgroupId == 0 ? null : SocketUnits.Of(Cgroups.PathOf(sample.SocketCgroupId));
+        string made = sample.SocketCgroupId == 0 ? "" : Cgroups.PathOf(sample.SocketCgroupId);
+        SocketUnit = SocketUnits.Of(made);
+        SocketUser = SocketUnits.UserOfManager(made);
     }
 
     /// <summary>When the snapshot was taken, in local time.</summary>
@@ -141,6 +143,12 @@ public sealed class BindSocket
     /// <inheritdoc cref="TraceEvent.ActivatedUnit"/>
     public string? ActivatedUnit => SocketUnits.ServiceOf(SocketUnit);
 
+    /// <inheritdoc cref="TraceEvent.UserSocketUnit"/>
+    public string? UserSocketUnit => SocketUser is { } uid ? UserSocketUnits.Of(uid, ProtocolNumber, Port) : SocketUnit is null ? null : "";
+
+    /// <inheritdoc cref="TraceEvent.UserActivatedUnit"/>
+    public string? UserActivatedUnit => SocketUser is { } uid ? UserSocketUnits.ServiceOf(uid, ProtocolNumber, Port) : SocketUnit is null ? null : "";
+
     /// <summary>Its container by an engine of the system, likewise.</summary>
     public string? ContainerId => Owners.Count > 0 ? Owners[0].ContainerId : "";
 
@@ -210,6 +218,8 @@ public sealed class BindSocket
         Field<BindSocket>.Text(nameof(UserUnit), s => s.UserUnit),
         Field<BindSocket>.Text(nameof(SocketUnit), s => s.SocketUnit),
         Field<BindSocket>.Text(nameof(ActivatedUnit), s => s.ActivatedUnit),
+        Field<BindSocket>.Text(nameof(UserSocketUnit), s => s.UserSocketUnit),
+        Field<BindSocket>.Text(nameof(UserActivatedUnit), s => s.UserActivatedUnit),
         Field<BindSocket>.Text(nameof(ContainerId), s => s.ContainerId),
         Field<BindSocket>.Text(nameof(UserContainerId), s => s.UserContainerId),
         Field<BindSocket>.Text(nameof(ContainerName), s => s.ContainerName, heading: "CONTAINER"),
@@ -238,6 +248,9 @@ public sealed class BindSocket
         new(nameof(NetworkNamespace), 10) { Use = ColumnUse.Wide },
         new(nameof(Owners), 0) { Use = ColumnUse.Wide, Cell = (s, _) => string.Join(' ', s.Owners.Select(o => $"{o.Comm}[{o.ProcessId}]:{o.FileDescriptor}")) },
     ]);
+
+    /// <inheritdoc cref="TraceEvent.SocketUser"/>
+    internal uint? SocketUser { get; }
 
     internal ref readonly SocketSample Sample => ref _sample;
 
@@ -278,17 +291,4 @@ public sealed class BindSocket
         // linux/net.h: 2 is SOCK_DGRAM, 3 is SOCK_RAW.
         _ => type is 2 or 3 || protocol == L2tp ? "Unconnected" : "Bound",
     };
-}
-
-/// <summary>What is known of a socket beyond its addresses.</summary>
-[Flags]
-internal enum SocketFacts
-{
-    None = 0,
-    Options = 1,
-    Ipv6Only = 2,
-    Uid = 4,
-    Interface = 8,
-    BacklogLimit = 16,
-    All = 31,
 }

@@ -67,6 +67,8 @@ internal sealed class EventDefinition<TEvent>(
         Field<TEvent>.Text(nameof(TraceEvent.UserUnit), e => e.CgroupPath, e => e.UserUnit, "bindsnoop.user_unit"),
         Field<TEvent>.Text(nameof(TraceEvent.SocketUnit), e => e.SocketUnit, "bindsnoop.socket_unit"),
         Field<TEvent>.Text(nameof(TraceEvent.ActivatedUnit), e => e.ActivatedUnit, "bindsnoop.activated_unit"),
+        Field<TEvent>.Text(nameof(TraceEvent.UserSocketUnit), e => e.UserSocketUnit, "bindsnoop.user_socket_unit"),
+        Field<TEvent>.Text(nameof(TraceEvent.UserActivatedUnit), e => e.UserActivatedUnit, "bindsnoop.user_activated_unit"),
         Field<TEvent>.Text(nameof(TraceEvent.ContainerId), e => e.CgroupPath, e => e.ContainerId, "container.id"),
         Field<TEvent>.Text(nameof(TraceEvent.UserContainerId), e => e.CgroupPath, e => e.UserContainerId, "bindsnoop.user_container_id"),
         Field<TEvent>.Text(nameof(TraceEvent.ContainerName), e => e.ContainerName, "container.name", heading: "CONTAINER"),

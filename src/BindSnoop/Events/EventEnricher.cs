@@ -10,10 +10,11 @@ namespace BindSnoop;
 /// <param name="InterfaceName">The interface that the socket is bound to, or nothing.</param>
 /// <param name="Container">What is known of the caller's container; null if nothing is.</param>
 /// <param name="SocketUnit">The unit that the socket is of; empty if it is of none, null if that is not known.</param>
+/// <param name="SocketUser">The user whose systemd made the socket; null if none did.</param>
 /// <param name="Finding">What is being found out about a failure; null if nothing is.</param>
 internal readonly record struct EventContext(
     long UtcTicks, Backend Backend, string CgroupPath = "", string InterfaceName = "", ContainerFacts? Container = null, string? SocketUnit = null,
-    Task<BindFinding>? Finding = null);
+    uint? SocketUser = null, Task<BindFinding>? Finding = null);
 
 /// <summary>
 /// Looks up what samples give only as a number, and what may soon be gone. The thread that reads the samples does so
@@ -34,17 +35,15 @@ internal sealed class EventEnricher
     public EventContext LookUp(in SampleOrigin origin, uint interfaceIndex, Backend backend)
     {
         string cgroupPath = Cgroups.PathOf(origin.CgroupId);
+        string socketPath =
+            origin.SocketCgroupId == 0 ? "" : origin.SocketCgroupId == origin.CgroupId ? cgroupPath : Cgroups.PathOf(origin.SocketCgroupId);
         return new(
             _clock.ToUtcTicks(origin.Time),
             backend,
             cgroupPath,
             NetworkInterfaces.NameOf(interfaceIndex, origin.NetworkNamespace, origin.ThreadId),
             Containers.Of(cgroupPath),
-            SocketUnitOf(origin, cgroupPath));
+            origin is { SocketCgroupId: 0, Inode: 0 } ? "" : SocketUnits.Of(socketPath),
+            SocketUnits.UserOfManager(socketPath));
     }
-
-    private static string? SocketUnitOf(in SampleOrigin origin, string callers) =>
-        origin.SocketCgroupId != 0 ? SocketUnits.Of(origin.SocketCgroupId == origin.CgroupId ? callers : Cgroups.PathOf(origin.SocketCgroupId))
-        : origin.Inode == 0 ? ""
-        : null;
 }

@@ -35,6 +35,7 @@ public abstract class TraceEvent
         Container = context.Container;
         SocketCgroupId = origin.SocketCgroupId;
         SocketUnit = context.SocketUnit;
+        SocketUser = context.SocketUser;
         Finding = context.Finding;
         InterfaceName = context.InterfaceName;
         Backend = BackendName(context.Backend);
@@ -145,6 +146,15 @@ public abstract class TraceEvent
     public string? ActivatedUnit => SocketUnits.ServiceOf(SocketUnit);
 
     /// <summary>
+    /// The .socket unit of a user that the user's own systemd made the socket for, as the user's files say when asked for;
+    /// empty if it was made for none, null if that is not known. Its user can choose it.
+    /// </summary>
+    public string? UserSocketUnit => SocketUser is { } uid ? UserSocketUnits.Of(uid, LocalEnd.ProtocolNumber, LocalEnd.Port) : SocketUnit is null ? null : "";
+
+    /// <summary>The service that the user's systemd starts for <see cref="UserSocketUnit"/>; likewise.</summary>
+    public string? UserActivatedUnit => SocketUser is { } uid ? UserSocketUnits.ServiceOf(uid, LocalEnd.ProtocolNumber, LocalEnd.Port) : SocketUnit is null ? null : "";
+
+    /// <summary>
     /// The container, as the system's engine calls it; empty outside of containers, null if not known. Only root can
     /// choose it.
     /// </summary>
@@ -176,6 +186,9 @@ public abstract class TraceEvent
 
     /// <summary>The cgroup that the socket was made in; 0 without a socket, or where the kernel does not show it.</summary>
     internal ulong SocketCgroupId { get; }
+
+    /// <summary>The user whose systemd made the socket; null if none did.</summary>
+    internal uint? SocketUser { get; }
 
     /// <summary>What is known of the container; null if nothing is.</summary>
     internal ContainerFacts? Container { get; }

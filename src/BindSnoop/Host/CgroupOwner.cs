@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace BindSnoop.Host;
@@ -60,6 +61,12 @@ internal readonly partial record struct CgroupOwner(string? Unit, string? UserUn
         string userUnit = UserManager().IsMatch(unit) && SkipSlices(below) is [var inner, ..] ? UnitOf(inner) : "";
         return new CgroupOwner(unit, userUnit, container, LastContainer(below));
     }
+
+    /// <summary>The user whose manager a unit of the system is; null if it is none.</summary>
+    public static uint? UserOf(string unit) =>
+        UserManager().Match(unit) is { Success: true } match && uint.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out uint uid)
+            ? uid
+            : null;
 
     private static ReadOnlySpan<string> SkipSlices(ReadOnlySpan<string> parts)
     {
@@ -129,7 +136,7 @@ internal readonly partial record struct CgroupOwner(string? Unit, string? UserUn
     [GeneratedRegex(@"^[A-Za-z0-9:_.\\@-]+\.(?:service|scope|socket|mount|swap)$")]
     private static partial Regex UnitName();
 
-    [GeneratedRegex(@"^user@[0-9]+\.service$")]
+    [GeneratedRegex(@"^user@([0-9]+)\.service$")]
     private static partial Regex UserManager();
 
     [GeneratedRegex(@"(?:^|[-:_])([0-9a-f]{64}|[0-9a-f]{32}-[0-9]+)(?:\.scope)?$")]

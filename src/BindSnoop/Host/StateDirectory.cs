@@ -16,21 +16,29 @@ internal sealed unsafe class StateDirectory : IDisposable
     private const ulong ResolveInRoot = 0x10;
 
     private readonly FileDescriptor _handle;
+    private readonly uint _owner;
 
-    private StateDirectory(FileDescriptor handle) => _handle = handle;
+    private StateDirectory(FileDescriptor handle, uint owner)
+    {
+        _handle = handle;
+        _owner = owner;
+    }
 
     /// <summary>Opens one by its path on the host; null where it is not, or is not trusted.</summary>
-    public static StateDirectory? Open(string path) => Checked(HostRoot.Path is { } root ? OpenBelow(root, path) : Libc.open(path, DirectoryFlags));
+    /// <param name="path">The path.</param>
+    /// <param name="owner">Whose files count besides those of root and the caller.</param>
+    public static StateDirectory? Open(string path, uint owner = 0) =>
+        Checked(HostRoot.Path is { } root ? OpenBelow(root, path) : Libc.open(path, DirectoryFlags), owner);
 
     /// <summary>Opens one that is in this one.</summary>
-    public StateDirectory? OpenInner(string name) => Checked(Libc.openat(_handle, name, DirectoryFlags | Libc.O_NOFOLLOW));
+    public StateDirectory? OpenInner(string name) => Checked(Libc.openat(_handle, name, DirectoryFlags | Libc.O_NOFOLLOW), _owner);
 
-    /// <summary>What is in it.</summary>
-    public IReadOnlyList<string> Names()
+    /// <summary>What is in it, or the first of it.</summary>
+    public IReadOnlyList<string> Names(int most = int.MaxValue)
     {
         try
         {
-            return [.. Directory.EnumerateFileSystemEntries($"/proc/self/fd/{_handle.Value}").Select(Path.GetFileName)!];
+            return [.. Directory.EnumerateFileSystemEntries($"/proc/self/fd/{_handle.Value}").Take(most).Select(Path.GetFileName)!];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -41,12 +49,15 @@ internal sealed unsafe class StateDirectory : IDisposable
     /// <summary>Whether there is something by a name in it, trusted or not.</summary>
     public bool Has(string name) => FileStatus.Of(_handle, name, out _) is not null;
 
+    /// <summary>Whether a name leads to nothing, which is how systemd masks a unit.</summary>
+    public bool IsMasked(string name) => Processes.ReadLink($"/proc/self/fd/{_handle.Value}/{name}") == "/dev/null";
+
     /// <summary>Opens a file that is in it; null where it is not, or is not trusted.</summary>
     public StateFile? OpenFile(string name)
     {
         // A pipe would make us wait.
         FileDescriptor file = Libc.openat(_handle, name, Libc.O_RDONLY | Libc.O_NOFOLLOW | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
-        if (!file.IsInvalid && FileStatus.Of(file, out _) is { IsRegularFile: true } status && IsTrusted(status))
+        if (!file.IsInvalid && FileStatus.Of(file, out _) is { IsRegularFile: true } status && IsTrusted(status, _owner))
         {
             return new StateFile(file, status);
         }
@@ -56,23 +67,23 @@ internal sealed unsafe class StateDirectory : IDisposable
     }
 
     /// <summary>The content of a file; null where it is not, is not trusted, or is larger than any engine writes one.</summary>
-    public byte[]? Read(string name)
+    public byte[]? Read(string name, int mostBytes = StateFile.MostBytes)
     {
         using StateFile? file = OpenFile(name);
-        return file?.Read();
+        return file?.Read(mostBytes);
     }
 
     public void Dispose() => _handle.Dispose();
 
     private static int DirectoryFlags => Libc.O_RDONLY | Libc.O_DIRECTORY | Libc.O_CLOEXEC;
 
-    private static bool IsTrusted(FileStatus status) => status.OtherOwner is null && !status.IsWritableByOthers;
+    private static bool IsTrusted(FileStatus status, uint owner) => (status.Uid == owner || status.OtherOwner is null) && !status.IsWritableByOthers;
 
-    private static StateDirectory? Checked(FileDescriptor opened)
+    private static StateDirectory? Checked(FileDescriptor opened, uint owner)
     {
-        if (!opened.IsInvalid && FileStatus.Of(opened, out _) is { } status && IsTrusted(status))
+        if (!opened.IsInvalid && FileStatus.Of(opened, out _) is { } status && IsTrusted(status, owner))
         {
-            return new StateDirectory(opened);
+            return new StateDirectory(opened, owner);
         }
 
         opened.Dispose();
@@ -98,13 +109,13 @@ internal sealed unsafe class StateDirectory : IDisposable
 internal sealed unsafe class StateFile(FileDescriptor file, FileStatus status) : IDisposable
 {
     // A thousand containers of Podman are described in less than one megabyte.
-    private const int MostBytes = 16 * 1024 * 1024;
+    public const int MostBytes = 16 * 1024 * 1024;
 
     /// <summary>Changes whenever an engine writes it anew, as that makes another file of it.</summary>
     public (ulong Inode, long Modified) Version => (status.Inode, status.Modified);
 
-    /// <summary>Its content; null if it cannot be read or is larger than any engine writes one.</summary>
-    public byte[]? Read()
+    /// <summary>Its content; null where it cannot be read or is larger than any engine writes one.</summary>
+    public byte[]? Read(int mostBytes = MostBytes)
     {
         byte[] buffer = new byte[16384];
         int length = 0;
@@ -134,7 +145,7 @@ internal sealed unsafe class StateFile(FileDescriptor file, FileStatus status) :
             length += (int)read;
             if (length == buffer.Length)
             {
-                if (length >= MostBytes)
+                if (length >= mostBytes)
                 {
                     return null;
                 }

@@ -13,12 +13,25 @@ internal static unsafe class Users
     private const int EntrySize = 64;
     private const int UidOffset = 16;
 
+    // The next pointers are the comment and the home directory.
+    private const int HomeOffset = 32;
+
     private static readonly LookUpCache<uint, string> s_names = new(4096, TimeSpan.FromSeconds(5), keepLast: true);
 
     /// <summary>The name, or the number where there is none.</summary>
     public static string NameOf(uint uid) =>
         (s_names.TryGet(uid, out string? known) ? known : s_names.Remember(uid, LookUp(uid))) ??
         uid.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The home directory; null where there is none, or the user database did not answer.</summary>
+    public static string? HomeOf(uint uid)
+    {
+        byte* entry = stackalloc byte[EntrySize];
+        byte* buffer = stackalloc byte[BufferSize];
+        return Libc.getpwuid_r(uid, entry, buffer, BufferSize, out nint result) == 0 && result != 0
+            ? Marshal.PtrToStringUTF8(*(nint*)(entry + HomeOffset))
+            : null;
+    }
 
     /// <summary>Reads a number or the name of a user.</summary>
     /// <exception cref="TraceException"><c>UserNotFound</c>.</exception>

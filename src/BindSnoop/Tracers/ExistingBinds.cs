@@ -36,7 +36,7 @@ internal sealed class ExistingBinds
         KernelClock clock = default;
         clock.Synchronize();
         long ticks = clock.ToUtcTicks((ulong)_begin);
-        Events = [.. snapshot.Sockets.Select(s => ToEvent(s, new EventContext(ticks, backend, s.CgroupPath, s.InterfaceName, ContainerOf(s), s.SocketUnit)))];
+        Events = [.. snapshot.Sockets.Select(s => ToEvent(s, new EventContext(ticks, backend, s.CgroupPath, s.InterfaceName, ContainerOf(s), s.SocketUnit, s.SocketUser)))];
         _inodes.UnionWith(snapshot.Sockets.Select(s => s.Inode));
     }
 
