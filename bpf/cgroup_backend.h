@@ -29,6 +29,12 @@ struct {
 	__type(value, struct cgroup_call);
 } cgroup_calls SEC(".maps");
 
+/*
+ * How many calls have an `sk`: mostly none, which spares those who return from looking. Too many if entries had to go for
+ * want of room.
+ */
+volatile __u32 awaited_calls SEC(".data.awaited") = 0;
+
 static __always_inline struct cgroup_call *cgroup_call(void)
 {
 	__u32 thread_id = bpf_get_current_pid_tgid();
@@ -109,8 +115,12 @@ static __always_inline void cgroup_entered(void *ctx, __u16 family)
 		if (binds_without_port(sk))
 			awaited = (__u64)sk;
 	}
-	if (awaited && !call->sk)
+	if (awaited && !call->sk) {
 		COUNT(entered);
+		__sync_fetch_and_add(&awaited_calls, 1);
+	} else if (!awaited && call->sk) {
+		__sync_fetch_and_sub(&awaited_calls, 1);
+	}
 	call->sk = awaited;
 	call->reported = 0;
 }
@@ -119,14 +129,18 @@ static __always_inline void cgroup_entered(void *ctx, __u16 family)
 static __always_inline int no_port_returned(int ret)
 {
 	struct outcome call = { .ret = ret };
-	struct cgroup_call *entered = cgroup_call();
+	struct cgroup_call *entered;
 	union sock_copy copy;
 
+	if (!awaited_calls)
+		return 0;
+	entered = cgroup_call();
 	if (!entered || !entered->sk)
 		return 0;
 	call.sk = CAST(struct sock, entered->sk);
 	call.requested = entered->requested;
 	entered->sk = 0;
+	__sync_fetch_and_sub(&awaited_calls, 1);
 	COUNT(left);
 	if (!caller_wanted() || !call_wanted(ret))
 		return filtered();

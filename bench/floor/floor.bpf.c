@@ -125,6 +125,10 @@ LEAST(tracepoint, 1, "tracepoint/syscalls/sys_exit_bind", send(BPF_RB_NO_WAKEUP)
 
 /* Where a release trace looks at every socket that closes. */
 SEC("raw_tp/inet_sock_set_state") int closed_tracepoint_1(void *ctx) { return 0; }
+SEC("cgroup/bind4") int empty_cgroup_1(void *ctx) { return 1; }
+SEC("cgroup/bind6") int empty_cgroup_2(void *ctx) { return 1; }
+SEC("cgroup/post_bind4") int empty_cgroup_3(void *ctx) { return 1; }
+SEC("cgroup/post_bind6") int empty_cgroup_4(void *ctx) { return 1; }
 SEC("cgroup/sock_release") int closed_cgroup_1(void *ctx) { return 1; }
 
 BARE_COUNT(fentry, 1, "fexit/inet_bind")

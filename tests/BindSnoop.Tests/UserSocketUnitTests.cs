@@ -13,6 +13,8 @@ public sealed class UserSocketUnitTests : IDisposable
     private const int Tcp = 6;
     private const int Udp = 17;
 
+    private const string Own = "/home/someone/.config/systemd/user";
+
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
     // What was looked up is remembered by it.
@@ -22,8 +24,6 @@ public sealed class UserSocketUnitTests : IDisposable
     private readonly uint _uid = (uint)Interlocked.Increment(ref s_lastUid);
 
     public UserSocketUnitTests() => _host.Write("/etc/passwd", $"root:x:0:0:root:/root:/bin/sh\nother:x:1:1::/home/other:\nsomeone:x:{_uid}:{_uid}:A B,,:/home/someone:/bin/sh\n");
-
-    private string Own => "/home/someone/.config/systemd/user";
 
     private string Run => $"/run/user/{_uid}/systemd";
 

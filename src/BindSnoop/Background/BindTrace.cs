@@ -242,8 +242,7 @@ public sealed class BindTrace : IDisposable
                     "TraceRemoved",
                     TraceErrorKind.InvalidOperation,
                     $"The trace '{DisplayText.Escape(Name)}' was removed with its counts.",
-                    "Read the counts before you remove a trace; stopping it keeps them.",
-                    Name);
+                    "Read the counts before you remove a trace; stopping it keeps them.", Name);
             }
 
             return read(_worker) ?? throw new TraceException(
