@@ -173,7 +173,7 @@ public sealed class RecordTests : IDisposable
         using Tool torn = Tool.Run("report", FilePath, "-o", page);
         Assert.Equal(3, torn.WaitForEnd());
         Assert.Equal("bindsnoop: warning: The records are incomplete: the page lists what is missing.\n", torn.Errors);
-        Assert.Contains(": nobody recorded.</li>", File.ReadAllText(page), StringComparison.Ordinal);
+        Assert.Contains(": no recorder was running.</li>", File.ReadAllText(page), StringComparison.Ordinal);
 
         // The same through a pipe, of a part of it.
         using Tool lines = Tool.Run("find", FilePath, "-P", port, "--json");
@@ -183,7 +183,7 @@ public sealed class RecordTests : IDisposable
         using Tool part = Tool.Run("report", rows, "--policy", policy, "-o", page);
         Assert.Equal(3, part.WaitForEnd());
         html = File.ReadAllText(page);
-        Assert.Contains(": nobody recorded.</li>", html, StringComparison.Ordinal);
+        Assert.Contains(": no recorder was running.</li>", html, StringComparison.Ordinal);
         Assert.Contains("<p>2 binds were judged by the policy", html, StringComparison.Ordinal);
     }
 
