@@ -130,7 +130,9 @@ struct outcome {
 
 static __always_inline int count(const struct outcome *call, const struct endpoint *bound, __u32 interface_index)
 {
-	struct bind_count_key key = {
+	struct owned_count_key key;
+
+	key.call = (struct bind_count_key){
 		.interface_index = interface_index,
 		.error_code = -call->ret,
 		.address_family = bound->family,
@@ -139,7 +141,8 @@ static __always_inline int count(const struct outcome *call, const struct endpoi
 		.named_family = call->ret ? call->requested.family : bound->family,
 	};
 
-	__builtin_memcpy(key.address, call->ret ? call->requested.address : bound->address, sizeof(key.address));
+	__builtin_memcpy(key.call.address, call->ret ? call->requested.address : bound->address,
+			 sizeof(key.call.address));
 	return count_one_more(&key);
 }
 

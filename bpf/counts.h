@@ -45,19 +45,19 @@ struct {
 } sent_cgroups SEC(".maps");
 
 /* Sends the id of a cgroup, to be looked up while it is there. If there is no room, user space finds it in the counts. */
-static __always_inline void send_cgroup(__u64 id)
+static __always_inline void send_cgroup(const __u64 *id)
 {
 	__u8 known = 1;
 	__u64 *sample;
 
-	if (bpf_map_update_elem(&sent_cgroups, &id, &known, BPF_NOEXIST))
+	if (bpf_map_update_elem(&sent_cgroups, id, &known, BPF_NOEXIST))
 		return;
 	sample = bpf_ringbuf_reserve(&events, sizeof(*sample), 0);
 	if (!sample) {
-		bpf_map_delete_elem(&sent_cgroups, &id);
+		bpf_map_delete_elem(&sent_cgroups, id);
 		return;
 	}
-	*sample = id;
+	*sample = *id;
 	submit(sample);
 }
 
@@ -91,28 +91,27 @@ static __always_inline enum counting add_one(void *map, const void *key)
 	return COUNTED;
 }
 
-static __always_inline int count_one_more(const struct bind_count_key *call)
+/* Of the key, the caller has set `call`: a second one would not fit on the stack on 5.10. */
+static __always_inline int count_one_more(struct owned_count_key *key)
 {
 	enum counting counting;
 
 	if (config.count_by) {
-		struct owned_count_key key = { .call = *call };
-
-		if (config.count_by & BY_CGROUP)
-			key.cgroup_id = bpf_get_current_cgroup_id();
+		key->cgroup_id = config.count_by & BY_CGROUP ? bpf_get_current_cgroup_id() : 0;
+		__builtin_memset(key->comm, 0, sizeof(key->comm));
 		if (config.count_by & BY_COMM)
-			bpf_get_current_comm(key.comm, sizeof(key.comm));
-		if (config.count_by & BY_UID)
-			key.uid = bpf_get_current_uid_gid();
+			bpf_get_current_comm(key->comm, sizeof(key->comm));
+		key->uid = config.count_by & BY_UID ? bpf_get_current_uid_gid() : 0;
+		key->padding = 0;
 		if (is_proof())
-			return send_proof(&key, sizeof(key));
-		counting = add_one(&owned_counts, &key);
+			return send_proof(key, sizeof(*key));
+		counting = add_one(&owned_counts, key);
 		if (counting == COUNTED_FIRST && config.count_by & BY_CGROUP)
-			send_cgroup(key.cgroup_id);
+			send_cgroup(&key->cgroup_id);
 	} else {
 		if (is_proof())
-			return send_proof(call, sizeof(*call));
-		counting = add_one(&counts, call);
+			return send_proof(&key->call, sizeof(key->call));
+		counting = add_one(&counts, &key->call);
 	}
 	if (counting == FULL)
 		return dropped();

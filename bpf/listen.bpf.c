@@ -67,7 +67,9 @@ struct outcome {
 
 static __always_inline int count(const struct outcome *call, const struct endpoint *bound)
 {
-	struct bind_count_key key = {
+	struct owned_count_key key;
+
+	key.call = (struct bind_count_key){
 		.interface_index = call->common->skc_bound_dev_if,
 		.error_code = -call->ret,
 		.address_family = bound->family,
@@ -76,7 +78,7 @@ static __always_inline int count(const struct outcome *call, const struct endpoi
 		.named_family = bound->family,
 	};
 
-	__builtin_memcpy(key.address, bound->address, sizeof(key.address));
+	__builtin_memcpy(key.call.address, bound->address, sizeof(key.call.address));
 	return count_one_more(&key);
 }
 

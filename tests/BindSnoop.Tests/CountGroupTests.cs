@@ -9,6 +9,8 @@ public sealed class CountGroupTests : IDisposable
 {
     private const int Port = 21810;
 
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+
     private readonly HostTree _host = new();
 
     public static IEnumerable<TheoryDataRow<Backend>> Backends() => BackendRows.OfBinds();
@@ -47,6 +49,7 @@ public sealed class CountGroupTests : IDisposable
         Requires.Tracing();
         using CgroupTree tree = new($"bindsnoop-{Guid.NewGuid():N}.slice");
         using BindCounter counter = new(Options(Backend.Auto, tree, CountGroup.Container, CountGroup.Port));
+        int containers = 0;
         foreach ((string name, int port) in new[] { ("web", Port), ("db", Port), ("web", Port), ("web", Port + 1) })
         {
             string id = HostTree.NewId();
@@ -54,7 +57,10 @@ public sealed class CountGroupTests : IDisposable
             string cgroup = $"{tree.Root}/docker-{id}.scope";
             Directory.CreateDirectory(tree.InFileSystem(cgroup));
             tree.Within(cgroup, () => Assert.Equal(0, Sys.BindOnce("127.0.0.1", (ushort)port)));
-            Thread.Sleep(100);
+
+            // Without anybody reading, and however slow the machine is.
+            int known = ++containers;
+            Assert.True(SpinWait.SpinUntil(() => counter.KnownCgroups == known, s_patience));
             Directory.Delete(tree.InFileSystem(cgroup));
             File.Delete(file);
         }

@@ -20,6 +20,9 @@ internal sealed class CountedCgroups : IDisposable
         _reading = Task.Factory.StartNew(Read, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
+    /// <summary>How many were looked up.</summary>
+    public int Known => _known.Count;
+
     /// <summary>The path of a cgroup, which is empty if it is not known, and what is known of its container.</summary>
     public (string Path, ContainerFacts? Container) Of(ulong id)
     {

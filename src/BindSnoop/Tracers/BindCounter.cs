@@ -76,6 +76,9 @@ public sealed class BindCounter : IDisposable
     /// <summary>Its metrics.</summary>
     internal TraceMetrics Metrics { get; }
 
+    /// <summary>How many cgroups were looked up so far.</summary>
+    internal int KnownCgroups => _cgroups?.Known ?? 0;
+
     /// <summary>The outcomes of the calls so far; dropped are those for which the table had no room.</summary>
     public TraceStatistics ReadStatistics() => _session.ReadStatistics();
 
