@@ -33,6 +33,11 @@ public sealed unsafe class TracepointLayoutTests
         TracerDefinition definition = TracerDefinition.All.Single(d => d.ObjectName == objectName);
         HashSet<string> wanted = [.. definition.SystemCalls.SelectMany(c => new[] { $"sys_enter_{c}", $"sys_exit_{c}" })];
         byte[] image = definition.LoadObject(cast);
+        if (cast)
+        {
+            CastCalls.Resolve(image, TracerDefinition.KernelTypes.CastId);
+        }
+
         fixed (byte* pointer = image)
         {
             using BpfObject bpf = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, null);

@@ -184,11 +184,11 @@ Describe 'Get-BindCount' {
         }
 
         It 'Sums by port' {
-            $traced = Start-Traced { Get-BindCount -Duration 5 -Comm bindtruth -GroupBy Port }
-            $truth = Invoke-Truth five-ports
-            $result = $traced | Complete-Traced
+            $result = Invoke-Traced { param($Comm, $Seconds) Get-BindCount -Comm $Comm -Duration $Seconds -GroupBy Port } -Parameter @{ Comm = $truthComm } -Seconds 0.7 {
+                Invoke-Truth five-ports
+            }
             @($result.Output | ForEach-Object { "$($_.Count) $($_.Port) $($_.Name)" } | Sort-Object) |
-                Should -Be @($truth | ForEach-Object { "1 $($_.port) $($_.port)" } | Sort-Object)
+                Should -Be @($result.Truth | ForEach-Object { "1 $($_.port) $($_.port)" } | Sort-Object)
         }
 
         It 'Ends at once when its pipeline is stopped, and returns nothing' {
@@ -279,7 +279,7 @@ Describe 'Get-BindCount' {
 
         It 'Sums by what it was started with' {
             $trace = Start-BindTrace -Mode Count -Comm $truthComm -IncludeError -GroupBy Comm, User, Protocol
-            $truth = Invoke-Truth five-ports udp6-loopback eaddrinuse
+            $truth = Invoke-Truth five-ports udp6-loopback eaddrinuse-tcp4
             $groups = @($trace | Get-BindCount)
             $expected = $truth | Group-Object protocol | ForEach-Object {
                 $protocol = @{ 6 = 'TCP'; 17 = 'UDP' }[[int]$_.Name]
