@@ -18,6 +18,13 @@ BeforeAll {
         $objects
     }
 
+    # Before it attaches, a trace tries what works here with programs that do nothing, for a moment.
+    function Test-Attached {
+        param([Parameter(Mandatory)] [int] $ProcessId)
+        $objects = Get-BpfObject -ProcessId $ProcessId
+        $objects -match '^(link|perf_event)' -and $objects -match '^map' -and $objects -match '^prog'
+    }
+
     function Assert-Gone {
         param([Parameter(Mandatory)] [string[]] $Objects)
         Get-BpfObject | Should -BeNullOrEmpty
@@ -348,7 +355,7 @@ Describe 'Nothing is left' {
                 Wait-Until -Seconds 60 { (& $tmux -L $server capture-pane -p -t live) -match '^PID:\d' -and (& $tmux -L $server capture-pane -p -t live) -match '^PS .*>' }
                 $id = [int](@((& $tmux -L $server capture-pane -p -t live) -match '^PID:\d')[0] -replace '\D')
                 & $tmux -L $server send-keys -t live 'Get-BindEvent -Comm nobody' Enter
-                Wait-Until { @((Get-BpfObject -ProcessId $id) -match '^(link|perf_event)').Count -ge 1 }
+                Wait-Until { Test-Attached -ProcessId $id }
                 $objects = Get-Attached -ProcessId $id
                 & $tmux -L $server send-keys -t live C-c
                 Wait-Until { -not (Get-BpfObject -ProcessId $id) }
@@ -358,7 +365,7 @@ Describe 'Nothing is left' {
                 Wait-Until { (& $tmux -L $server capture-pane -p -t live) -match '^goes on' }
                 # And again, in the same process.
                 & $tmux -L $server send-keys -t live 'Get-BindEvent -Comm nobody' Enter
-                Wait-Until { @((Get-BpfObject -ProcessId $id) -match '^(link|perf_event)').Count -ge 1 }
+                Wait-Until { Test-Attached -ProcessId $id }
                 & $tmux -L $server send-keys -t live C-c
                 Wait-Until { -not (Get-BpfObject -ProcessId $id) }
             }
