@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using BindSnoop.Host;
 using BindSnoop.Sockets;
 using Xunit;
 
@@ -45,6 +46,21 @@ public sealed class SocketTests
         Assert.True(zoo.Lines.Count(l => l.Skipped is null) > 50, "the truth program made few sockets");
         Assert.Empty(faults);
         Assert.Null(snapshot.Refusal);
+    }
+
+    /// <summary>One's own network namespace first, then by number; within it by protocol, port and address.</summary>
+    [Fact]
+    public void SocketsAreInOrder()
+    {
+        RequirePrograms();
+        using SocketZoo zoo = new();
+        IReadOnlyList<BindSocket> sockets = SocketSnapshot.Take(s_all).Sockets;
+        uint own = NetworkNamespaces.Own;
+        Assert.Equal(
+            sockets.OrderBy(s => s.NetworkNamespace != own).ThenBy(s => s.NetworkNamespace).ThenBy(s => s.ProtocolNumber).ThenBy(s => s.Port)
+                .ThenBy(s => s.AddressFamily == "IPv6").ThenBy(s => Convert.ToHexString(s.Sample.Address), StringComparer.Ordinal).ThenBy(s => s.Inode),
+            sockets);
+        Assert.Contains(sockets.GroupBy(s => (s.NetworkNamespace, s.ProtocolNumber, s.Port)), g => g.Count() > 1);
     }
 
     /// <summary>Nothing but listening and bound sockets, unless more is requested.</summary>

@@ -32,35 +32,16 @@ public sealed unsafe class TracepointLayoutTests
         Assert.SkipUnless(TracerDefinition.KernelTypes.HasCast || !cast, "before 6.2 programs cannot cast");
         TracerDefinition definition = TracerDefinition.All.Single(d => d.ObjectName == objectName);
         HashSet<string> wanted = [.. definition.SystemCalls.SelectMany(c => new[] { $"sys_enter_{c}", $"sys_exit_{c}" })];
-        byte[] image = definition.LoadObject(cast);
-        if (cast)
+        using TracerObject target = new(definition.LoadObject(cast));
+        target.Choose(wanted);
+        Assert.Equal(wanted.Count, target.Programs.Count);
+        target.Load("refused");
+        foreach (nint program in target.Programs)
         {
-            CastCalls.Resolve(image, TracerDefinition.KernelTypes.CastId);
-        }
-
-        fixed (byte* pointer = image)
-        {
-            using BpfObject bpf = LibBpf.bpf_object__open_mem(pointer, (nuint)image.Length, null);
-            List<nint> programs = [];
-            for (nint program = 0; (program = LibBpf.bpf_object__next_program(bpf, program)) != 0;)
-            {
-                bool load = wanted.Contains(Marshal.PtrToStringUTF8((nint)LibBpf.bpf_program__name(program))!);
-                LibBpf.bpf_program__set_autoload(program, load);
-                if (load)
-                {
-                    programs.Add(program);
-                }
-            }
-
-            Assert.Equal(wanted.Count, programs.Count);
-            Assert.Equal(0, LibBpf.bpf_object__load(bpf));
-            foreach (nint program in programs)
-            {
-                using FileDescriptor perfEvent = OpenTracepoint(TraceFs.TracepointId("sys_enter_getpid"));
-                using BpfLink link = LibBpf.bpf_program__attach_perf_event(program, perfEvent.Value);
-                Assert.False(link.IsInvalid, $"errno {Marshal.GetLastPInvokeError()}");
-                perfEvent.SetHandleAsInvalid();
-            }
+            using FileDescriptor perfEvent = OpenTracepoint(TraceFs.TracepointId("sys_enter_getpid"));
+            using BpfLink link = LibBpf.bpf_program__attach_perf_event(program, perfEvent.Value);
+            Assert.False(link.IsInvalid, $"errno {Marshal.GetLastPInvokeError()}");
+            perfEvent.SetHandleAsInvalid();
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using BindSnoop.Names;
 
 namespace BindSnoop.Host;
 
@@ -9,13 +10,12 @@ internal sealed partial class SocketUnitSettings
 {
     private const int Tcp = 6;
     private const int Udp = 17;
-    private const int Mptcp = 262;
 
     private static readonly string[] s_yes = ["1", "yes", "y", "true", "t", "on"];
     private static readonly string[] s_no = ["0", "no", "n", "false", "f", "off"];
 
     // The protocols that SocketProtocol= knows.
-    private static readonly Dictionary<string, int> s_protocols = new() { ["udplite"] = 136, ["sctp"] = 132, ["mptcp"] = Mptcp };
+    private static readonly Dictionary<string, int> s_protocols = new() { ["udplite"] = 136, ["sctp"] = 132, ["mptcp"] = Protocols.Mptcp };
 
     private readonly List<(bool IsStream, string Value)> _listens = [];
     private string? _service;

@@ -10,6 +10,18 @@ internal static unsafe partial class LibBpf
     /// <summary>The environment variable that asks for the system's library where the module brings another.</summary>
     public const string Variable = "BINDSNOOP_LIBBPF";
 
+    /// <summary>Of enum bpf_prog_type (linux/bpf.h).</summary>
+    public const int BPF_PROG_TYPE_RAW_TRACEPOINT = 17;
+
+    /// <inheritdoc cref="BPF_PROG_TYPE_RAW_TRACEPOINT"/>
+    public const int BPF_PROG_TYPE_TRACING = 26;
+
+    /// <summary>Of enum bpf_attach_type (linux/bpf.h).</summary>
+    public const int BPF_TRACE_FEXIT = 25;
+
+    /// <inheritdoc cref="BPF_TRACE_FEXIT"/>
+    public const int BPF_TRACE_ITER = 28;
+
     private const string Library = "libbpf.so.1";
 
     // All of those below, as a test sees to.

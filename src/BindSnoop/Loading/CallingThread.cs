@@ -5,8 +5,7 @@ namespace BindSnoop.Loading;
 /// <summary>The thread that asks, as BPF programs know it.</summary>
 internal static unsafe class CallingThread
 {
-    // linux/bpf.h: BPF_PROG_TYPE_RAW_TRACEPOINT; and "call bpf_get_current_pid_tgid", "exit".
-    private const uint RawTracepoint = 17;
+    // "call bpf_get_current_pid_tgid", "exit".
     private const ulong CallGetCurrentPidTgid = 0x85 | 14ul << 32;
     private const ulong Exit = 0x95;
 
@@ -18,7 +17,7 @@ internal static unsafe class CallingThread
     {
         ulong* instructions = stackalloc ulong[] { CallGetCurrentPidTgid, Exit };
         BpfProgramLoadOptions options = new() { Size = (nuint)sizeof(BpfProgramLoadOptions) };
-        using FileDescriptor program = new(LibBpf.bpf_prog_load(RawTracepoint, "calling_thread", "GPL", instructions, 2, options));
+        using FileDescriptor program = new(LibBpf.bpf_prog_load(LibBpf.BPF_PROG_TYPE_RAW_TRACEPOINT, "calling_thread", "GPL", instructions, 2, options));
         if (program.IsInvalid)
         {
             return 0;

@@ -7,9 +7,6 @@ namespace BindSnoop.Loading;
 /// <summary>Finds out, before anything is loaded, that hooks could not be attached, or would never be called.</summary>
 internal static unsafe class HookCheck
 {
-    // linux/bpf.h: BPF_PROG_TYPE_TRACING and BPF_TRACE_FEXIT.
-    private const uint Tracing = 26;
-    private const uint FunctionExit = 25;
     private const ulong ReturnValueZero = 0xb7;
     private const ulong Exit = 0x95;
 
@@ -99,10 +96,10 @@ internal static unsafe class HookCheck
         BpfProgramLoadOptions options = new()
         {
             Size = (nuint)sizeof(BpfProgramLoadOptions),
-            ExpectedAttachType = FunctionExit,
+            ExpectedAttachType = LibBpf.BPF_TRACE_FEXIT,
             AttachBtfId = types.FunctionId(function.Name),
         };
-        int program = LibBpf.bpf_prog_load(Tracing, "trampoline", "GPL", instructions, 2, options);
+        int program = LibBpf.bpf_prog_load(LibBpf.BPF_PROG_TYPE_TRACING, "trampoline", "GPL", instructions, 2, options);
         BpfError.Check("BpfLoadFailed", refused, program, refusesBackend: true);
         using FileDescriptor loaded = new(program);
         if (RuntimeInformation.ProcessArchitecture == Architecture.Arm64)

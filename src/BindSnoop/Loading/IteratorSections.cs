@@ -11,11 +11,6 @@ namespace BindSnoop.Loading;
 /// </summary>
 internal static unsafe class IteratorSections
 {
-    // enum bpf_prog_type and enum bpf_attach_type (linux/bpf.h).
-    private const int RawTracepoint = 17;
-    private const int Tracing = 26;
-    private const int Iterator = 28;
-
     private static readonly Lock s_lock = new();
     private static bool s_registered;
 
@@ -40,7 +35,7 @@ internal static unsafe class IteratorSections
 
                 // A program for tracing is reason enough for libbpf to take in the kernel's types: that this is one, it learns
                 // when it has got past that.
-                int result = LibBpf.libbpf_register_prog_handler($"iterator/{name}", RawTracepoint, Iterator, &options);
+                int result = LibBpf.libbpf_register_prog_handler($"iterator/{name}", LibBpf.BPF_PROG_TYPE_RAW_TRACEPOINT, LibBpf.BPF_TRACE_ITER, &options);
                 BpfError.Check("BpfOpenFailed", "Opening the BPF object failed", result);
             }
 
@@ -52,6 +47,6 @@ internal static unsafe class IteratorSections
     private static int PrepareLoad(nint program, BpfProgramLoadOptions* options, nint iterator)
     {
         options->AttachBtfId = (uint)iterator;
-        return LibBpf.bpf_program__set_type(program, Tracing);
+        return LibBpf.bpf_program__set_type(program, LibBpf.BPF_PROG_TYPE_TRACING);
     }
 }

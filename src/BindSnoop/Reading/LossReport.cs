@@ -28,7 +28,7 @@ public sealed record LossReport(long Lost, LossCause Cause, string Message)
     private const string NotRun = "the kernel did not run the program that reports calls";
 
     /// <summary>Of a live trace; null if nothing was lost.</summary>
-    /// <param name="statistics">The outcomes of its calls.</param>
+    /// <param name="statistics">How many of its calls were delivered, and how many were lost.</param>
     /// <param name="isTotal">Whether the trace is over.</param>
     internal static LossReport? OfEvents(TraceStatistics statistics, bool isTotal)
     {
@@ -55,7 +55,7 @@ public sealed record LossReport(long Lost, LossCause Cause, string Message)
 
     /// <summary>Of a background trace that collects events; null if nothing was lost.</summary>
     /// <param name="name">The trace's name.</param>
-    /// <param name="statistics">The outcomes of its calls in the kernel.</param>
+    /// <param name="statistics">How many of its calls the kernel delivered, and how many it dropped.</param>
     /// <param name="overflowed">How many its queue had no room for.</param>
     internal static LossReport? OfQueue(string name, TraceStatistics statistics, long overflowed)
     {
